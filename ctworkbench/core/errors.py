@@ -1,0 +1,42 @@
+"""Errors that a user can act upon."""
+
+
+class WorkbenchError(Exception):
+    """What went wrong, and what to do about it.
+
+    Args:
+        message: one sentence naming the file, series, subject or value at fault.
+        remedy: one sentence that says what the user can do next; may be empty.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class VolumeError(WorkbenchError):
+    """An image whose voxels or geometry cannot be used."""
+
+
+class ImportRefused(WorkbenchError):  # noqa: N818 - the word that users read
+    """A series or file that is not taken into a study."""
+
+
+class StudyError(WorkbenchError):
+    """A study folder that cannot be made, opened or written."""
+
+
+class ConflictError(WorkbenchError):
+    """A save that came second: nothing was written and nothing was lost."""
+
+
+class JobError(WorkbenchError):
+    """A job that failed, with the reason it gave."""
+
+
+class JobCancelled(Exception):  # noqa: N818 - it is a request, not a fault
+    """Raised inside a job by `JobContext.progress` once the user has cancelled it."""

@@ -1,0 +1,58 @@
+"""Settings of the program, and where its own files lie."""
+
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def resource(name: str) -> Path:
+    """Path of a file or folder under `resources/`, in a checkout, a wheel and a frozen program alike.
+
+    Raises:
+        FileNotFoundError: nothing of that name was shipped.
+    """
+    frozen = getattr(sys, "_MEIPASS", None)
+    package = Path(str(files("ctworkbench")))
+    roots = [Path(frozen) / "resources"] if frozen else [package / "resources", package.parent / "resources"]
+    for root in roots:
+        path = root / name
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"resource {name!r} not found under {', '.join(map(str, roots))}")
+
+
+class Settings(BaseModel):
+    """What a run of the program is told from outside; read once, never changed.
+
+    Attributes:
+        slots: number of jobs that run side by side.
+        threads: threads that each job may use; 0 shares the cores between the slots.
+        author: name written into annotations, reviews and the audit trail.
+        cancel_grace_seconds: time a cancelled job has to stop by itself before its process is ended.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    slots: int = Field(default=1, ge=1)
+    threads: int = Field(default=0, ge=0)
+    author: str = Field(default_factory=lambda: os.environ.get("USER") or os.environ.get("USERNAME") or "unknown")
+    cancel_grace_seconds: float = 3.0
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Settings with each `CTWORKBENCH_<NAME>` of the environment applied."""
+        given = {
+            name: os.environ[key] for name in cls.model_fields if (key := f"CTWORKBENCH_{name.upper()}") in os.environ
+        }
+        return cls.model_validate(given)
+
+    @property
+    def threads_per_job(self) -> int:
+        """Threads for one job: as set, or an equal share of the cores this process may use."""
+        if self.threads:
+            return self.threads
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, cores // self.slots)

@@ -1,0 +1,1 @@
+"""Statistics of a label map, one per file: `UNIT` and `compute()`."""

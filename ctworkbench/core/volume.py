@@ -1,0 +1,243 @@
+"""A 3D image with its place in the patient: array + affine; read, write, resample, orientation.
+
+One convention holds in the whole program, that of NIfTI: `voxels` has the axes (x, y, z), and `affine` maps voxel
+indices to world millimetres in RAS+, where x grows to the patient's right, y to the anterior, z to the superior.
+Libraries that speak LPS (DICOM, SimpleITK, ANTs) are met at their border only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import nibabel as nib
+import numpy as np
+from isal import igzip
+from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+from numpy.typing import NDArray
+
+from ctworkbench.core.errors import VolumeError
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+Affine = NDArray[np.float64]
+Interpolation = Literal["linear", "nearest", "bspline"]
+
+_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_MAX_SHEAR = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A voxel grid in the patient, without values.
+
+    Attributes:
+        shape: number of voxels along (x, y, z).
+        affine: 4×4, voxel index → RAS+ mm.
+    """
+
+    shape: tuple[int, int, int]
+    affine: Affine
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Length of a voxel along each array axis, in mm."""
+        lengths = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return (float(lengths[0]), float(lengths[1]), float(lengths[2]))
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        """Volume of one voxel in mm³: the absolute determinant of the affine."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    @property
+    def axcodes(self) -> str:
+        """Direction in which each array axis runs, such as "RAS" or "LPS"."""
+        return "".join(nib.orientations.aff2axcodes(self.affine))
+
+    def matches(self, other: "Grid", tolerance_mm: float = 1e-2) -> bool:
+        """Whether both grids put every voxel at the same place, corners compared to `tolerance_mm`."""
+        if self.shape != other.shape:
+            return False
+        corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape])).reshape(3, -1)
+        corners = np.vstack([corners, np.ones(8)])
+        return bool(np.abs((self.affine - other.affine) @ corners).max() <= tolerance_mm)
+
+    def isotropic(self, spacing_mm: float) -> "Grid":
+        """The grid of cubic voxels that covers the same box, its first corner kept."""
+        old = np.array(self.spacing)
+        shape = np.maximum(1, np.round(np.array(self.shape) * old / spacing_mm)).astype(int)
+        linear = self.affine[:3, :3] / old * spacing_mm
+        corner = self.affine @ np.array([-0.5, -0.5, -0.5, 1.0])
+        affine = np.eye(4)
+        affine[:3, :3] = linear
+        affine[:3, 3] = corner[:3] + linear @ np.array([0.5, 0.5, 0.5])
+        return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels with their place in the patient.
+
+    Attributes:
+        voxels: array with axes (x, y, z); HU for CT images, region codes for label maps.
+        affine: 4×4 float64, voxel index → RAS+ mm.
+    """
+
+    voxels: NDArray
+    affine: Affine
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim != 3:
+            raise VolumeError(f"An image of {self.voxels.ndim} dimensions was given where 3 are needed.")
+        affine = np.asarray(self.affine, dtype=np.float64)
+        if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+            raise VolumeError("The image has no usable spatial transform.", "Export it again with its geometry.")
+        object.__setattr__(self, "affine", affine)
+
+    @property
+    def grid(self) -> Grid:
+        """The grid that the voxels stand on."""
+        shape = self.voxels.shape
+        return Grid((shape[0], shape[1], shape[2]), self.affine)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Length of a voxel along each array axis, in mm."""
+        return self.grid.spacing
+
+    def oriented(self, axcodes: str = "RAS") -> "Volume":
+        """The same voxels, axes permuted and flipped to lie closest to `axcodes`; nothing is resampled."""
+        if self.grid.axcodes == axcodes:
+            return self
+        change = ornt_transform(io_orientation(self.affine), axcodes2ornt(tuple(axcodes)))
+        voxels = np.asfortranarray(apply_orientation(self.voxels, change))
+        return Volume(voxels, self.affine @ inv_ornt_aff(change, self.voxels.shape))
+
+    def cropped(self, start: Sequence[int], stop: Sequence[int]) -> "Volume":
+        """The box of voxels from `start` up to, not including, `stop`, at its own place."""
+        box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+        affine = self.affine.copy()
+        affine[:3, 3] += self.affine[:3, :3] @ np.asarray(start, dtype=float)
+        return Volume(self.voxels[box], affine)
+
+
+def read_nifti(path: Path) -> Volume:
+    """Read a NIfTI file as it stands (no reorientation), scaling applied, int16 kept where the file is unscaled.
+
+    Raises:
+        VolumeError: unreadable, not 3D, or without a spatial transform (sform and qform codes both 0).
+    """
+    try:
+        image = nib.load(path)
+        if not isinstance(image, nib.Nifti1Image):
+            raise VolumeError(f"{path.name} is not a NIfTI file.", "Give .nii or .nii.gz files.")
+        header = image.header
+        if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+            raise VolumeError(
+                f"{path.name} has no spatial transform: left and right cannot be told.",
+                "Convert it again from DICOM, keeping the sform or qform.",
+            )
+        units = header.get_xyzt_units()[0]
+        if units not in ("mm", "unknown"):
+            raise VolumeError(f"{path.name} states its geometry in {units}, not in mm.", "Convert it to mm.")
+        voxels = np.asanyarray(image.dataobj)
+    except (ImageFileError, OSError, EOFError, ValueError, igzip.BadGzipFile) as error:
+        raise VolumeError(f"{path.name} cannot be read: {error}", "Check that the file is whole.") from error
+    while voxels.ndim > 3 and voxels.shape[-1] == 1:
+        voxels = voxels[..., 0]
+    if voxels.ndim != 3:
+        raise VolumeError(f"{path.name} has the shape {voxels.shape}; one 3D image is needed.", "Split it first.")
+    if header.get_slope_inter() not in ((None, None), (1.0, 0.0)):
+        rounded = np.rint(voxels)
+        if np.abs(voxels - rounded).max(initial=0) < 1e-3 and np.abs(rounded).max(initial=0) < 32767:
+            voxels = rounded.astype(np.int16)
+    if not np.isfinite(voxels).all():
+        raise VolumeError(f"{path.name} holds values that are not numbers (NaN or infinite).", "Convert it again.")
+    affine = np.asarray(image.affine, dtype=np.float64)
+    return Volume(np.asfortranarray(voxels), affine)
+
+
+def write_nifti(volume: Volume, path: Path) -> None:
+    """Write `.nii` or `.nii.gz`, uncompressed bytes deterministic, sform and qform set where a qform can hold it."""
+    path.write_bytes(nifti_bytes(volume, compressed=path.name.endswith(".gz")))
+
+
+def nifti_bytes(volume: Volume, compressed: bool) -> bytes:
+    """The file that `write_nifti` writes. Booleans become uint8."""
+    voxels = volume.voxels.astype(np.uint8) if volume.voxels.dtype == bool else volume.voxels
+    image = nib.Nifti1Image(voxels, volume.affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(volume.affine, code=1)
+    if not is_sheared(volume.affine):
+        image.set_qform(volume.affine, code=1)
+    content = image.to_bytes()
+    return igzip.compress(content, compresslevel=1, mtime=0) if compressed else content
+
+
+def is_sheared(affine: Affine) -> bool:
+    """Whether the grid axes are not at right angles, which SimpleITK and ANTs cannot represent."""
+    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return bool(np.abs(directions.T @ directions - np.eye(3)).max() > _MAX_SHEAR)
+
+
+def to_sitk(volume: Volume) -> "sitk.Image":
+    """The volume as a SimpleITK image (LPS); a copy.
+
+    Raises:
+        VolumeError: the grid is sheared.
+    """
+    import SimpleITK as sitk
+
+    voxels = volume.voxels.astype(np.uint8) if volume.voxels.dtype == bool else volume.voxels
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.transpose(2, 1, 0)))
+    _place(image, volume.grid)
+    return image
+
+
+def from_sitk(image: "sitk.Image") -> Volume:
+    """A SimpleITK image (LPS) as a volume (RAS+)."""
+    import SimpleITK as sitk
+
+    affine = np.eye(4)
+    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    return Volume(sitk.GetArrayFromImage(image).transpose(2, 1, 0), _LPS_FROM_RAS @ affine)
+
+
+def resample(volume: Volume, grid: Grid, interpolation: Interpolation = "linear", fill: float = 0.0) -> Volume:
+    """The volume's values on another grid in the same patient space, dtype kept; `fill` outside.
+
+    Nothing is smoothed first: shrinking a fine image to a coarse grid is the caller's to prepare.
+    """
+    import SimpleITK as sitk
+
+    method = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "bspline": sitk.sitkBSpline}
+    image = to_sitk(volume)
+    reference = sitk.Image([1, 1, 1], image.GetPixelID())
+    _place(reference, grid)
+    filter_ = sitk.ResampleImageFilter()
+    filter_.SetSize([int(n) for n in grid.shape])
+    filter_.SetOutputSpacing(reference.GetSpacing())
+    filter_.SetOutputOrigin(reference.GetOrigin())
+    filter_.SetOutputDirection(reference.GetDirection())
+    filter_.SetInterpolator(method[interpolation])
+    filter_.SetDefaultPixelValue(float(fill))
+    resampled = from_sitk(filter_.Execute(image))
+    return Volume(resampled.voxels, grid.affine)
+
+
+def _place(image: "sitk.Image", grid: Grid) -> None:
+    """Give a SimpleITK image the geometry of `grid`."""
+    if is_sheared(grid.affine):
+        raise VolumeError(
+            "The image's axes are not at right angles (gantry tilt left uncorrected).", "Import it again."
+        )
+    lps = _LPS_FROM_RAS @ grid.affine
+    spacing = np.array(grid.spacing)
+    image.SetSpacing([float(s) for s in spacing])
+    image.SetOrigin([float(o) for o in lps[:3, 3]])
+    u, _, vt = np.linalg.svd(lps[:3, :3] / spacing)
+    image.SetDirection([float(d) for d in (u @ vt).ravel()])

@@ -1,0 +1,1 @@
+"""Training, prediction and evaluation of networks. Imports neither Qt nor the database."""
