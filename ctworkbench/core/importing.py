@@ -1,0 +1,389 @@
+"""Import: folders, archives and files in; head CTs in HU, one straight NIfTI each, out; refusals with their reasons."""
+
+import re
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from ctworkbench.core.cohort_table import (
+    MAX_AGE_YEARS,
+    CohortRow,
+    Sex,
+    find_row,
+    parse_date,
+    read_cohort,
+    years_between,
+)
+from ctworkbench.core.dicom import Series, find_series
+from ctworkbench.core.dicom_series import NotForUs, check_kind, read_series
+from ctworkbench.core.errors import ImportRefused, VolumeError
+from ctworkbench.core.jobs import JobContext
+from ctworkbench.core.nifti_scan import is_named_as_labels, read_scan, subject_of
+from ctworkbench.core.volume import Volume, write_nifti
+
+_NIFTI = (".nii", ".nii.gz")
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
+_MAX_UNPACKED_BYTES = 64 * 2**30
+_AGE_UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+_SCANNED = 0.1
+"""Part of the progress bar that finding the series takes."""
+
+
+class ImportParams(BaseModel):
+    """What to import.
+
+    Attributes:
+        paths: folders (searched through), archives, DICOM or NIfTI files.
+        cohort: the cohort table, its rows by subject, or None to take sex and age from the DICOM headers.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    paths: tuple[Path, ...]
+    cohort: dict[str, CohortRow] | Path | None = None
+
+
+class ImportedScan(BaseModel):
+    """One scan taken in.
+
+    Attributes:
+        series_uid: the DICOM series' UID; for NIfTI, "2.25." and a number made from the content.
+        source: name of the folder or file it came from.
+        image: NIfTI in the job's folder: int16 HU, axes closest to RAS, no tilt, even slices.
+        orientation: axis codes of the scan's own grid, such as "LPS".
+        protocol: how it was acquired; nothing of the patient.
+        corrections, warnings: what was done to it, and what the reader should know.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    sex: Sex | None
+    age_years: float | None
+    site: str
+    scanner: str
+    series_uid: str
+    source: str
+    image: Path
+    orientation: str
+    protocol: dict[str, str | float]
+    corrections: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class RefusedSource(BaseModel):
+    """A series or file that was not taken in: which, why, and what to do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    reason: str
+    remedy: str
+
+
+class ImportResult(BaseModel):
+    """What came of an import.
+
+    Attributes:
+        accepted: scans taken in.
+        refused: what should have been a scan and could not be.
+        skipped: what is of no concern beside what was taken: a label map, a scout or a bone kernel of the same study.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    accepted: tuple[ImportedScan, ...] = ()
+    refused: tuple[RefusedSource, ...] = ()
+    skipped: tuple[RefusedSource, ...] = ()
+
+
+@dataclass
+class _Import:
+    """An import under way."""
+
+    context: JobContext
+    cohort: dict[str, CohortRow] | None
+    accepted: list[ImportedScan] = field(default_factory=list[ImportedScan])
+    refused: list[RefusedSource] = field(default_factory=list[RefusedSource])
+    skipped: list[RefusedSource] = field(default_factory=list[RefusedSource])
+
+    def refuse(self, source: str, reason: str, remedy: str) -> None:
+        """Note a refusal; a reason that does not name its source is made to."""
+        self.refused.append(RefusedSource(source=source, reason=reason, remedy=remedy))
+
+    def take(self, volume: Volume, scan: ImportedScan) -> None:
+        """Write the image and note the scan."""
+        name = re.sub(r"[^\w.-]", "_", scan.subject)[:60]
+        image = self.context.folder / f"{len(self.accepted) + 1:04d}_{name}.nii.gz"
+        voxels = volume.voxels
+        if voxels.dtype != np.int16:
+            voxels = np.clip(np.rint(voxels), -32768, 32767).astype(np.int16)
+        orientation = volume.grid.axcodes
+        write_nifti(Volume(voxels, volume.affine).oriented("RAS"), image)
+        self.accepted.append(scan.model_copy(update={"image": image, "orientation": orientation}))
+
+
+def import_scans(params: ImportParams, context: JobContext) -> ImportResult:
+    """Import all head CTs under the paths given.
+
+    Raises:
+        ImportRefused: the cohort table is faulty. All else is told in the result, one refusal for each series or file.
+        JobCancelled: the user cancelled the job.
+    """
+    cohort = read_cohort(params.cohort) if isinstance(params.cohort, Path) else params.cohort
+    work = _Import(context, cohort)
+    context.progress(0.0, "Looking for series.")
+    unpacked = context.folder / "unpacked"
+    try:
+        files, named = _files(params.paths, unpacked, work)
+        dicom = [path for path in files if not path.name.lower().endswith(_NIFTI)]
+        nifti = [path for path in files if path.name.lower().endswith(_NIFTI)]
+        found = find_series(dicom, lambda n: context.progress(_SCANNED * n / len(dicom), f"Looking at file {n}."))
+        for name, why in found.unreadable.items():
+            work.refuse(name, f"{name} was not read: {why}.", "Export it again, or take it out of the folder.")
+        parts = len(found.series) + len(nifti)
+        aside: list[tuple[Series, NotForUs]] = []
+        studies: set[str] = set()
+        for index, series in enumerate(found.series.values()):
+            _import_series(work, series, (index, parts), aside, studies)
+        for series, error in aside:
+            listed = work.skipped if series.study_uid and series.study_uid in studies else work.refused
+            listed.append(_refusal(_name(series), error))
+        for index, path in enumerate(nifti, start=len(found.series)):
+            context.progress(_fraction(index, parts), f"Reading {path.name}.")
+            _import_nifti(work, path, path in named)
+        if not (work.accepted or work.refused or work.skipped):
+            names = ", ".join(path.name for path in params.paths) or "the selection"
+            work.refuse(names, f"{names} holds no CT images.", "Give a folder with DICOM series or .nii.gz files.")
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+    context.progress(1.0, f"{len(work.accepted)} scans imported, {len(work.refused)} refused.")
+    return ImportResult(accepted=tuple(work.accepted), refused=tuple(work.refused), skipped=tuple(work.skipped))
+
+
+def _fraction(index: float, parts: int) -> float:
+    return _SCANNED + (1 - _SCANNED) * index / max(1, parts)
+
+
+def _refusal(source: str, error: ImportRefused | VolumeError) -> RefusedSource:
+    """A refusal as a sentence that names its source."""
+    reason = error.message if source in error.message else f"{source}: {error.message}"
+    return RefusedSource(source=source, reason=reason, remedy=error.remedy)
+
+
+def _name(series: Series) -> str:
+    """What a series is called before the user: its folder and number."""
+    digits = series.text("SeriesNumber")
+    return f"{series.folder} (series {digits})" if digits else series.folder
+
+
+def _files(paths: Sequence[Path], unpacked: Path, work: _Import) -> tuple[list[Path], set[Path]]:
+    """All files under the paths, each once, in order; and those that were given by name."""
+    files: dict[Path, None] = {}
+    named: set[Path] = set()
+    for path in paths:
+        try:
+            if path.is_dir():
+                before = len(files)
+                for inside in _walk(path):
+                    if inside.name.lower().endswith(_ARCHIVES) and not inside.name.lower().endswith(_NIFTI):
+                        continue
+                    files.setdefault(inside.resolve())
+                if len(files) == before and next(_walk(path), None) is None:
+                    work.refuse(
+                        path.name, f"The folder {path.name} is empty.", "Give the folder that holds the series."
+                    )
+            elif not path.exists():
+                work.refuse(path.name, f"{path.name} does not exist.", "Check the path.")
+            elif path.name.lower().endswith(_ARCHIVES):
+                for inside in _walk(_unpack(path, unpacked / f"{len(files)}")):
+                    files.setdefault(inside)
+            else:
+                if path.suffix.lower() in (".csv", ".json", ".txt", ".pdf", ".png", ".jpg", ".nrrd", ".mha", ".mhd"):
+                    work.refuse(
+                        path.name, f"{path.name} is neither DICOM nor NIfTI.", "Give a DICOM folder or .nii.gz files."
+                    )
+                    continue
+                files.setdefault(path.resolve())
+                named.add(path.resolve())
+        except ImportRefused as error:
+            work.refused.append(_refusal(path.name, error))
+        except OSError as error:
+            work.refuse(path.name, f"{path.name} cannot be read: {error.strerror or error}.", "Check its permissions.")
+    return list(files), named
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files under a folder, sorted, hidden ones left out.
+
+    Raises:
+        OSError: a folder may not be listed.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name == "__MACOSX":
+            continue
+        if path.is_dir():
+            yield from _walk(path)
+        elif path.is_file():
+            yield path
+
+
+def _unpack(archive: Path, folder: Path) -> Path:
+    """Unpack an archive under a folder of its own.
+
+    Raises:
+        ImportRefused: damaged, encrypted, or too large.
+    """
+    target = folder / archive.name.split(".")[0]
+    target.mkdir(parents=True)
+    try:
+        if archive.name.lower().endswith(".zip"):
+            with zipfile.ZipFile(archive) as content:
+                _check_size(archive, sum(entry.file_size for entry in content.infolist()))
+                content.extractall(target)
+        else:
+            with tarfile.open(archive) as content:
+                _check_size(archive, sum(entry.size for entry in content))
+                content.extractall(target, filter="data")
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError, NotImplementedError) as error:
+        raise ImportRefused(
+            f"{archive.name} cannot be unpacked: {error}.", "Unpack it yourself and give the folder."
+        ) from error
+    return target
+
+
+def _check_size(archive: Path, size: int) -> None:
+    if size > _MAX_UNPACKED_BYTES:
+        raise ImportRefused(f"{archive.name} would unpack to {size / 2**30:.0f} GB.", "Unpack it yourself.")
+
+
+def _import_series(
+    work: _Import, series: Series, place: tuple[int, int], aside: list[tuple[Series, NotForUs]], studies: set[str]
+) -> None:
+    """Import one DICOM series, refuse it, or set it aside as of another kind."""
+    index, parts = place
+    source = _name(series)
+    work.context.progress(_fraction(index, parts), f"Reading {source}.")
+    try:
+        check_kind(series)
+        row, subject, notes = _who(work, series)
+        read = read_series(
+            series, lambda done: work.context.progress(_fraction(index + 0.9 * done, parts), f"Reading {source}.")
+        )
+    except NotForUs as error:
+        aside.append((series, error))
+        return
+    except (ImportRefused, VolumeError) as error:
+        work.refused.append(_refusal(source, error))
+        return
+    sex, age, doubts = (row.sex, row.age_years, []) if row else _sex_and_age(series)
+    maker = " ".join(filter(None, (series.text("Manufacturer"), series.text("ManufacturerModelName"))))
+    scan = ImportedScan(
+        subject=subject,
+        sex=sex,
+        age_years=age,
+        site=row.site if row else "",
+        scanner=(row.scanner if row else "") or maker,
+        series_uid=series.uid,
+        source=source,
+        image=work.context.folder,
+        orientation="",
+        protocol=read.protocol,
+        corrections=read.corrections,
+        warnings=(*read.warnings, *notes, *doubts, *_unknown(sex, age)),
+    )
+    work.take(read.volume, scan)
+    studies.add(series.study_uid)
+
+
+def _who(work: _Import, series: Series) -> tuple[CohortRow | None, str, list[str]]:
+    """The cohort's row for a series, its subject, and what is to be said of them."""
+    subject = series.text("PatientID")
+    if work.cohort is not None:
+        names = (series.folder, *(image.path.name for image in series.slices))
+        row = find_row(work.cohort, subject, series.uid, names)
+        if row is None:
+            raise _not_in_cohort(subject or series.folder, "series_uid")
+        return row, row.subject, []
+    if not subject:
+        return None, series.folder, ["no patient ID: the subject is named after the folder"]
+    return None, subject, []
+
+
+def _not_in_cohort(subject: str, column: str) -> ImportRefused:
+    return ImportRefused(
+        f"{subject} is not in the cohort table.",
+        f"Add a row for {subject}, or name its subject in a column {column}.",
+    )
+
+
+def _sex_and_age(series: Series) -> tuple[Sex | None, float | None, list[str]]:
+    """Sex and age in years as the DICOM header has them, and what is doubtful about them."""
+    told = series.text("PatientSex").upper()
+    sex: Sex | None = "M" if told == "M" else "F" if told == "F" else None
+    doubts: list[str] = []
+    match = re.fullmatch(r"(\d{1,3})([YMWD])", series.text("PatientAge").upper())
+    stated = int(match[1]) * _AGE_UNITS[match[2]] if match else None
+    slack = _AGE_UNITS[match[2]] if match else 0.0
+    born = parse_date(series.text("PatientBirthDate"))
+    days = [parse_date(series.text(tag)) for tag in ("AcquisitionDate", "SeriesDate", "StudyDate")]
+    scanned = next((day for day in days if day), None)
+    exact = years_between(born, scanned) if born and scanned else None
+    if exact is not None and not 0 <= exact <= MAX_AGE_YEARS:
+        doubts.append("birth date and study date do not fit each other and were not used")
+        exact = None
+    if exact is not None and stated is not None and abs(exact - stated) > slack + 0.1:
+        doubts.append(f"the header's age ({stated:.2f} y) and dates ({exact:.2f} y) differ; its age was taken")
+        exact = None
+    return sex, exact if exact is not None else stated, doubts
+
+
+def _unknown(sex: Sex | None, age: float | None) -> list[str]:
+    """Warnings of what is not known and norms need."""
+    unknown = [name for name, value in (("sex", sex), ("age", age)) if value is None]
+    return [f"{' and '.join(unknown)} unknown: no norm can be applied until the cohort table tells"] if unknown else []
+
+
+def _import_nifti(work: _Import, path: Path, by_name: bool) -> None:
+    """Import one NIfTI file, or refuse it; a label map met while walking a folder is skipped."""
+    subject = subject_of(path)
+    try:
+        if is_named_as_labels(path):
+            raise NotForUs("it looks like a label map by its name, not HU.", "Import the CT image it belongs to.")
+        row: CohortRow | None = None
+        if work.cohort is not None:
+            row = find_row(work.cohort, subject, "", (path.name, subject))
+            if row is None:
+                raise _not_in_cohort(subject, "file")
+        read = read_scan(path)
+    except NotForUs as error:
+        (work.refused if by_name else work.skipped).append(_refusal(path.name, error))
+        return
+    except (ImportRefused, VolumeError) as error:
+        work.refused.append(_refusal(path.name, error))
+        return
+    sex, age = (row.sex, row.age_years) if row else (None, None)
+    scan = ImportedScan(
+        subject=row.subject if row else subject,
+        sex=sex,
+        age_years=age,
+        site=row.site if row else "",
+        scanner=row.scanner if row else "",
+        series_uid=read.uid,
+        source=path.name,
+        image=work.context.folder,
+        orientation="",
+        protocol={
+            "format": "NIfTI",
+            **{name: round(size, 4) for name, size in zip(("x_mm", "y_mm", "z_mm"), read.volume.spacing, strict=True)},
+        },
+        corrections=read.corrections,
+        warnings=(*read.warnings, *_unknown(sex, age)),
+    )
+    work.take(read.volume, scan)
