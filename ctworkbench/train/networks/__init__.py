@@ -1,1 +1,1 @@
-"""Networks, one per file: `Params` and `build()`."""
+"""Networks, one per file: `Params` and `build(params)`."""

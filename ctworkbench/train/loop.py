@@ -1,0 +1,341 @@
+"""Training: accepted label maps in, weights and their figures out; goes on exactly where it was cut off.
+
+All that is random is drawn from (seed, epoch, step), so a training that was killed and started again gives, on one CPU
+with one number of threads, the same weights bit for bit. On a GPU some sums are made in no fixed order.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ctworkbench import __version__
+from ctworkbench.core import plugins, schemes
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.jobs import JobContext
+from ctworkbench.core.splits import Role
+from ctworkbench.core.volume import read_nifti
+from ctworkbench.train.augment import augment, class_mirror
+from ctworkbench.train.checkpoint import TrainState, fingerprint, load_checkpoint, save_checkpoint, save_weights
+from ctworkbench.train.data import Prepared, TrainCase, network_input, prepare, roles
+from ctworkbench.train.evaluate import Agreement, CaseDice, LabelKind, agreements, compare
+from ctworkbench.train.predict import Device, class_probabilities, label_scan, pick_device
+from ctworkbench.train.preset import Preset, load_preset
+
+_SAVE_EVERY_SECONDS = 60.0
+_WARM_UP = 0.05
+
+
+class TrainParams(BaseModel):
+    """What to train on, and how.
+
+    Attributes:
+        cases: accepted label maps with the roles of the study's stored split; test subjects are never touched.
+        network: name of the network.
+        preset: name of the preset.
+        settings: settings to use instead of the preset's own.
+        scheme: region scheme of the label maps.
+        seed: decides weights at the start, order, and changes of images.
+        epochs: instead of the preset's.
+        fold: which fold of the preset's cross-validation this is; None for the stored split.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cases: tuple[TrainCase, ...]
+    network: str = "resunet"
+    preset: str = "demo"
+    settings: Preset | None = None
+    scheme: str = schemes.DEFAULT
+    seed: int = 1
+    epochs: int | None = Field(default=None, ge=1)
+    fold: int | None = None
+
+
+class TrainResult(BaseModel):
+    """The trained model and all that must be recorded of it.
+
+    Attributes:
+        weights: safetensors file.
+        weights_sha256: its hash, asked for again before use.
+        network: name of the network.
+        network_params: its `Params`.
+        preset: name of the preset.
+        settings: the settings used.
+        scheme: region scheme.
+        seed: the seed used.
+        fold: the fold, None for the stored split.
+        roles: role of every subject in this training.
+        history: per epoch: `epoch`, `loss`, `dice_train` (on changed images), `dice_validation`, and
+            `dice_validation_<region>`; all on the network's grid.
+        dice_train: mean Dice over training cases, unchanged images, on the network's grid.
+        dice_train_regions: the same by region.
+        validation: Dice of the validation cases on their scans' own grids, one entry per kind of label, as segmentation
+            makes them.
+        dice_validation: `mean` of the first entry of `validation`.
+        dice_validation_regions: `regions` of it.
+        label_kind: what `dice_validation` was measured against: "pseudo" makes it agreement with pseudo-labels.
+        dice_test: always None here; the test set is opened for evaluation alone.
+        seconds: time of training over all its runs, preparation and evaluation left out.
+        device: "cpu" or "cuda".
+        threads: threads used.
+        code_version: version of the program.
+        torch_version: version of torch.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    weights: Path
+    weights_sha256: str
+    network: str
+    network_params: dict[str, JsonValue]
+    preset: str
+    settings: Preset
+    scheme: str
+    seed: int
+    fold: int | None
+    roles: dict[str, Role]
+    history: list[dict[str, float]]
+    dice_train: float
+    dice_train_regions: dict[str, float]
+    validation: tuple[Agreement, ...]
+    dice_validation: float
+    dice_validation_regions: dict[str, float]
+    label_kind: LabelKind
+    dice_test: float | None = None
+    seconds: float
+    device: Device
+    threads: int
+    code_version: str
+    torch_version: str
+
+
+class _Course:
+    """One training under way: the parts that every step needs."""
+
+    def __init__(self, params: TrainParams, settings: Preset, context: JobContext) -> None:
+        self.params = params
+        self.settings = settings
+        self.context = context
+        self.scheme = schemes.load(params.scheme)
+        self.device: Device = pick_device()
+        module = plugins.load(plugins.NETWORKS, params.network)
+        self.network_params: BaseModel = module.Params(
+            channels=settings.channels,
+            kernel=settings.kernel,
+            in_channels=4 if settings.coordinates else 1,
+            classes=len(self.scheme.codes) + 1,
+        )
+        torch.manual_seed(params.seed)
+        self.network = cast(nn.Module, module.build(self.network_params)).to(self.device)
+        method = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
+        self.optimizer = method(
+            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.mirror = class_mirror(self.scheme.codes, self.scheme.mirror_table).to(self.device)
+        self.epochs = params.epochs or settings.epochs
+        self.checkpoint = context.folder / "checkpoint.safetensors"
+
+
+def train(params: TrainParams, context: JobContext) -> TrainResult:
+    """Train a network; every epoch is told as a metric, cancelling stops at the next step.
+
+    Raises:
+        WorkbenchError: no or too few accepted cases, a subject in two roles, a region that no label map has, a loss
+            that is no longer a number, or files that cannot be used.
+    """
+    settings = params.settings or load_preset(params.preset)
+    role_of = roles(params.cases, params.fold, settings.folds, params.seed)
+    torch.set_num_threads(context.threads)
+    course = _Course(params, settings, context)
+    sets = _prepare_all(course, role_of)
+    state = load_checkpoint(course.checkpoint, course.network, course.optimizer, fingerprint(params))
+    state = state or TrainState(fingerprint=fingerprint(params))
+    while state.epoch < course.epochs:
+        _epoch(course, state, sets["train"], sets["validation"])
+    return _finish(course, state, sets, role_of)
+
+
+def _prepare_all(course: _Course, role_of: Sequence[Role]) -> dict[Role, list[Prepared]]:
+    """Training and validation cases on the network's grid; test cases are not opened."""
+    wanted = [(case, role) for case, role in zip(course.params.cases, role_of, strict=True) if role != "test"]
+    sets: dict[Role, list[Prepared]] = {"train": [], "validation": []}
+    settings, folder = course.settings, course.context.folder / "prepared"
+    for number, (case, role) in enumerate(wanted):
+        course.context.progress(0.1 * number / len(wanted), f"Preparing {case.subject} ({number + 1} of {len(wanted)})")
+        sets[role].append(prepare(case, folder, settings.spacing_mm, settings.margin_mm, course.scheme.codes))
+    seen = np.unique(np.concatenate([np.unique(item.target) for item in sets["train"]]))
+    missing = [region.title for number, region in enumerate(course.scheme.regions, 1) if number not in seen]
+    if missing:
+        raise WorkbenchError(
+            f"No training label map holds {', '.join(missing)}: the network could never learn it.",
+            "Correct the label maps, or choose a scheme without it.",
+        )
+    return sets
+
+
+def _epoch(course: _Course, state: TrainState, items: Sequence[Prepared], held_out: Sequence[Prepared]) -> None:
+    """One pass through the training cases from where `state` stands, then a look at the validation cases."""
+    settings, context = course.settings, course.context
+    order = np.random.default_rng([course.params.seed, state.epoch]).permutation(len(items))
+    steps = math.ceil(len(items) / settings.batch)
+    if not state.overlap:
+        state.overlap = [[0.0, 0.0] for _ in range(len(course.scheme.codes) + 1)]
+    course.network.train()
+    started = saved = time.perf_counter()
+    while state.step < steps:
+        context.check()
+        chosen = [int(index) for index in order[state.step * settings.batch : (state.step + 1) * settings.batch]]
+        for group in course.optimizer.param_groups:
+            group["lr"] = _learning_rate(settings, (state.epoch + state.step / steps) / course.epochs)
+        loss = _step(course, state, [items[index] for index in chosen], chosen)
+        if not math.isfinite(loss):
+            raise WorkbenchError(
+                f"The loss is no longer a number in epoch {state.epoch + 1}, step {state.step + 1}.",
+                "Train again with a lower learning rate; check the label maps if it happens again.",
+            )
+        state.loss_sum += loss
+        state.step += 1
+        now = time.perf_counter()
+        if now - saved > _SAVE_EVERY_SECONDS and state.step < steps:
+            state.seconds += now - started
+            started = saved = now
+            save_checkpoint(course.checkpoint, course.network, course.optimizer, state)
+            _tell(course, state, steps)
+    validation = _dice_on_network_grid(course, held_out)
+    overlap = np.array(state.overlap)[1:]
+    trained = float(np.mean(overlap[:, 0] / np.maximum(overlap[:, 1], 1)))
+    figures = {"epoch": state.epoch + 1.0, "loss": state.loss_sum / steps, "dice_train": trained}
+    figures["dice_validation"] = float(np.mean(list(validation.values()))) if validation else 0.0
+    figures |= {f"dice_validation_{name}": value for name, value in validation.items()}
+    state.history = [*state.history, figures]
+    state.seconds += time.perf_counter() - started
+    state.epoch, state.step, state.loss_sum, state.overlap = state.epoch + 1, 0, 0.0, []
+    save_checkpoint(course.checkpoint, course.network, course.optimizer, state)
+    context.metric(**{**figures, "epoch": state.epoch})
+    _tell(course, state, steps)
+
+
+def _step(course: _Course, state: TrainState, items: Sequence[Prepared], indices: Sequence[int]) -> float:
+    """One step of the optimizer over a batch of brains, one by one; the mean loss."""
+    settings = course.settings
+    course.optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for item, index in zip(items, indices, strict=True):
+        course.context.check()
+        rng = np.random.default_rng([course.params.seed, state.epoch, index, 1])
+        target = torch.from_numpy(item.target).to(course.device, torch.int64)
+        image = item.view.tensor().to(course.device)
+        image, target = augment(image, target, course.mirror, settings.augmentation, rng)
+        logits = course.network(network_input(image, item.view, settings.coordinates))
+        loss = loss_of(logits, target[None], settings.loss)
+        (loss / len(items)).backward()
+        total += float(loss.detach())
+        for number, (both, either) in enumerate(_overlap(logits.detach().argmax(1)[0], target, logits.shape[1])):
+            state.overlap[number][0] += both
+            state.overlap[number][1] += either
+    course.optimizer.step()
+    return total / len(items)
+
+
+def loss_of(logits: Tensor, target: Tensor, kind: str) -> Tensor:
+    """Loss of logits (n, classes, x, y, z) against class numbers (n, x, y, z).
+
+    "cross-entropy" is the mean over voxels; "+ dice" adds 1 − soft Dice, mean over regions (Milletari et al. 2016).
+    """
+    loss = functional.cross_entropy(logits, target)
+    if kind == "cross-entropy + dice":
+        found = torch.softmax(logits, 1).flatten(2)
+        wanted = functional.one_hot(target.flatten(1), logits.shape[1]).transpose(1, 2).to(found.dtype)
+        both, either = (found * wanted).sum(2), found.sum(2) + wanted.sum(2)
+        loss = loss + 1 - ((2 * both + 1) / (either + 1))[:, 1:].mean()
+    return loss
+
+
+def _learning_rate(settings: Preset, done: float) -> float:
+    """Rate after the fraction `done` of the training."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    warm = min(1.0, (done + 0.2 * _WARM_UP) / _WARM_UP)
+    return settings.learning_rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+
+
+def _overlap(found: Tensor, target: Tensor, classes: int) -> list[tuple[float, float]]:
+    """Per class: twice the voxels in common, and the voxels of both together."""
+    counts = torch.bincount((found * classes + target).flatten(), minlength=classes * classes)
+    table = counts.reshape(classes, classes).cpu().numpy()
+    return [(float(2 * table[i, i]), float(table[i].sum() + table[:, i].sum())) for i in range(classes)]
+
+
+def _dice_on_network_grid(course: _Course, items: Sequence[Prepared]) -> dict[str, float]:
+    """Mean Dice by region over cases, images unchanged; a region that a case has in neither map is left out."""
+    course.network.eval()
+    found: dict[str, list[float]] = {region.name: [] for region in course.scheme.regions}
+    for item in items:
+        course.context.check()
+        classes = class_probabilities(course.network, item.view, course.settings, course.scheme).argmax(0)
+        overlap = _overlap(torch.from_numpy(classes), torch.from_numpy(item.target).long(), len(found) + 1)
+        for name, (both, either) in zip(found, overlap[1:], strict=True):
+            if either:
+                found[name].append(both / either)
+    return {name: float(np.mean(values)) for name, values in found.items() if values}
+
+
+def _tell(course: _Course, state: TrainState, steps: int) -> None:
+    done = state.epoch + state.step / steps
+    left = state.seconds / done * (course.epochs - done)
+    text = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min" if left < 5400 else f"{left / 3600:.1f} h"
+    dice = f", validation Dice {state.history[-1]['dice_validation']:.3f}" if state.history else ""
+    epoch = min(state.epoch + 1, course.epochs)
+    course.context.progress(0.1 + 0.85 * done / course.epochs, f"Epoch {epoch} of {course.epochs}{dice}, {text} left")
+
+
+def _finish(
+    course: _Course, state: TrainState, sets: dict[Role, list[Prepared]], role_of: Sequence[Role]
+) -> TrainResult:
+    """Write the weights, and measure them on the validation scans as segmentation would."""
+    params, context, settings = course.params, course.context, course.settings
+    course.network.eval()
+    cases: list[CaseDice] = []
+    for number, item in enumerate(sets["validation"]):
+        context.progress(0.95 + 0.05 * number / len(sets["validation"]), f"Evaluating on {item.case.subject}")
+        probabilities = class_probabilities(course.network, item.view, settings, course.scheme)
+        truth = read_nifti(item.case.labels)
+        found, _ = label_scan(probabilities, item.view, read_nifti(item.case.brain), truth.grid, course.scheme)
+        cases.append(compare(item.case.subject, item.case.label_kind, found.voxels, truth.voxels, course.scheme))
+    validation = agreements(cases)
+    trained = _dice_on_network_grid(course, sets["train"])
+    network_params = course.network_params.model_dump(mode="json")
+    described = {"network": params.network, "params": network_params, "preset": params.preset, "scheme": params.scheme}
+    weights = context.folder / "weights.safetensors"
+    return TrainResult(
+        weights=weights,
+        weights_sha256=save_weights(weights, course.network, described | {"code_version": __version__}),
+        network=params.network,
+        network_params=network_params,
+        preset=params.preset,
+        settings=settings,
+        scheme=params.scheme,
+        seed=params.seed,
+        fold=params.fold,
+        roles={case.subject: role for case, role in zip(params.cases, role_of, strict=True)},
+        history=state.history,
+        dice_train=float(np.mean(list(trained.values()))),
+        dice_train_regions=trained,
+        validation=validation,
+        dice_validation=validation[0].mean,
+        dice_validation_regions=validation[0].regions,
+        label_kind=validation[0].label_kind,
+        seconds=state.seconds,
+        device=course.device,
+        threads=context.threads,
+        code_version=__version__,
+        torch_version=str(torch.__version__),
+    )

@@ -1,0 +1,201 @@
+"""Segment scans with trained weights: one pass over the whole brain, labels on the scan's own grid.
+
+Several scans go through one process, because loading torch and the weights costs more than a coarse scan does.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import nibabel as nib
+import numpy as np
+import torch
+from nibabel.filebasedimages import ImageFileError
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, JsonValue
+from torch import Tensor, nn
+
+from ctworkbench.core import plugins, schemes
+from ctworkbench.core.errors import VolumeError
+from ctworkbench.core.jobs import JobContext, replace_text
+from ctworkbench.core.label_maps import keep_largest_components, labels_from_probabilities, resample_labels
+from ctworkbench.core.volume import Grid, Volume, nifti_bytes, read_nifti
+from ctworkbench.train.augment import class_mirror
+from ctworkbench.train.checkpoint import fingerprint, load_weights
+from ctworkbench.train.data import NetworkImage, network_image, network_input, write_whole
+from ctworkbench.train.preset import Preset
+
+Device = Literal["cpu", "cuda"]
+
+
+class SegmentCase(BaseModel):
+    """One scan to be segmented.
+
+    Attributes:
+        key: names the result within the job, such as the scan's number; letters, digits, "-", "_", ".".
+        image: NIfTI, the equalized network input, 1 mm isotropic.
+        brain: NIfTI, brain mask on the image's grid.
+        scan: NIfTI of the scan; its header alone is read, for the grid of the labels.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    image: Path
+    brain: Path
+    scan: Path
+
+
+class SegmentParams(BaseModel):
+    """Scans, and the model as its training's result describes it.
+
+    Attributes:
+        cases: scans to segment.
+        weights: safetensors file.
+        weights_sha256: hash that the model was recorded with; other weights are refused.
+        network: name of the network.
+        network_params: its `Params` as JSON.
+        settings: the preset's settings that the training used.
+        scheme: region scheme of the labels.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cases: tuple[SegmentCase, ...]
+    weights: Path
+    weights_sha256: str
+    network: str
+    network_params: dict[str, JsonValue]
+    settings: Preset
+    scheme: str = schemes.DEFAULT
+
+
+class SegmentedScan(BaseModel):
+    """The labels of one scan.
+
+    Attributes:
+        key: the case's key.
+        labels: NIfTI, uint8 region codes on the scan's own grid, largest component of each region.
+        scores: `mean_probability` of the winning class over the brain (0 to 1), `removed_fraction` of region voxels
+            that were in smaller components, `missing_regions` (count).
+        seconds: time taken.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    labels: Path
+    scores: dict[str, float]
+    seconds: float
+
+
+class SegmentResult(BaseModel):
+    """All scans of the job, in the order given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cases: tuple[SegmentedScan, ...]
+    device: Device
+
+
+def segment(params: SegmentParams, context: JobContext) -> SegmentResult:
+    """Segment every scan; scans that were done before the job was cut off are kept.
+
+    Raises:
+        WorkbenchError: weights missing, changed, or not of this network; an image or mask that cannot be used.
+    """
+    context.progress(0.0, "Loading the model")
+    torch.set_num_threads(context.threads)
+    scheme = schemes.load(params.scheme)
+    device = pick_device()
+    network = build_network(params.network, params.network_params)
+    load_weights(params.weights, params.weights_sha256, network)
+    network.to(device).eval()
+    own = fingerprint(params.model_copy(update={"cases": ()}))[:16]
+    done: list[SegmentedScan] = []
+    for number, case in enumerate(params.cases):
+        context.progress(number / len(params.cases), f"Segmenting {case.key} ({number + 1} of {len(params.cases)})")
+        note = context.folder / f"segmented-{case.key}-{own}.json"
+        if not note.exists():
+            started = time.perf_counter()
+            brain = read_nifti(case.brain)
+            view = network_image(
+                read_nifti(case.image), brain, params.settings.spacing_mm, params.settings.margin_mm, case.key
+            )
+            probabilities = class_probabilities(network, view, params.settings, scheme)
+            context.check()
+            labels, scores = label_scan(probabilities, view, brain, scan_grid(case.scan), scheme)
+            path = context.folder / f"labels-{case.key}.nii.gz"
+            write_whole(path, nifti_bytes(labels, compressed=True))
+            seconds = time.perf_counter() - started
+            found = SegmentedScan(key=case.key, labels=path, scores=scores, seconds=seconds)
+            replace_text(note, found.model_dump_json())
+        done.append(SegmentedScan.model_validate(json.loads(note.read_text(encoding="utf-8"))))
+    return SegmentResult(cases=tuple(done), device=device)
+
+
+def pick_device() -> Device:
+    """The GPU where torch can use one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def build_network(name: str, params: dict[str, Any]) -> nn.Module:
+    """A network of `train/networks` by name, from its parameters as JSON."""
+    module = plugins.load(plugins.NETWORKS, name)
+    return module.build(module.Params.model_validate(params))
+
+
+def class_probabilities(
+    network: nn.Module, view: NetworkImage, settings: Preset, scheme: schemes.Scheme
+) -> NDArray[np.float32]:
+    """Probabilities (regions + 1, x, y, z) on the network's grid; channel order is background, then the scheme's.
+
+    With `mirror_average` the mirrored head is looked at too, its answer mirrored back and its sides swapped.
+    """
+    device = next(network.parameters()).device
+    image = view.tensor().to(device)
+    with torch.inference_mode():
+        found = torch.softmax(network(network_input(image, view, settings.coordinates))[0], 0)
+        if settings.mirror_average:
+            mirrored: Tensor = network(network_input(image.flip(1), view, settings.coordinates))[0]
+            swap = class_mirror(scheme.codes, scheme.mirror_table).to(device)
+            found = (found + torch.softmax(mirrored, 0).flip(1)[swap]) / 2
+    return found.float().cpu().numpy()
+
+
+def label_scan(
+    probabilities: NDArray[np.float32], view: NetworkImage, brain: Volume, own: Grid, scheme: schemes.Scheme
+) -> tuple[Volume, dict[str, float]]:
+    """Labels on the scan's own grid within the brain mask, one component per region, and scores of them."""
+    codes: Sequence[int] = scheme.codes
+    labels = labels_from_probabilities(probabilities, view.grid.affine, own, codes)
+    mask = resample_labels(Volume((brain.voxels > 0).astype(np.uint8), brain.affine), own, (1,))
+    raw = Volume(labels.voxels * mask.voxels, own.affine)
+    kept = keep_largest_components(raw, codes)
+    total = int(np.count_nonzero(raw.voxels))
+    changed = int(np.count_nonzero(kept.voxels != raw.voxels))
+    inside = view.image > 0
+    present = np.bincount(kept.voxels.ravel(), minlength=256) > 0
+    return kept, {
+        "mean_probability": float(probabilities.max(0)[inside].mean()),
+        "removed_fraction": changed / total if total else 0.0,
+        "missing_regions": float(sum(not present[code] for code in codes)),
+    }
+
+
+def scan_grid(path: Path) -> Grid:
+    """The grid of a NIfTI file from its header; no voxel is read.
+
+    Raises:
+        VolumeError: the file is missing, not NIfTI, or not 3D.
+    """
+    try:
+        image = nib.load(path)
+    except (ImageFileError, OSError, EOFError) as error:
+        raise VolumeError(f"{path.name} cannot be read: {error}", "Import the scan again.") from error
+    if not isinstance(image, nib.Nifti1Image) or len(image.shape) != 3 or image.affine is None:
+        raise VolumeError(f"{path.name} is not a 3D NIfTI image.", "Import the scan again.")
+    shape = image.shape
+    return Grid((shape[0], shape[1], shape[2]), np.asarray(image.affine, dtype=np.float64))

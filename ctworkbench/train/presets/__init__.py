@@ -1,0 +1,1 @@
+"""Presets of a training, one per file: `PRESET`. They import no torch."""
