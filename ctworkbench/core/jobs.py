@@ -11,6 +11,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 import traceback
 import uuid
@@ -202,8 +203,7 @@ def supervise(folder: Path, threads: int, grace_seconds: float) -> None:
             env=environment,
             start_new_session=True,
         )
-        born = psutil.Process(process.pid).create_time()
-        replace_text(folder / "process.json", json.dumps({"pid": process.pid, "created": born}))
+        replace_text(folder / "process.json", _identity(psutil.Process(process.pid)))
         deadline: float | None = None
         while process.poll() is None:
             if deadline is None and (folder / "CANCEL").exists():
@@ -230,6 +230,7 @@ class JobRunner:
             replace_text(folder / "job.json", job.model_dump_json(indent=1))
         for stale in ("CANCEL", "process.json"):
             (folder / stale).unlink(missing_ok=True)
+        replace_text(folder / "queue.json", _identity(psutil.Process()))
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._settings.slots, thread_name_prefix="job")
         threads = job.threads or self._settings.threads_per_job
@@ -253,15 +254,24 @@ class JobRunner:
         folder = self.folder / job_id
         if (folder / "result.json").exists():
             return JobState.DONE
-        if _is_alive(folder):
+        if _process(folder, "process.json") is not None:
             return JobState.RUNNING
-        future = self._futures.get(job_id)
-        if future is not None and not future.done():
-            return JobState.CANCELLED if future.cancelled() else JobState.QUEUED
+        if self._waits(job_id):
+            return JobState.QUEUED
         last = next((event.kind for event in reversed(self.events(job_id)) if event.kind != "metric"), None)
-        if last in ("failed", "cancelled"):
+        if last in ("done", "failed", "cancelled"):
             return JobState(last)
         return JobState.CANCELLED if (folder / "CANCEL").exists() else JobState.INTERRUPTED
+
+    def _waits(self, job_id: str) -> bool:
+        """Whether a live program has this job in its queue and has not let go of it."""
+        future = self._futures.get(job_id)
+        if future is not None:
+            return not future.done()
+        folder = self.folder / job_id
+        owner = _process(folder, "queue.json")
+        own = owner is not None and owner.pid == os.getpid()
+        return owner is not None and not own and not (folder / "process.json").exists()
 
     def events(self, job_id: str) -> list[Event]:
         """All events of a job so far; a line cut off by a crash is left out."""
@@ -286,8 +296,10 @@ class JobRunner:
         future = self._futures.get(job_id)
         if future is not None:
             future.cancel()
-        elif _is_alive(self.folder / job_id):  # started by a program that is gone: nobody else will end it
-            _end(self.folder / job_id, self._settings.cancel_grace_seconds)
+        process = _process(self.folder / job_id, "process.json")
+        if process is not None and _process(self.folder / job_id, "queue.json") is None:
+            # its supervisor is gone with the program that started it, so nobody else will end it
+            threading.Timer(self._settings.cancel_grace_seconds, _kill, (self.folder / job_id,)).start()
 
     def close(self) -> None:
         """Forget the queue; jobs that run go on by themselves."""
@@ -305,10 +317,15 @@ def read_events(path: Path) -> Iterator[Event]:
                 yield Event.model_validate_json(line)
 
 
-def _process(folder: Path) -> psutil.Process | None:
-    """The live process of a job folder; a process that merely has the same number is not it."""
+def _identity(process: psutil.Process) -> str:
+    """What tells a process from a later one of the same number."""
+    return json.dumps({"pid": process.pid, "created": process.create_time()})
+
+
+def _process(folder: Path, name: str) -> psutil.Process | None:
+    """The live process that a file of a job folder names; one that merely has the same number is not it."""
     try:
-        known = json.loads((folder / "process.json").read_text(encoding="utf-8"))
+        known = json.loads((folder / name).read_text(encoding="utf-8"))
         process = psutil.Process(known["pid"])
         same = abs(process.create_time() - known["created"]) < 0.01
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
@@ -316,16 +333,8 @@ def _process(folder: Path) -> psutil.Process | None:
         return None
 
 
-def _is_alive(folder: Path) -> bool:
-    return _process(folder) is not None
-
-
-def _end(folder: Path, grace_seconds: float) -> None:
-    """Wait for a cancelled process, then end it."""
-    process = _process(folder)
-    if process is None:
-        return
-    try:
-        process.wait(grace_seconds)
-    except psutil.TimeoutExpired:
+def _kill(folder: Path) -> None:
+    """End the process of a cancelled job that did not stop by itself."""
+    process = _process(folder, "process.json")
+    if process is not None:
         process.kill()

@@ -28,7 +28,7 @@ class Settings(BaseModel):
     """What a run of the program is told from outside; read once, never changed.
 
     Attributes:
-        slots: number of jobs that run side by side.
+        slots: number of jobs that run side by side; one per core by default, four at most.
         threads: threads that each job may use; 0 shares the cores between the slots.
         author: name written into annotations, reviews and the audit trail.
         cancel_grace_seconds: time a cancelled job has to stop by itself before its process is ended.
@@ -36,7 +36,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    slots: int = Field(default=1, ge=1)
+    slots: int = Field(default_factory=lambda: min(4, cores()), ge=1)
     threads: int = Field(default=0, ge=0)
     author: str = Field(default_factory=lambda: os.environ.get("USER") or os.environ.get("USERNAME") or "unknown")
     cancel_grace_seconds: float = 3.0
@@ -52,7 +52,14 @@ class Settings(BaseModel):
     @property
     def threads_per_job(self) -> int:
         """Threads for one job: as set, or an equal share of the cores this process may use."""
-        if self.threads:
-            return self.threads
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, cores // self.slots)
+        return self.threads or max(1, cores() // self.slots)
+
+    @property
+    def all_threads(self) -> int:
+        """Threads for a job that runs alone, such as a training."""
+        return self.threads or cores()
+
+
+def cores() -> int:
+    """Number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -150,7 +150,8 @@ def read_nifti(path: Path) -> Volume:
         voxels = voxels[..., 0]
     if voxels.ndim != 3:
         raise VolumeError(f"{path.name} has the shape {voxels.shape}; one 3D image is needed.", "Split it first.")
-    if header.get_slope_inter() not in ((None, None), (1.0, 0.0)):
+    scaling = (getattr(image.dataobj, "slope", 1.0), getattr(image.dataobj, "inter", 0.0))
+    if scaling != (1.0, 0.0):  # not asked of the header: nibabel clears its two fields on loading
         rounded = np.rint(voxels)
         if np.abs(voxels - rounded).max(initial=0) < 1e-3 and np.abs(rounded).max(initial=0) < 32767:
             voxels = rounded.astype(np.int16)
@@ -158,6 +159,22 @@ def read_nifti(path: Path) -> Volume:
         raise VolumeError(f"{path.name} holds values that are not numbers (NaN or infinite).", "Convert it again.")
     affine = np.asarray(image.affine, dtype=np.float64)
     return Volume(np.asfortranarray(voxels), affine)
+
+
+def read_grid(path: Path) -> Grid:
+    """The grid of a NIfTI file, its voxels left unread.
+
+    Raises:
+        VolumeError: unreadable or not 3D.
+    """
+    try:
+        image = nib.load(path)
+    except (ImageFileError, OSError, EOFError) as error:
+        raise VolumeError(f"{path.name} cannot be read: {error}", "Check that the file is whole.") from error
+    if not isinstance(image, nib.Nifti1Image) or len(image.shape) != 3:
+        raise VolumeError(f"{path.name} is not a 3D NIfTI file.")
+    shape = image.shape
+    return Grid((shape[0], shape[1], shape[2]), np.asarray(image.affine, dtype=np.float64))
 
 
 def write_nifti(volume: Volume, path: Path) -> None:

@@ -1,0 +1,112 @@
+"""The study's database: open at the schema it knows, upgrade an older one, refuse a newer one."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from ctworkbench.core.errors import StudyError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """One study's tables. Sessions are short; rows that leave a session are read-only values."""
+
+    def __init__(self, url: str | URL) -> None:
+        self.url = url
+        self.engine = create_engine(url)
+        if self.engine.dialect.name == "sqlite":
+            _tame_sqlite(self.engine)
+
+    @classmethod
+    def create(cls, url: str | URL) -> "Database":
+        """Make all tables at the newest schema."""
+        database = cls(url)
+        database._upgrade()
+        return database
+
+    @classmethod
+    def open(cls, url: str | URL, name: str) -> "Database":
+        """Open a study's database, upgrading an older schema.
+
+        Raises:
+            StudyError: the schema is newer than this program, or the file is no database.
+        """
+        database = cls(url)
+        script = ScriptDirectory(str(MIGRATIONS))
+        try:
+            with database.engine.connect() as connection:
+                revision = MigrationContext.configure(connection).get_current_revision()
+        except Exception as error:
+            raise StudyError(
+                f"The database of {name} cannot be opened: {error}", "Restore it from a backup."
+            ) from error
+        if revision is None:
+            raise StudyError(f"The database of {name} holds no study.", "Restore it from a backup.")
+        known = {entry.revision for entry in script.walk_revisions()}
+        if revision not in known:
+            raise StudyError(
+                f"The study {name} has schema {revision}, which this version of CT Workbench does not know "
+                f"(newest known: {script.get_current_head()}).",
+                "Install a newer CT Workbench to open it; nothing was changed.",
+            )
+        if revision != script.get_current_head():
+            database._upgrade()
+        return database
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Generator[Session]:
+        """A session for queries; nothing it holds is written."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Generator[Session]:
+        """One transaction: all of it is written, or nothing. On SQLite it takes the write lock at once.
+
+        Raises:
+            StudyError: the database cannot be written.
+        """
+        try:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                session.connection(execution_options={"ctworkbench_begin": "BEGIN IMMEDIATE"})
+                yield session
+        except OperationalError as error:
+            raise StudyError(
+                f"The study could not be written: {error.orig}.", "Check the disk and that no other program holds it."
+            ) from error
+
+    def _upgrade(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        with self.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _tame_sqlite(engine: Engine) -> None:
+    """Real transactions, foreign keys, and readers that do not wait for writers."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is sent below
+        for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=20000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("ctworkbench_begin", "BEGIN"))

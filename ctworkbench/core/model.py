@@ -1,0 +1,303 @@
+"""The domain as tables: one class, one table; its enums beside it.
+
+Annotations, reviews, measurements and audit entries are added and never changed or removed; "current" is a query.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, DateTime, Enum, Float, ForeignKey, Integer, String, Text, UniqueConstraint, event
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class Origin(StrEnum):
+    """Where a label map comes from."""
+
+    REGISTRATION = "registration"
+    EXPERT = "expert"
+    MODEL = "model"
+
+
+class Verdict(StrEnum):
+    """What a reader says of a label map."""
+
+    ACCEPT = "accept"
+    NEEDS_EDITS = "needs edits"
+    REJECT = "reject"
+    LATER = "later"
+
+
+class Role(StrEnum):
+    """The part of a split that a subject belongs to, for good."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class Sex(StrEnum):
+    """Sex of a subject; unknown is None."""
+
+    MALE = "M"
+    FEMALE = "F"
+
+    @property
+    def code(self) -> int:
+        """1 for male, 2 for female, as in the regressions of the study."""
+        return 1 if self is Sex.MALE else 2
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite drops the time zone, so it is put back on reading."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a moment without a time zone; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the moment its time zone back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _enum(kind: type[StrEnum]) -> Enum:
+    """A column that stores the values of an enum, not the names of its members."""
+    return Enum(kind, values_callable=lambda members: [str(member) for member in members], native_enum=False, length=32)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {dict[str, Any]: JSON, list[str]: JSON, datetime: UtcDateTime}
+
+
+class Study(Base):
+    """The research study; one row."""
+
+    __tablename__ = "study"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    uid: Mapped[str] = mapped_column(String(64))
+    scheme: Mapped[str] = mapped_column(String(64))
+    split_seed: Mapped[int] = mapped_column(Integer)
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
+class Subject(Base):
+    """A child, known by a code alone."""
+
+    __tablename__ = "subject"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), unique=True)
+    sex: Mapped[Sex | None] = mapped_column(_enum(Sex))
+    role: Mapped[Role | None] = mapped_column(_enum(Role))
+
+
+class Scan(Base):
+    """One CT series of a subject.
+
+    Attributes:
+        orientation: axis codes of the grid as it was found, such as "LPS"; the stored image is in the RAS order.
+        corrections: what was done to its geometry, one sentence each.
+        image_key: key of the HU image in the voxel store.
+    """
+
+    __tablename__ = "scan"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject_id: Mapped[int] = mapped_column(ForeignKey("subject.id"), index=True)
+    series_uid: Mapped[str] = mapped_column(String(128), unique=True)
+    age_years: Mapped[float | None] = mapped_column(Float)
+    site: Mapped[str] = mapped_column(String(100))
+    scanner: Mapped[str] = mapped_column(String(200))
+    source: Mapped[str] = mapped_column(String(300))
+    orientation: Mapped[str] = mapped_column(String(3))
+    shape: Mapped[list[int]] = mapped_column(JSON)
+    spacing: Mapped[list[float]] = mapped_column(JSON)
+    protocol: Mapped[dict[str, Any]]
+    corrections: Mapped[list[str]]
+    warnings: Mapped[list[str]]
+    image_key: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(String(64))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
+class Preprocessing(Base):
+    """What was made of a scan for registration and networks, on one 1 mm grid; the newest counts."""
+
+    __tablename__ = "preprocessing"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    scan_id: Mapped[int] = mapped_column(ForeignKey("scan.id"), index=True)
+    image_key: Mapped[str] = mapped_column(String(64))
+    brain_key: Mapped[str] = mapped_column(String(64))
+    skull_key: Mapped[str] = mapped_column(String(64))
+    equalized_key: Mapped[str] = mapped_column(String(64))
+    brain_cm3: Mapped[float]
+    warnings: Mapped[list[str]]
+    code_version: Mapped[str] = mapped_column(String(32))
+    job_id: Mapped[str] = mapped_column(String(64))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+    __table_args__ = (UniqueConstraint("scan_id", "job_id"),)
+
+
+class Template(Base):
+    """An image with its label map, to be registered to scans."""
+
+    __tablename__ = "template"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    annotation_id: Mapped[int | None] = mapped_column(Integer)
+    image_key: Mapped[str] = mapped_column(String(64))
+    labels_key: Mapped[str] = mapped_column(String(64))
+    mask_key: Mapped[str] = mapped_column(String(64))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+    __table_args__ = (UniqueConstraint("image_key", "labels_key", "mask_key"),)
+
+
+class ModelRun(Base):
+    """A trained network with all that is needed to say where its numbers come from."""
+
+    __tablename__ = "model_run"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(64), unique=True)
+    network: Mapped[str] = mapped_column(String(64))
+    preset: Mapped[str] = mapped_column(String(64))
+    parameters: Mapped[dict[str, Any]]
+    result: Mapped[dict[str, Any]]
+    split: Mapped[dict[str, Any]]
+    label_kind: Mapped[str] = mapped_column(String(32))
+    code_version: Mapped[str] = mapped_column(String(32))
+    weights_hash: Mapped[str] = mapped_column(String(64))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
+class Annotation(Base):
+    """One version of a scan's label map, on the scan's own grid."""
+
+    __tablename__ = "annotation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    scan_id: Mapped[int] = mapped_column(ForeignKey("scan.id"), index=True)
+    scheme: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("annotation.id"))
+    labels_key: Mapped[str] = mapped_column(String(64))
+    author: Mapped[str] = mapped_column(String(100))
+    origin: Mapped[Origin] = mapped_column(_enum(Origin), index=True)
+    comment: Mapped[str] = mapped_column(Text, default="")
+    scores: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    template_id: Mapped[int | None] = mapped_column(ForeignKey("template.id"))
+    model_id: Mapped[int | None] = mapped_column(ForeignKey("model_run.id"))
+    code_version: Mapped[str] = mapped_column(String(32))
+    job_id: Mapped[str | None] = mapped_column(String(64))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+    __table_args__ = (UniqueConstraint("scan_id", "version"), UniqueConstraint("scan_id", "job_id"))
+
+
+class Review(Base):
+    """A reader's verdict on one version of a label map."""
+
+    __tablename__ = "review"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    annotation_id: Mapped[int] = mapped_column(ForeignKey("annotation.id"), index=True)
+    verdict: Mapped[Verdict] = mapped_column(_enum(Verdict))
+    grade: Mapped[int | None]
+    reasons: Mapped[list[str]]
+    reviewer: Mapped[str] = mapped_column(String(100))
+    seconds: Mapped[float]
+    comment: Mapped[str] = mapped_column(Text)
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
+class Measurement(Base):
+    """One number taken from one label map."""
+
+    __tablename__ = "measurement"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    annotation_id: Mapped[int] = mapped_column(ForeignKey("annotation.id"), index=True)
+    region: Mapped[str] = mapped_column(String(64))
+    statistic: Mapped[str] = mapped_column(String(64))
+    value: Mapped[float]
+    unit: Mapped[str] = mapped_column(String(16))
+    code_version: Mapped[str] = mapped_column(String(32))
+    job_id: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (UniqueConstraint("annotation_id", "region", "statistic"),)
+
+
+class JobRecord(Base):
+    """A job that was started; `recorded` once its outcome stands in the study."""
+
+    __tablename__ = "job"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32), index=True)
+    scan_id: Mapped[int | None] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str] = mapped_column(Text, default="")
+    created: Mapped[datetime] = mapped_column(default=_now)
+    recorded: Mapped[datetime | None]
+
+
+class Refusal(Base):
+    """A series or file that was not taken into the study, and why."""
+
+    __tablename__ = "refusal"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(64), index=True)
+    source: Mapped[str] = mapped_column(String(300))
+    reason: Mapped[str] = mapped_column(Text)
+    remedy: Mapped[str] = mapped_column(Text)
+    skipped: Mapped[bool]
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
+class Audit(Base):
+    """The trail and the change feed: who did what, when, to which row."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    time: Mapped[datetime] = mapped_column(default=_now)
+    author: Mapped[str] = mapped_column(String(100))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]]
+
+
+class ImmutableRowError(RuntimeError):
+    """A program fault: an attempt to change or remove a row that is kept for good."""
+
+
+def _refuse(mapper: Mapper[Any], connection: object, target: object) -> None:
+    raise ImmutableRowError(f"{type(target).__name__} rows are never changed or removed")
+
+
+for _kept in (Annotation, Review, Measurement, Audit, ModelRun):
+    event.listen(_kept, "before_update", _refuse)
+    event.listen(_kept, "before_delete", _refuse)

@@ -1,0 +1,147 @@
+"""What is asked of training and segmentation, and what they answer: data only, so that no torch is needed to ask."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from ctworkbench.core import schemes
+from ctworkbench.core.splits import Role
+
+LabelKind = Literal["pseudo", "expert"]
+
+
+class TrainCase(BaseModel):
+    """One accepted label map with its image.
+
+    Attributes:
+        subject: code of the subject; decides, never the scan, on which side of a split the case is.
+        image: NIfTI, the equalized network input, 1 mm isotropic.
+        brain: NIfTI, brain mask on the image's grid.
+        labels: NIfTI, uint8 codes of the scheme on the scan's own grid.
+        role: what the study's stored split says of the subject.
+        label_kind: "pseudo" for a registration's labels, "expert" for labels drawn or corrected by an expert.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    image: Path
+    brain: Path
+    labels: Path
+    role: Role
+    label_kind: LabelKind = "pseudo"
+
+
+class TrainRequest(BaseModel):
+    """What to train on, and how.
+
+    Attributes:
+        cases: accepted label maps with the roles of the study's stored split; none of a test subject.
+        network: name of the network.
+        preset: name of the preset.
+        scheme: region scheme of the label maps.
+        seed: decides weights at the start, order, and changes of images.
+        fold: which fold of the preset's cross-validation this is; None for the stored split.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cases: tuple[TrainCase, ...]
+    network: str = "resunet"
+    preset: str = "demo"
+    scheme: str = schemes.DEFAULT
+    seed: int = 1
+    fold: int | None = None
+
+
+class TrainAnswer(BaseModel):
+    """What the study keeps of a training; all else that it tells is kept as it is.
+
+    Attributes:
+        weights: safetensors file.
+        weights_sha256: its hash, asked for again before use.
+        network_params: parameters of the network.
+        settings: the preset's settings that were used.
+        dice_validation: mean Dice over regions of the validation cases; None where there were none.
+        label_kind: what that was measured against: "pseudo" makes it agreement with pseudo-labels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    weights: Path
+    weights_sha256: str
+    network_params: dict[str, JsonValue]
+    settings: dict[str, JsonValue]
+    dice_validation: float | None
+    label_kind: LabelKind
+
+
+class SegmentCase(BaseModel):
+    """One scan to be segmented.
+
+    Attributes:
+        key: names the result within the job, such as the scan's number; letters, digits, "-", "_", ".".
+        image: NIfTI, the equalized network input, 1 mm isotropic.
+        brain: NIfTI, brain mask on the image's grid.
+        scan: NIfTI of the scan; its header alone is read, for the grid of the labels.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    image: Path
+    brain: Path
+    scan: Path
+
+
+class SegmentRequest(BaseModel):
+    """Scans, and the model as its training described it.
+
+    Attributes:
+        cases: scans to segment.
+        weights: safetensors file.
+        weights_sha256: hash that the model was recorded with; other weights are refused.
+        network: name of the network.
+        network_params: its parameters.
+        settings: the preset's settings that the training used.
+        scheme: region scheme of the labels.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cases: tuple[SegmentCase, ...]
+    weights: Path
+    weights_sha256: str
+    network: str
+    network_params: dict[str, JsonValue]
+    settings: dict[str, JsonValue]
+    scheme: str = schemes.DEFAULT
+
+
+class SegmentedScan(BaseModel):
+    """The labels of one scan.
+
+    Attributes:
+        key: the case's key.
+        labels: NIfTI, uint8 region codes on the scan's own grid, largest component of each region.
+        scores: `mean_probability` of the winning class over the brain (0 to 1), `removed_fraction` of region voxels
+            that were in smaller components, `missing_regions` (count).
+        seconds: time taken.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    labels: Path
+    scores: dict[str, float]
+    seconds: float
+
+
+class SegmentResult(BaseModel):
+    """All scans of the job, in the order given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cases: tuple[SegmentedScan, ...]
+    device: Literal["cpu", "cuda"]

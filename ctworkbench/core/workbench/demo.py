@@ -1,0 +1,113 @@
+"""The demo: the whole walk on digital phantoms and one real scan, each step the one that a user would take."""
+
+import tarfile
+import time
+from pathlib import Path
+from typing import TextIO
+
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.model import Verdict
+from ctworkbench.core.progress import Progress
+from ctworkbench.core.settings import Settings, resource
+from ctworkbench.core.workbench.phantoms import make_phantoms
+from ctworkbench.core.workbench.service import STUDY_FILE, Workbench
+
+SEED = 2
+
+
+def run_demo(out: Path, n: int, settings: Settings, stream: TextIO) -> Path:
+    """Make the demo study under `out`, or go on with one that was cut off; the study's folder.
+
+    Raises:
+        WorkbenchError: a step failed.
+    """
+    began = time.monotonic()
+
+    def step(number: int, title: str) -> None:
+        print(f"\n[{time.monotonic() - began:4.0f} s] {number}/9 {title}", file=stream, flush=True)
+
+    step(1, f"Make {n} digital head phantoms (no child's scan may be published)")
+    cohort_csv = make_phantoms(out / "phantoms", n, SEED, None, settings, stream)
+    real = _unpack_real(out / "real")
+    folder = out / "study"
+    exists = (folder / STUDY_FILE).exists()
+    workbench = Workbench.open(folder, settings) if exists else Workbench.create(folder, settings)
+    with workbench:
+        workbench.collect()
+
+        def follow(jobs: list[str]) -> None:
+            if not jobs:
+                return
+            progress = Progress(workbench.jobs, jobs, stream)
+            try:
+                failures = workbench.wait(jobs, progress.show)
+            finally:
+                progress.close()
+            if failures:
+                raise failures[0]
+
+        step(2, "Import the phantoms' DICOM series and one real adult head CT")
+        known = {row.subject for row in workbench.cohort.scans()}
+        if len(known) < n:
+            follow(workbench.cohort.import_paths([out / "phantoms"], cohort_csv))
+        if all(row.age_years is not None for row in workbench.cohort.scans()):
+            follow(workbench.cohort.import_paths([real]))
+        step(3, "Preprocess: 1 mm, brain and skull masks from HU, equalization")
+        follow(workbench.cohort.preprocess())
+        step(4, "Register the template to every scan (quick, 2 mm)")
+        follow(workbench.labelling.pseudo_label("quick"))
+        step(5, "Review: the phantoms' label maps are accepted, the adult's is put aside for a reader")
+        _judge(workbench)
+        step(6, "Train ResU-Net (demo preset) on the accepted label maps")
+        if not workbench.modelling.models():
+            follow(workbench.modelling.train("resunet", "demo"))
+        step(7, "Segment every scan with the trained network")
+        follow(workbench.modelling.segment())
+        step(8, "Measure all label maps")
+        follow(workbench.norms.measure())
+        step(9, "Tables, reports, export")
+        workbench.norms.statistics(out / "tables", "model")
+        _reports(workbench, out / "reports")
+        workbench.export(out / "export")
+        model = workbench.modelling.models()[0]
+        print(_summary(model.dice_validation, model.dice_test, model.label_kind), file=stream)
+    print(f"\nDone in {time.monotonic() - began:.0f} s.", file=stream, flush=True)
+    return folder
+
+
+def _unpack_real(folder: Path) -> Path:
+    """Unpack the shipped real series (BSD-2, see its licence) once."""
+    if not folder.exists():
+        temporary = folder.with_name(f".{folder.name}.part")
+        with tarfile.open(resource("demo/ge_head.tar.xz")) as archive:
+            archive.extractall(temporary, filter="data")
+        temporary.rename(folder)
+    return folder
+
+
+def _judge(workbench: Workbench) -> None:
+    """Accept the phantoms' label maps; no expert has read the adult's, and an adult must not train a child's model."""
+    for scan in workbench.cohort.scans():
+        row = workbench.review.current(scan.id)
+        if row is None:
+            raise WorkbenchError(f"{scan.subject} has no label map.", "Run the demo again.")
+        if row.verdict is None:
+            phantom = scan.age_years is not None
+            verdict = Verdict.ACCEPT if phantom else Verdict.LATER
+            comment = "demo: accepted unread" if phantom else "demo: an adult, left for a reader"
+            workbench.review.judge(row.id, verdict, comment=comment)
+
+
+def _reports(workbench: Workbench, folder: Path) -> None:
+    """One child's page and the adult's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = workbench.cohort.scans()
+    child = next(row for row in rows if row.age_years is not None)
+    adult = next(row for row in rows if row.age_years is None)
+    for row in (child, adult):
+        workbench.norms.report(row.subject, folder / f"{row.subject}.pdf", "model")
+
+
+def _summary(validation: float | None, test: float | None, kind: str) -> str:
+    told = [f"{name} {value:.3f}" for name, value in (("validation", validation), ("locked test set", test)) if value]
+    return f"Mean Dice of the network ({kind}): {', '.join(told) or 'not measured'}."

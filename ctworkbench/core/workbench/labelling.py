@@ -1,0 +1,129 @@
+"""The labelling room: the template is registered to scans, and its labels become version 1."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.model import Annotation, Origin, Preprocessing, Scan, Subject, Template
+from ctworkbench.core.register import LabelParams, LabelResult
+from ctworkbench.core.settings import resource
+from ctworkbench.core.workbench.current import next_version
+from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.rows import Changes
+
+LABEL = "label"
+BUNDLED_TEMPLATE = "adult_ct"
+
+
+def preprocessings(session: Session) -> dict[int, Preprocessing]:
+    """The newest preprocessing of each scan."""
+    return {row.scan_id: row for row in session.scalars(select(Preprocessing).order_by(Preprocessing.id))}
+
+
+class LabellingRoom:
+    """Pseudo-labels by registration."""
+
+    def __init__(self, study: OpenStudy) -> None:
+        self._study = study
+
+    def pseudo_label(
+        self,
+        preset: str = "quick",
+        scan_ids: Sequence[int] | None = None,
+        again: bool = False,
+        initiator: object = None,
+    ) -> list[str]:
+        """Start the registration of the template to the scans that have no registered label map; the jobs' ids.
+
+        Args:
+            preset: "quick" (2 mm) or "fine" (1 mm).
+            scan_ids: the scans wanted; all by default.
+            again: label also the scans that have a registered label map; the new one is a further version.
+            initiator: handed on in the announcement.
+
+        Raises:
+            WorkbenchError: scans that are not preprocessed.
+        """
+        study = self._study
+        template = self._template()
+        with study.database.reading() as session:
+            labelled = select(Annotation.scan_id).where(Annotation.origin == Origin.REGISTRATION)
+            done = set() if again else set(session.scalars(labelled))
+            rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).all()
+            prepared = preprocessings(session)
+        rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
+        missing = [code for scan, _, code in rows if scan not in prepared]
+        if missing:
+            some = f"{', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}"
+            raise WorkbenchError(
+                f"{len(missing)} scans are not preprocessed: {some}.",
+                "Run Preprocess first.",
+            )
+        path = study.store.path
+        wanted = {
+            scan: (
+                f"Label {code} ({preset})",
+                LabelParams(
+                    scan=path(key),
+                    image=path(prepared[scan].image_key),
+                    brain=path(prepared[scan].brain_key),
+                    skull=path(prepared[scan].skull_key),
+                    template_image=path(template.image_key),
+                    template_labels=path(template.labels_key),
+                    template_mask=path(template.mask_key),
+                    preset=preset,  # pyright: ignore[reportArgumentType] - validated by pydantic
+                    seed=study.split_seed,
+                ),
+            )
+            for scan, key, code in rows
+        }
+        return study.start_each(LABEL, wanted, "ctworkbench.core.register:pseudo_label", initiator)
+
+    def record_label(self, job_id: str) -> Changes:
+        """Take the label map of a registration job into the study as a new version."""
+        study = self._study
+        result = LabelResult.model_validate(study.jobs.result(job_id))
+        job = study.jobs.job(job_id)
+        if job.subject is None:
+            raise WorkbenchError(f"The job {job_id} names no scan.")
+        key = study.store.put_file(result.labels)
+        template = self._template()
+        with study.database.writing() as session:
+            if not study.claim(session, job_id):
+                return Changes()
+            version, parent = next_version(session, job.subject)
+            session.add(
+                Annotation(
+                    scan_id=job.subject,
+                    scheme=study.scheme,
+                    version=version,
+                    parent_id=parent,
+                    labels_key=key,
+                    author=study.settings.author,
+                    origin=Origin.REGISTRATION,
+                    comment="; ".join(result.warnings),
+                    scores=dict(result.scores),
+                    parameters={"preset": job.params["preset"], "seed": job.params["seed"], "template": template.name},
+                    template_id=template.id,
+                    code_version=study.code_version,
+                    job_id=job_id,
+                )
+            )
+        study.discard(result.labels)
+        return Changes(annotations=True, jobs=True)
+
+    def _template(self) -> Template:
+        """The study's template; the bundled one is taken in when it is first needed."""
+        study = self._study
+        with study.database.reading() as session:
+            template = session.scalar(select(Template).order_by(Template.id.desc()).limit(1))
+        if template is not None:
+            return template
+        folder = resource(f"templates/{BUNDLED_TEMPLATE}")
+        keys = [study.store.put_file(folder / name) for name in ("ct.nii.gz", "labels10.nii.gz", "brain_mask.nii.gz")]
+        with study.database.writing() as session:
+            template = Template(name=BUNDLED_TEMPLATE, image_key=keys[0], labels_key=keys[1], mask_key=keys[2])
+            session.add(template)
+        return template

@@ -1,0 +1,305 @@
+"""The modelling room: accepted label maps train a network, the network labels scans."""
+
+import shutil
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from ctworkbench.core import plugins
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.jobs import JobState
+from ctworkbench.core.label_maps import dice
+from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject, Verdict
+from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.splits import split_subjects
+from ctworkbench.core.training import SegmentCase, SegmentRequest, SegmentResult, TrainAnswer, TrainCase, TrainRequest
+from ctworkbench.core.workbench.current import annotation_rows, current, next_version
+from ctworkbench.core.workbench.labelling import preprocessings
+from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ModelRow
+
+TRAIN = "train"
+SEGMENT = "segment"
+_CASES_PER_JOB = 10
+_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels"}
+
+
+class ModellingRoom:
+    """Networks of the study: trained, listed, used."""
+
+    def __init__(self, study: OpenStudy) -> None:
+        self._study = study
+
+    def networks(self) -> list[str]:
+        """Names of the networks that can be trained."""
+        return plugins.names(plugins.NETWORKS)
+
+    def presets(self) -> list[str]:
+        """Names of the training presets."""
+        return plugins.names(plugins.PRESETS)
+
+    def train(
+        self,
+        network: str = "resunet",
+        preset: str = "demo",
+        fold: int | None = None,
+        again: bool = False,
+        initiator: object = None,
+    ) -> list[str]:
+        """Start a training on the accepted label maps, or go on with one that was cut off; the job's id.
+
+        The split is by subject. It is made at the first training and stored; subjects accepted later are given a
+        role then, and no role ever changes. Subjects of the test set are never shown to a training.
+
+        Args:
+            network: one of `networks()`.
+            preset: one of `presets()`.
+            fold: fold of a cross-validation preset; all of them by default.
+            again: train once more although the same was trained already.
+            initiator: handed on in the announcement.
+
+        Raises:
+            WorkbenchError: too few accepted label maps, an unknown network or preset, or the same trained already.
+        """
+        if network not in self.networks():
+            raise WorkbenchError(f"There is no network {network!r}.", f"Choose one of {', '.join(self.networks())}.")
+        if preset not in self.presets():
+            raise WorkbenchError(f"There is no preset {preset!r}.", f"Choose one of {', '.join(self.presets())}.")
+        study = self._study
+        params = TrainRequest(
+            cases=tuple(self._cases()),
+            network=network,
+            preset=preset,
+            scheme=study.scheme,
+            seed=study.split_seed,
+            fold=fold,
+        )
+        wanted = params.model_dump(mode="json")
+        old = [job for job in study.jobs.jobs() if job.kind == TRAIN and job.params == wanted]
+        for job in reversed(old):
+            state = study.jobs.state(job.id)
+            if not state.ended:
+                return [job.id]
+            if state is JobState.DONE and not again:
+                raise WorkbenchError(
+                    f"{network} was trained with the preset {preset} on exactly these label maps already.",
+                    "Use that model, or train again (--again).",
+                )
+            if state in (JobState.INTERRUPTED, JobState.CANCELLED, JobState.FAILED):
+                study.restart(job.id)
+                study.announce(Changes(jobs=True), initiator)
+                return [job.id]
+        title = f"Train {network} ({preset}) on {len(params.cases)} label maps"
+        job_id = study.start(TRAIN, title, "ctworkbench.train.loop:train", params, threads=study.settings.all_threads)
+        study.announce(Changes(jobs=True), initiator)
+        return [job_id]
+
+    def _cases(self) -> list[TrainCase]:
+        """Accepted label maps of all subjects but the test set's, each with its subject's role for good."""
+        study = self._study
+        path = study.store.path
+        with study.database.writing() as session:
+            prepared = preprocessings(session)
+            accepted: dict[int, AnnotationRow] = {}
+            for scan_id, versions in annotation_rows(session).items():
+                row = current(versions)
+                if row is not None and row.verdict is Verdict.ACCEPT and scan_id in prepared:
+                    accepted[scan_id] = row
+            query = select(Scan.id, Subject).join(Subject, Subject.id == Scan.subject_id).where(Scan.id.in_(accepted))
+            subjects = dict(session.execute(query).tuples().all())
+            new = {subject.code: subject for subject in subjects.values() if subject.role is None}
+            settled = {subject.code for subject in subjects.values()} - set(new)
+            if len(new) >= len(Role):
+                for code, role in split_subjects(new, study.split_seed).items():
+                    new[code].role = Role(role)
+                study.audit(session, "split", "study", {code: subject.role for code, subject in sorted(new.items())})
+            elif new and settled:  # too few for a split of their own: they train, and never move
+                for subject in new.values():
+                    subject.role = Role.TRAIN
+                study.audit(session, "split", "study", dict.fromkeys(sorted(new), Role.TRAIN))
+            elif new or not subjects:
+                raise WorkbenchError(
+                    f"{len(new)} accepted label maps are too few to train on.",
+                    f"Review and accept at least {len(Role)} subjects, better twenty.",
+                )
+            return [
+                TrainCase(
+                    subject=subject.code,
+                    image=path(prepared[scan_id].equalized_key),
+                    brain=path(prepared[scan_id].brain_key),
+                    labels=path(accepted[scan_id].labels_key),
+                    role="train" if subject.role is Role.TRAIN else "validation",
+                    label_kind="expert" if accepted[scan_id].origin is Origin.EXPERT else "pseudo",
+                )
+                for scan_id, subject in sorted(subjects.items(), key=lambda item: (item[1].code, item[0]))
+                if subject.role is not Role.TEST
+            ]
+
+    def record_train(self, job_id: str) -> Changes:
+        """Take a trained network into the study: its weights under their hash, its row with all provenance."""
+        study = self._study
+        job = study.jobs.job(job_id)
+        params = TrainRequest.model_validate(job.params)
+        result = TrainAnswer.model_validate(study.jobs.result(job_id))
+        weights = study.folder / "models" / f"{result.weights_sha256}.safetensors"
+        if not weights.exists():
+            temporary = weights.with_suffix(".part")
+            shutil.copyfile(result.weights, temporary)
+            temporary.replace(weights)
+        kinds = {case.label_kind for case in params.cases}
+        with study.database.writing() as session:
+            if not study.claim(session, job_id):
+                return Changes()
+            session.add(
+                ModelRun(
+                    job_id=job_id,
+                    network=params.network,
+                    preset=params.preset,
+                    parameters={"seed": params.seed, "fold": params.fold, "scheme": params.scheme},
+                    result=result.model_dump(mode="json", exclude={"weights"}),
+                    split={case.subject: case.role for case in params.cases},
+                    label_kind=_LABEL_KINDS[kinds.pop()] if len(kinds) == 1 else "pseudo- and expert labels",
+                    code_version=study.code_version,
+                    weights_hash=result.weights_sha256,
+                )
+            )
+            study.audit(session, "train", job_id, {"network": params.network, "weights": result.weights_sha256})
+        return Changes(models=True, jobs=True)
+
+    def models(self) -> list[ModelRow]:
+        """All trained networks, newest first."""
+        with self._study.database.reading() as session:
+            runs = session.scalars(select(ModelRun).order_by(ModelRun.id.desc())).all()
+            tested: dict[int, list[float]] = {}
+            for annotation, role in session.execute(
+                select(Annotation, Subject.role)
+                .join(Scan, Scan.id == Annotation.scan_id)
+                .join(Subject, Subject.id == Scan.subject_id)
+                .where(Annotation.model_id.is_not(None))
+            ):
+                score = annotation.scores.get("dice_accepted")
+                if role is Role.TEST and score is not None and annotation.model_id is not None:
+                    tested.setdefault(annotation.model_id, []).append(score)
+        return [
+            ModelRow(
+                id=run.id,
+                job_id=run.job_id,
+                network=run.network,
+                preset=run.preset,
+                created=run.created,
+                weights_hash=run.weights_hash,
+                dice_validation=run.result.get("dice_validation"),
+                dice_test=sum(tested[run.id]) / len(tested[run.id]) if run.id in tested else None,
+                label_kind=run.label_kind,
+                subjects=len(run.split),
+            )
+            for run in runs
+        ]
+
+    def segment(
+        self, model_id: int | None = None, scan_ids: Sequence[int] | None = None, initiator: object = None
+    ) -> list[str]:
+        """Start the labelling of the scans that a model has not labelled yet; the jobs' ids.
+
+        Args:
+            model_id: the model; the newest by default.
+            scan_ids: the scans wanted; all preprocessed ones by default.
+            initiator: handed on in the announcement.
+
+        Raises:
+            WorkbenchError: no such model, or scans that are not preprocessed.
+        """
+        study = self._study
+        live = list(study.live(SEGMENT).values())
+        if live:
+            return live
+        with study.database.reading() as session:
+            query = select(ModelRun).order_by(ModelRun.id.desc()).limit(1)
+            run = session.scalar(query if model_id is None else query.where(ModelRun.id == model_id))
+            if run is None:
+                raise WorkbenchError(
+                    "This study has no trained model." if model_id is None else f"There is no model {model_id}.",
+                    "Run `ctworkbench train` first.",
+                )
+            done = set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id == run.id)))
+            prepared = preprocessings(session)
+            rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).all()
+        rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
+        missing = [code for scan, _, code in rows if scan not in prepared]
+        if missing:
+            raise WorkbenchError(f"{len(missing)} scans are not preprocessed.", "Run Preprocess first.")
+        path = study.store.path
+        weights = study.folder / "models" / f"{run.weights_hash}.safetensors"
+        answer = TrainAnswer.model_validate({**run.result, "weights": weights})
+        started: list[str] = []
+        for start in range(0, len(rows), _CASES_PER_JOB):
+            chunk = rows[start : start + _CASES_PER_JOB]
+            params = SegmentRequest(
+                cases=tuple(
+                    SegmentCase(
+                        key=str(scan),
+                        image=path(prepared[scan].equalized_key),
+                        brain=path(prepared[scan].brain_key),
+                        scan=path(key),
+                    )
+                    for scan, key, _ in chunk
+                ),
+                weights=weights,
+                weights_sha256=answer.weights_sha256,
+                network=run.network,
+                network_params=answer.network_params,
+                settings=answer.settings,
+                scheme=study.scheme,
+            )
+            title = f"Segment {len(chunk)} scans with model {run.id}"
+            started.append(study.start(SEGMENT, title, "ctworkbench.train.predict:segment", params))
+        if started:
+            study.announce(Changes(jobs=True), initiator)
+        return started
+
+    def record_segment(self, job_id: str) -> Changes:
+        """Take the label maps of a segmenting job into the study, each with its agreement with the accepted one."""
+        study = self._study
+        params = SegmentRequest.model_validate(study.jobs.job(job_id).params)
+        result = SegmentResult.model_validate(study.jobs.result(job_id))
+        codes = load_scheme(study.scheme).codes
+        keys = [study.store.put_file(case.labels) for case in result.cases]
+        with study.database.reading() as session:
+            versions = annotation_rows(session, [int(case.key) for case in result.cases])
+        scores: list[dict[str, object]] = []
+        for case, key in zip(result.cases, keys, strict=True):
+            found: dict[str, object] = dict(case.scores)
+            accepted = [row for row in versions.get(int(case.key), []) if row.verdict is Verdict.ACCEPT]
+            other = next((row for row in accepted if row.origin is not Origin.MODEL), None)
+            if other is not None:
+                agreement = dice(study.store.get(key).voxels, study.store.get(other.labels_key).voxels, codes)
+                found["dice_accepted"] = sum(agreement.values()) / len(agreement)
+                found["dice_accepted_origin"] = str(other.origin)
+            scores.append(found)
+        with study.database.writing() as session:
+            if not study.claim(session, job_id):
+                return Changes()
+            run = session.scalars(select(ModelRun).where(ModelRun.weights_hash == params.weights_sha256)).first()
+            if run is None:
+                raise WorkbenchError("The model of a finished segmentation is not in the study any more.")
+            for case, key, found in zip(result.cases, keys, scores, strict=True):
+                version, parent = next_version(session, int(case.key))
+                session.add(
+                    Annotation(
+                        scan_id=int(case.key),
+                        scheme=study.scheme,
+                        version=version,
+                        parent_id=parent,
+                        labels_key=key,
+                        author=f"model {run.id}",
+                        origin=Origin.MODEL,
+                        comment="",
+                        scores=found,
+                        parameters={"weights": run.weights_hash, "network": run.network, "preset": run.preset},
+                        model_id=run.id,
+                        code_version=study.code_version,
+                        job_id=job_id,
+                    )
+                )
+        study.discard(*(case.labels for case in result.cases))
+        return Changes(annotations=True, jobs=True)

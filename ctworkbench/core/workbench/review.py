@@ -1,0 +1,226 @@
+"""The review room: versions of label maps, and verdicts on them."""
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from ctworkbench.core.errors import ConflictError, WorkbenchError
+from ctworkbench.core.model import Annotation, Origin, Review, Scan, Subject, Verdict
+from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.volume import Volume
+from ctworkbench.core.workbench.current import annotation_row, annotation_rows, current, next_version
+from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReviewRow
+
+
+class ReviewRoom:
+    """Label maps are read, saved as new versions, and judged; nothing is ever overwritten."""
+
+    def __init__(self, study: OpenStudy) -> None:
+        self._study = study
+
+    def annotations(self, scan_id: int) -> list[AnnotationRow]:
+        """All versions of a scan's label map, newest first."""
+        with self._study.database.reading() as session:
+            return annotation_rows(session, [scan_id]).get(scan_id, [])
+
+    def current(self, scan_id: int) -> AnnotationRow | None:
+        """The version that counts: the newest accepted one, else the newest not rejected."""
+        return current(self.annotations(scan_id))
+
+    def annotation(self, annotation_id: int) -> AnnotationRow:
+        """One version.
+
+        Raises:
+            WorkbenchError: there is none of that number.
+        """
+        with self._study.database.reading() as session:
+            row = session.get(Annotation, annotation_id)
+            if row is None:
+                raise WorkbenchError(f"There is no label map {annotation_id} in this study.")
+            verdict = session.scalar(
+                select(Review.verdict).where(Review.annotation_id == annotation_id).order_by(Review.id.desc()).limit(1)
+            )
+            return annotation_row(row, verdict)
+
+    def labels(self, annotation_id: int) -> Volume:
+        """The label map of a version: uint8 codes on the grid of its scan's image."""
+        return self._study.store.get(self.annotation(annotation_id).labels_key)
+
+    def save(
+        self,
+        scan_id: int,
+        parent_id: int | None,
+        labels: Volume,
+        author: str = "",
+        comment: str = "",
+        initiator: object = None,
+    ) -> AnnotationRow:
+        """Keep a corrected (or new) label map as the next version.
+
+        Args:
+            scan_id: the scan it belongs to.
+            parent_id: the version it was drawn from; None for one drawn from nothing.
+            labels: integer codes of the study's scheme on the grid of the scan's image.
+            author: who drew it; by default the author of the settings.
+            comment: what was changed.
+            initiator: handed on in the announcement.
+
+        Raises:
+            ConflictError: somebody saved another version meanwhile; nothing was written.
+            WorkbenchError: the grid or the codes do not fit the scan or the scheme.
+        """
+        study = self._study
+        with study.database.reading() as session:
+            scan = session.get(Scan, scan_id)
+            if scan is None:
+                raise WorkbenchError(f"There is no scan {scan_id} in this study.")
+            image_key = scan.image_key
+        self._check(labels, image_key)
+        key = study.store.put(Volume(labels.voxels.astype("uint8"), labels.affine))
+        author = author or study.settings.author
+        try:
+            with study.database.writing() as session:
+                version, newest_id = next_version(session, scan_id)
+                if newest_id != parent_id:
+                    raise ConflictError(
+                        f"Version {version - 1} of this label map was saved meanwhile.",
+                        "Your work is kept: compare with the newest version, then save upon it.",
+                    )
+                row = Annotation(
+                    scan_id=scan_id,
+                    scheme=study.scheme,
+                    version=version,
+                    parent_id=parent_id,
+                    labels_key=key,
+                    author=author,
+                    origin=Origin.EXPERT,
+                    comment=comment,
+                    scores={},
+                    parameters={},
+                    code_version=study.code_version,
+                )
+                session.add(row)
+                session.flush()
+                study.audit(
+                    session, "save label map", f"annotation {row.id}", {"scan": scan_id, "version": row.version}
+                )
+                saved = annotation_row(row, None)
+        except IntegrityError as error:
+            raise ConflictError(
+                "Another save of this label map came first.",
+                "Your work is kept: compare with the newest version, then save upon it.",
+            ) from error
+        study.announce(Changes(annotations=True), initiator)
+        return saved
+
+    def judge(
+        self,
+        annotation_id: int,
+        verdict: Verdict,
+        grade: int | None = None,
+        reasons: tuple[str, ...] = (),
+        comment: str = "",
+        seconds: float = 0.0,
+        reviewer: str = "",
+        initiator: object = None,
+    ) -> None:
+        """Write down a verdict on a version; an earlier one stays and is no longer the last.
+
+        Raises:
+            WorkbenchError: no such version, or a grade outside 1 to 5.
+        """
+        if grade is not None and not 1 <= grade <= 5:
+            raise WorkbenchError(f"The grade {grade} is outside 1 to 5.")
+        study = self._study
+        self.annotation(annotation_id)
+        with study.database.writing() as session:
+            session.add(
+                Review(
+                    annotation_id=annotation_id,
+                    verdict=Verdict(verdict),
+                    grade=grade,
+                    reasons=list(reasons),
+                    reviewer=reviewer or study.settings.author,
+                    seconds=seconds,
+                    comment=comment,
+                )
+            )
+            study.audit(session, "judge", f"annotation {annotation_id}", {"verdict": str(verdict)})
+        study.announce(Changes(reviews=True), initiator)
+
+    def accept_all(self, initiator: object = None) -> int:
+        """Accept the current version of every scan that has no verdict yet; how many those were."""
+        study = self._study
+        with study.database.writing() as session:
+            rows = [current(versions) for versions in annotation_rows(session).values()]
+            open_ones = [row for row in rows if row is not None and row.verdict is None]
+            for row in open_ones:
+                session.add(
+                    Review(
+                        annotation_id=row.id,
+                        verdict=Verdict.ACCEPT,
+                        grade=None,
+                        reasons=[],
+                        reviewer=study.settings.author,
+                        seconds=0.0,
+                        comment="accepted together with all others, unread",
+                    )
+                )
+            study.audit(session, "accept all", "study", {"annotations": [row.id for row in open_ones]})
+        if open_ones:
+            study.announce(Changes(reviews=True), initiator)
+        return len(open_ones)
+
+    def judge_subject(self, code: str, verdict: Verdict, comment: str = "", reviewer: str = "") -> int:
+        """Judge the current version of every scan of a subject; how many those were.
+
+        Raises:
+            WorkbenchError: no such subject, or nothing of it to judge.
+        """
+        with self._study.database.reading() as session:
+            query = select(Scan.id).join(Subject, Subject.id == Scan.subject_id).where(Subject.code == code)
+            scans = list(session.scalars(query))
+        if not scans:
+            raise WorkbenchError(f"There is no subject {code} in this study.", "See `ctworkbench status`.")
+        rows = [row for row in map(self.current, scans) if row is not None]
+        if not rows:
+            raise WorkbenchError(f"{code} has no label map to judge.", "Run `ctworkbench label` first.")
+        for row in rows:
+            self.judge(row.id, verdict, comment=comment, reviewer=reviewer)
+        return len(rows)
+
+    def reviews(self, annotation_id: int) -> list[ReviewRow]:
+        """All verdicts on a version, oldest first."""
+        with self._study.database.reading() as session:
+            rows = session.scalars(select(Review).where(Review.annotation_id == annotation_id).order_by(Review.id))
+            return [
+                ReviewRow(
+                    id=row.id,
+                    annotation_id=row.annotation_id,
+                    verdict=row.verdict,
+                    grade=row.grade,
+                    reasons=tuple(row.reasons),
+                    reviewer=row.reviewer,
+                    seconds=row.seconds,
+                    comment=row.comment,
+                    created=row.created,
+                )
+                for row in rows
+            ]
+
+    def _check(self, labels: Volume, image_key: str) -> None:
+        """Refuse a label map that does not fit its scan or its scheme."""
+        grid = self._study.store.grid(image_key)
+        if not labels.grid.matches(grid):
+            raise WorkbenchError(
+                f"The label map's grid {labels.grid.shape} does not fit its scan's {grid.shape}, or lies elsewhere.",
+                "Resample it to the scan first.",
+            )
+        codes = {0, *load_scheme(self._study.scheme).codes}
+        present = {int(code) for code in np.unique(labels.voxels)}
+        if not present <= codes:
+            raise WorkbenchError(
+                f"The label map holds codes that the scheme {self._study.scheme} lacks: {sorted(present - codes)}.",
+                "Use the codes of the scheme.",
+            )

@@ -1,0 +1,207 @@
+"""What the service layer answers: frozen rows, free of the database, for the window and the command line alike."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ctworkbench.core.model import Origin, Sex, Verdict
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a write changed; told once to everybody who listens."""
+
+    scans: bool = False
+    annotations: bool = False
+    reviews: bool = False
+    measurements: bool = False
+    models: bool = False
+    jobs: bool = False
+
+    def __or__(self, other: "Changes") -> "Changes":
+        return Changes(*(getattr(self, name) or getattr(other, name) for name in self.__dataclass_fields__))
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) for name in self.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class ScanRow:
+    """A scan as the cohort table shows it; origin and verdict are those of its current label map."""
+
+    id: int
+    subject: str
+    sex: Sex | None
+    age_years: float | None
+    series_uid: str
+    source: str
+    site: str
+    scanner: str
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    corrections: tuple[str, ...]
+    preprocessed: bool
+    versions: int
+    origin: Origin | None
+    verdict: Verdict | None
+    split: str
+    warnings: tuple[str, ...]
+    orientation: str
+    protocol: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AnnotationRow:
+    """One version of a label map, with the last verdict on it."""
+
+    id: int
+    scan_id: int
+    version: int
+    parent_id: int | None
+    origin: Origin
+    author: str
+    created: datetime
+    comment: str
+    scheme: str
+    verdict: Verdict | None
+    scores: dict[str, Any]
+    parameters: dict[str, Any]
+    model_id: int | None
+    code_version: str
+    labels_key: str
+
+
+@dataclass(frozen=True)
+class ReviewRow:
+    """One verdict."""
+
+    id: int
+    annotation_id: int
+    verdict: Verdict
+    grade: int | None
+    reasons: tuple[str, ...]
+    reviewer: str
+    seconds: float
+    comment: str
+    created: datetime
+
+
+@dataclass(frozen=True)
+class RefusalRow:
+    """A series or file that was not imported; `skipped` where nobody asked for it in particular."""
+
+    source: str
+    reason: str
+    remedy: str
+    skipped: bool
+    created: datetime
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A trained network.
+
+    Attributes:
+        dice_validation: mean Dice over regions and validation subjects; see `label_kind` for what it is against.
+        dice_test: the same over the locked test subjects, once they were segmented; None until then.
+        label_kind: "pseudo-labels" or "expert labels": what it was trained on and compared with.
+    """
+
+    id: int
+    job_id: str
+    network: str
+    preset: str
+    created: datetime
+    weights_hash: str
+    dice_validation: float | None
+    dice_test: float | None
+    label_kind: str
+    subjects: int
+
+
+@dataclass(frozen=True)
+class VolumeRow:
+    """A measured volume with the way back to its label map."""
+
+    scan_id: int
+    subject: str
+    sex: Sex | None
+    age_years: float | None
+    series_uid: str
+    region: str
+    volume_cm3: float
+    source: Origin
+    version: int
+    annotation_id: int
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One scan on a chart; `z` is None where the norm does not hold."""
+
+    scan_id: int
+    subject: str
+    sex: Sex | None
+    age_years: float | None
+    value: float
+    z: float | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """The norm of one sex along age: mean and ±1/±2 SD."""
+
+    sex: Sex
+    ages: list[float]
+    minus2: list[float]
+    minus1: list[float]
+    mean: list[float]
+    plus1: list[float]
+    plus2: list[float]
+
+
+@dataclass(frozen=True)
+class ChartData:
+    """All that a chart shows; `outside` tells for a scan why it has no centile."""
+
+    title: str
+    unit: str
+    dots: list[Dot]
+    bands: list[Band]
+    note: str
+    outside: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChildRow:
+    """One region of one child against the norm; `reason` says why there is no centile."""
+
+    region: str
+    title: str
+    volume_cm3: float
+    expected_cm3: float | None
+    z: float | None
+    centile: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class StatusSummary:
+    """Where a study stands, and what to do next."""
+
+    name: str
+    subjects: int
+    scans: int
+    preprocessed: int
+    labelled: int
+    accepted: int
+    needs_edits: int
+    rejected: int
+    unreviewed: int
+    models: int
+    segmented: int
+    measured: int
+    refused: int
+    jobs: dict[str, int]
+    next_step: str
