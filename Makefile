@@ -1,0 +1,50 @@
+# Every target sets up what it needs first; that takes seconds once done. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+export PYTHON
+export TORCH
+
+PY := .venv/bin/python
+XVFB := xvfb-run -a -s "-screen 0 1920x1080x24"
+# Two test processes share the cores, so each library keeps to one thread.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1
+WORKERS ?= 2
+ARGS ?=
+
+.PHONY: help setup demo open test lint pytest bench wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install system libraries, .venv and the pinned packages
+	@scripts/setup.sh
+
+demo: setup ## run the whole walk on the bundled demo study, then open it
+	@$(PY) -m ctworkbench demo $(ARGS)
+
+open: setup ## open the window; ARGS=FOLDER opens a study
+	@$(PY) -m ctworkbench open $(ARGS)
+
+test: setup lint pytest ## set up, then run the quality gates and all tests, headless
+
+lint: setup ## ruff, pyright and import-linter
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m pyright
+	@$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+pytest: setup ## the tests alone; ARGS chooses, such as ARGS="tests/core -k volume"
+	@$(ONE_THREAD) QT_QPA_PLATFORM=xcb $(XVFB) $(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not bench" $(ARGS)
+
+bench: setup ## measure speed and memory (tests/bench); bench-NAME runs one
+	@$(XVFB) $(PY) -m pytest -m bench tests/bench -s --timeout 3600 $(ARGS)
+
+bench-%: setup
+	@$(XVFB) $(PY) -m pytest -m bench "tests/bench/test_$*.py" -s --timeout 3600 $(ARGS)
+
+wheel: setup ## build the wheel into dist/
+	@$(PY) -m hatchling build -t wheel
+
+clean: ## remove .venv, caches and what `make demo` made
+	rm -rf .venv build dist demo screenshots .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find ctworkbench tests -name __pycache__ -type d -prune -exec rm -rf {} +
