@@ -5,6 +5,7 @@ Only the tags named here are read; the patient's name, the institution and the p
 
 import os
 import re
+import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,9 @@ _OTHER_SUFFIXES = {
     ".zip",
 }
 
+_UNREADABLE = (InvalidDicomError, EOFError, OSError, ValueError, TypeError, LookupError, AttributeError, struct.error)
+"""What pydicom raises on damaged files."""
+
 Triple = tuple[float, float, float]
 
 
@@ -124,7 +128,6 @@ class Series:
     Attributes:
         header: tags of the first file that was read, restricted to what this module names.
         damaged: files that belong here but cannot be read whole: name → why.
-        foreign: names of other files' tags are never kept; only `header` may hold identifying values.
     """
 
     uid: str
@@ -149,10 +152,17 @@ class Series:
 
 @dataclass(slots=True)
 class Found:
-    """What lies under the paths given: series by UID, and DICOM files that could not be given to any series."""
+    """What lies under the paths given.
+
+    Attributes:
+        series: series by UID.
+        unreadable: DICOM files that could not be given to any series: name → why.
+        files: all files that are DICOM.
+    """
 
     series: dict[str, Series] = field(default_factory=dict[str, Series])
     unreadable: dict[str, str] = field(default_factory=dict[str, str])
+    files: set[Path] = field(default_factory=set[Path])
 
 
 def find_series(paths: Iterable[Path], told: Callable[[int], None] = lambda _: None) -> Found:
@@ -171,6 +181,7 @@ def find_series(paths: Iterable[Path], told: Callable[[int], None] = lambda _: N
         fault = _add(found, path, folders)
         if fault:
             lost.append((path, fault))
+    found.files.update(path for path, _ in lost)
     for path, fault in lost:  # a file without a readable UID belongs to the series it lies with, if there is but one
         uids = folders.get(path.parent, set())
         if len(uids) == 1:
@@ -186,10 +197,11 @@ def _add(found: Found, path: Path, folders: dict[Path, set[str]]) -> str:
         header = read_header(path)
     except PermissionError:
         return "it may not be read (permission denied)"
-    except (InvalidDicomError, EOFError, OSError, ValueError, AttributeError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         return f"it is not readable as DICOM ({_line(error)})"
     if header is None:
         return ""
+    found.files.add(path)
     uid = str(header.get("SeriesInstanceUID") or "")
     if not uid:
         return "it ends before its SeriesInstanceUID: the file is truncated or is not an image"
@@ -207,7 +219,7 @@ def _add(found: Found, path: Path, folders: dict[Path, set[str]]) -> str:
     folders.setdefault(path.parent, set()).add(uid)
     try:
         series.slices.extend(_slices(path, header))
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
+    except _UNREADABLE as error:
         series.damaged[path.name] = f"its header is damaged ({_line(error)})"
         return ""
     syntax = transfer_syntax(header)
@@ -253,10 +265,10 @@ def read_header(path: Path, tags: Sequence[str] = (*_SLICE_TAGS, *_SERIES_TAGS))
                 return None
             try:
                 header = pydicom.dcmread(stream, stop_before_pixels=True, force=not marked, specific_tags=list(tags))
-            except Exception:
+            except _UNREADABLE:
                 if marked or named:
                     raise
-                return None
+                return None  # not told as DICOM in any way, and not readable as such: something else
     if not marked and not header.get("SOPClassUID"):
         if named:
             raise InvalidDicomError("it has neither the DICOM mark nor a SOP class")

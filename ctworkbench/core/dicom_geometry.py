@@ -92,8 +92,8 @@ def check_spacing(stack: Stack, thickness: NDArray[np.float64] | None) -> None:
     """Refuse a stack with slices at one place, or with a hole; zones of different even spacing are fine.
 
     Distances are cut into zones (runs of equal distances). A step between two zones may be smaller than either, or
-    anything up to the larger of them: nothing is missing there. A wider step is a hole, as is a short run of wide
-    steps between slices too thin to fill them.
+    anything up to the larger of them: nothing is missing there. A wider step is a hole, and so are a few wide steps
+    between slices too thin to fill them, or any number of such steps inside one zone.
 
     Args:
         stack: the slices, sorted.
@@ -116,11 +116,11 @@ def check_spacing(stack: Stack, thickness: NDArray[np.float64] | None) -> None:
     zones = _zones(gaps)
     base = min((gap for gap, length, _ in zones if length >= 3), default=min(gap for gap, _, _ in zones))
     for index, (gap, length, start) in enumerate(zones):
-        if gap <= base * (1 + _ZONE) or _is_filled(gap, length, start, thickness):
+        beside = [zones[i][0] for i in (index - 1, index + 1) if 0 <= i < len(zones) and zones[i][1] >= 3]
+        within = len(beside) == 2 and abs(beside[0] - beside[1]) <= _ZONE * min(beside)
+        if gap <= base * (1 + _ZONE) or _is_filled(gap, length, start, thickness) or (length >= 5 and not within):
             continue
-        neighbours = [zones[i][0] for i in (index - 1, index + 1) if 0 <= i < len(zones) and zones[i][1] >= 3]
-        between = len(neighbours) == 2 and abs(neighbours[0] - neighbours[1]) > _ZONE * min(neighbours)
-        if between and length == 1 and gap <= max(neighbours) * (1 + _ZONE):
+        if length == 1 and len(beside) == 2 and not within and gap <= max(beside) * (1 + _ZONE):
             continue
         missing = round(gap / base) - 1
         what = f"about {missing * length} missing" if missing else "slice distances are uneven"

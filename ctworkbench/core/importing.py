@@ -31,6 +31,7 @@ _NIFTI = (".nii", ".nii.gz")
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
 _MAX_UNPACKED_BYTES = 64 * 2**30
 _AGE_UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+_GIVE = "Give a folder with DICOM series, or .nii.gz files."
 _SCANNED = 0.1
 """Part of the progress bar that finding the series takes."""
 
@@ -114,8 +115,17 @@ class _Import:
     skipped: list[RefusedSource] = field(default_factory=list[RefusedSource])
 
     def refuse(self, source: str, reason: str, remedy: str) -> None:
-        """Note a refusal; a reason that does not name its source is made to."""
+        """Note a refusal."""
         self.refused.append(RefusedSource(source=source, reason=reason, remedy=remedy))
+
+    def note_absent(self) -> None:
+        """Note subjects of the table that nothing was imported for; not a failure: others may come later."""
+        seen = {scan.subject for scan in self.accepted}
+        absent = list(dict.fromkeys(row.subject for row in (self.cohort or {}).values() if row.subject not in seen))
+        if absent:
+            names = ", ".join(absent[:10]) + (" …" if len(absent) > 10 else "")
+            reason = f"{len(absent)} of the cohort table's subjects have no imported scan here: {names}."
+            self.skipped.append(RefusedSource(source="cohort table", reason=reason, remedy="Import their scans too."))
 
     def take(self, volume: Volume, scan: ImportedScan) -> None:
         """Write the image and note the scan."""
@@ -141,7 +151,8 @@ def import_scans(params: ImportParams, context: JobContext) -> ImportResult:
     context.progress(0.0, "Looking for series.")
     unpacked = context.folder / "unpacked"
     try:
-        files, named = _files(params.paths, unpacked, work)
+        sources = _files(params.paths, unpacked, work)
+        files = list(dict.fromkeys(path for inside in sources.values() for path in inside))
         dicom = [path for path in files if not path.name.lower().endswith(_NIFTI)]
         nifti = [path for path in files if path.name.lower().endswith(_NIFTI)]
         found = find_series(dicom, lambda n: context.progress(_SCANNED * n / len(dicom), f"Looking at file {n}."))
@@ -157,10 +168,11 @@ def import_scans(params: ImportParams, context: JobContext) -> ImportResult:
             listed.append(_refusal(_name(series), error))
         for index, path in enumerate(nifti, start=len(found.series)):
             context.progress(_fraction(index, parts), f"Reading {path.name}.")
-            _import_nifti(work, path, path in named)
-        if not (work.accepted or work.refused or work.skipped):
-            names = ", ".join(path.name for path in params.paths) or "the selection"
-            work.refuse(names, f"{names} holds no CT images.", "Give a folder with DICOM series or .nii.gz files.")
+            _import_nifti(work, path, sources.get(path) == [path])
+        for source, inside in sources.items():
+            if inside and found.files.isdisjoint(inside) and not any(path in nifti for path in inside):
+                work.refuse(source.name, f"{source.name} is not, and holds no, DICOM or NIfTI image.", _GIVE)
+        work.note_absent()
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
     context.progress(1.0, f"{len(work.accepted)} scans imported, {len(work.refused)} refused.")
@@ -183,40 +195,31 @@ def _name(series: Series) -> str:
     return f"{series.folder} (series {digits})" if digits else series.folder
 
 
-def _files(paths: Sequence[Path], unpacked: Path, work: _Import) -> tuple[list[Path], set[Path]]:
-    """All files under the paths, each once, in order; and those that were given by name."""
-    files: dict[Path, None] = {}
-    named: set[Path] = set()
-    for path in paths:
+def _files(paths: Sequence[Path], unpacked: Path, work: _Import) -> dict[Path, list[Path]]:
+    """Files under each path given, in order; a path that cannot be read is refused."""
+    sources: dict[Path, list[Path]] = {}
+    for given in paths:
+        path = given.resolve()
         try:
             if path.is_dir():
-                before = len(files)
-                for inside in _walk(path):
-                    if inside.name.lower().endswith(_ARCHIVES) and not inside.name.lower().endswith(_NIFTI):
-                        continue
-                    files.setdefault(inside.resolve())
-                if len(files) == before and next(_walk(path), None) is None:
+                inside = [file for file in _walk(path) if not file.name.lower().endswith(_ARCHIVES)]
+                sources[path] = inside
+                if not inside:
                     work.refuse(
                         path.name, f"The folder {path.name} is empty.", "Give the folder that holds the series."
                     )
             elif not path.exists():
                 work.refuse(path.name, f"{path.name} does not exist.", "Check the path.")
             elif path.name.lower().endswith(_ARCHIVES):
-                for inside in _walk(_unpack(path, unpacked / f"{len(files)}")):
-                    files.setdefault(inside)
+                sources[path] = list(_walk(_unpack(path, unpacked / str(len(sources)))))
             else:
-                if path.suffix.lower() in (".csv", ".json", ".txt", ".pdf", ".png", ".jpg", ".nrrd", ".mha", ".mhd"):
-                    work.refuse(
-                        path.name, f"{path.name} is neither DICOM nor NIfTI.", "Give a DICOM folder or .nii.gz files."
-                    )
-                    continue
-                files.setdefault(path.resolve())
-                named.add(path.resolve())
+                path.open("rb").close()
+                sources[path] = [path]
         except ImportRefused as error:
             work.refused.append(_refusal(path.name, error))
         except OSError as error:
             work.refuse(path.name, f"{path.name} cannot be read: {error.strerror or error}.", "Check its permissions.")
-    return list(files), named
+    return sources
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -309,17 +312,22 @@ def _who(work: _Import, series: Series) -> tuple[CohortRow | None, str, list[str
         names = (series.folder, *(image.path.name for image in series.slices))
         row = find_row(work.cohort, subject, series.uid, names)
         if row is None:
-            raise _not_in_cohort(subject or series.folder, "series_uid")
+            raise _not_in_cohort(work.cohort, subject or series.folder, "series_uid")
         return row, row.subject, []
     if not subject:
         return None, series.folder, ["no patient ID: the subject is named after the folder"]
     return None, subject, []
 
 
-def _not_in_cohort(subject: str, column: str) -> ImportRefused:
+def _not_in_cohort(cohort: dict[str, CohortRow], subject: str, column: str) -> ImportRefused:
+    """Why no row of the table is this scan's."""
+    if any(row.subject == subject for row in cohort.values()):
+        return NotForUs(
+            f"the cohort table names another series or file of {subject}.",
+            f"Add a row that names this one in {column}.",
+        )
     return ImportRefused(
-        f"{subject} is not in the cohort table.",
-        f"Add a row for {subject}, or name its subject in a column {column}.",
+        f"{subject} is not in the cohort table.", f"Add a row for {subject}, or name its subject in a column {column}."
     )
 
 
@@ -360,7 +368,7 @@ def _import_nifti(work: _Import, path: Path, by_name: bool) -> None:
         if work.cohort is not None:
             row = find_row(work.cohort, subject, "", (path.name, subject))
             if row is None:
-                raise _not_in_cohort(subject, "file")
+                raise _not_in_cohort(work.cohort, subject, "file")
         read = read_scan(path)
     except NotForUs as error:
         (work.refused if by_name else work.skipped).append(_refusal(path.name, error))
