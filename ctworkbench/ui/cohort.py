@@ -1,0 +1,418 @@
+"""The cohort: what is in the study, what each scan still needs, and the buttons that do it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QItemSelectionModel, QPoint, QSettings, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ctworkbench.core.jobs import JobState
+from ctworkbench.ui.bridge import Bridge, OpenScan
+from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CohortFilter, CohortModel
+from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
+
+if TYPE_CHECKING:
+    from ctworkbench.core.workbench import Changes, Workbench
+    from ctworkbench.core.workbench.rows import ScanRow
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: "1 scan", "3 scans"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def summary(scans: "list[ScanRow]") -> str:
+    """One line on a cohort: subjects, sexes, ages."""
+    subjects = {scan.subject: scan for scan in scans}.values()
+    sexes = [str(scan.sex or "") for scan in subjects]
+    ages = [scan.age_years for scan in scans if scan.age_years is not None]
+    parts = [count(len(subjects), "subject"), count(len(scans), "scan"), f"{sexes.count('M')} M / {sexes.count('F')} F"]
+    if sexes.count(""):
+        parts.append(f"{sexes.count('')} of unknown sex")
+    if ages:
+        parts.append(f"{min(ages):.2f}–{max(ages):.2f} years")
+    if len(ages) < len(scans):
+        parts.append(f"{len(scans) - len(ages)} of unknown age")
+    return "  ·  ".join(parts)
+
+
+class CohortPage(QWidget):
+    """The table of scans with its tools."""
+
+    scan_wanted = Signal(int)
+    """A scan was double-clicked: open it in Review."""
+    place_wanted = Signal(str)
+    """The next step lies in another place of the window."""
+
+    def __init__(
+        self,
+        workbench: "Workbench",
+        bridge: Bridge,
+        open_scan: OpenScan,
+        memory: QSettings,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._workbench = workbench
+        self._bridge = bridge
+        self._open_scan = open_scan
+        self._memory = memory
+        self._refused_before: int | None = None
+        self._measured: set[int] = set()
+        self._models = 0
+        self._next: Callable[[], object] = self.import_scans
+        self.setAcceptDrops(True)
+
+        self.model = CohortModel(self)
+        self.proxy = CohortFilter(self)
+        self.proxy.setSourceModel(self.model)
+        self.table = self._build_table()
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self._build_empty())
+        self.pages.addWidget(self._build_full())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 10)
+        layout.addWidget(self.pages)
+
+        bridge.changed.connect(self._on_changed)
+        bridge.jobs_changed.connect(self._on_jobs)
+        open_scan.changed.connect(self._follow)
+
+    # -- building --------------------------------------------------------------------------------------------------
+
+    def _build_table(self) -> QTableView:
+        table = QTableView()
+        table.setObjectName("cohort_table")
+        table.setAccessibleName("Scans of the study")
+        table.setModel(self.proxy)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setAlternatingRowColors(True)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setSortingEnabled(True)
+        table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(27)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        for number, width in enumerate((86, 44, 76, 80, 126, 118, 104, 98, 108, 88, 78, 130, 140)):
+            table.setColumnWidth(number, width)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(self._show_menu)
+        table.doubleClicked.connect(lambda _: self.open_selected())
+        for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            QShortcut(QKeySequence(key), table, self.open_selected, context=Qt.ShortcutContext.WidgetShortcut)
+        QShortcut(QKeySequence.StandardKey.Copy, table, self.copy, context=Qt.ShortcutContext.WidgetShortcut)
+        table.selectionModel().selectionChanged.connect(lambda *_: self._show_next())
+        return table
+
+    def _build_empty(self) -> QWidget:
+        page = QWidget()
+        title = QLabel("This study has no scans yet")
+        title.setProperty("role", "big")
+        text = QLabel(
+            "Import DICOM folders or NIfTI files, or drop them here. A cohort table (CSV) adds sex, age and site."
+        )
+        text.setProperty("role", "muted")
+        button = QPushButton("Import…")
+        button.setObjectName("import_first")
+        button.setProperty("role", "big")
+        button.clicked.connect(self.import_scans)
+        self.empty_note = QLabel()
+        self.empty_note.setProperty("role", "warning")
+        layout = QVBoxLayout(page)
+        layout.setSpacing(16)
+        layout.addStretch(2)
+        for widget in (title, text, button, self.empty_note):
+            layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(3)
+        return page
+
+    def _build_full(self) -> QWidget:
+        page = QWidget()
+        title = QLabel("Cohort")
+        title.setProperty("role", "title")
+        self.summary = QLabel()
+        self.summary.setObjectName("cohort_summary")
+        self.summary.setProperty("role", "muted")
+        self.refused = QPushButton()
+        self.refused.setObjectName("refused")
+        self.refused.setProperty("role", "link")
+        self.refused.clicked.connect(self.show_refusals)
+        self.filter = QLineEdit()
+        self.filter.setObjectName("cohort_filter")
+        self.filter.setAccessibleName("Filter the scans")
+        self.filter.setPlaceholderText("Filter: words such as “F v1 not read”")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setFixedWidth(250)
+        self.filter.textChanged.connect(self.proxy.set_words)
+        top = QHBoxLayout()
+        top.addWidget(title)
+        top.addSpacing(10)
+        top.addWidget(self.summary, 1)
+        top.addWidget(self.refused)
+        top.addWidget(self.filter)
+
+        self.next_button = QPushButton()
+        self.next_button.setObjectName("next_step")
+        self.next_button.setProperty("role", "primary")
+        self.next_button.clicked.connect(lambda: self._next())
+        self.scope = QLabel()
+        self.scope.setObjectName("scope")
+        self.scope.setProperty("role", "muted")
+        tools = QHBoxLayout()
+        tools.addWidget(self.next_button)
+        tools.addWidget(self.scope, 1)
+        for text, name, tip, slot in (
+            ("Import…", "import", "Take scans into the study (Ctrl+I)", self.import_scans),
+            ("Preprocess", "preprocess", "Make skull and brain masks", self.preprocess),
+        ):
+            tools.addWidget(self._tool(text, name, tip, slot))
+        tools.addWidget(self._label_tool())
+        for text, name, tip, slot in (
+            ("Segment", "segment", "Let the newest model make label maps", self.segment),
+            ("Measure", "measure", "Measure the regional volumes of all label maps", self.measure),
+        ):
+            tools.addWidget(self._tool(text, name, tip, slot))
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(9)
+        layout.addLayout(top)
+        layout.addLayout(tools)
+        layout.addWidget(self.table, 1)
+        return page
+
+    def _tool(self, text: str, name: str, tip: str, slot: Callable[[], object]) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setObjectName(name)
+        button.setAccessibleName(text)
+        button.setToolTip(f"{tip}. Works on the selected scans, or on all.")
+        button.clicked.connect(lambda: slot())
+        return button
+
+    def _label_tool(self) -> QToolButton:
+        button = self._tool(
+            "Label", "label", "Carry the atlas over by registration (quick)", lambda: self.label("quick")
+        )
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        menu = QMenu(button)
+        menu.addAction("Quick – registration at 2 mm", lambda: self.label("quick"))
+        menu.addAction("Fine – registration at 1 mm, several times slower", lambda: self.label("fine"))
+        button.setMenu(menu)
+        return button
+
+    # -- what is shown ---------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Read the cohort again."""
+
+        def read() -> tuple:
+            workbench = self._workbench
+            scans = workbench.cohort.scans()
+            measured = {row.scan_id for row in workbench.norms.volumes("current")} if scans else set()
+            return scans, workbench.cohort.refusals(), measured, len(workbench.modelling.models())
+
+        self._bridge.run(read, self._show, key="cohort")
+
+    def _show(self, answer: tuple) -> None:
+        scans, refusals, self._measured, self._models = answer
+        refused = [refusal for refusal in refusals if not refusal.skipped]
+        self.model.set_scans(scans)
+        self.pages.setCurrentIndex(1 if scans else 0)
+        self.summary.setText(summary(scans))
+        self.refused.setVisible(bool(refusals))
+        self.refused.setText(f"{len(refused)} refused…" if refused else f"{len(refusals)} skipped…")
+        if self._refused_before is not None and len(refused) > self._refused_before:
+            new = len(refused) - self._refused_before
+            self._bridge.notify(
+                f"{count(new, 'series') if new == 1 else f'{new} series'} refused at import.",
+                "Cohort → “refused…” says why.",
+                "warning",
+            )
+        self._refused_before = len(refused)
+        self._on_jobs()
+        self._follow(self._open_scan.scan_id)
+
+    def _on_changed(self, changes: "Changes") -> None:
+        if changes:
+            self.refresh()
+
+    def _on_jobs(self) -> None:
+        doing: dict[int, str] = {}
+        for view in self._bridge.live:
+            if view.job.subject is not None and view.job.subject not in doing:
+                percent = f" {100 * view.fraction:.0f} %" if view.fraction else ""
+                doing[view.job.subject] = (
+                    f"{view.job.kind}{percent}" if view.state is JobState.RUNNING else f"{view.job.kind} (waits)"
+                )
+        self.model.set_doing(doing)
+        importing = any(view.job.kind == "import" for view in self._bridge.live)
+        self.empty_note.setText("Importing… the scans appear here one by one." if importing else "")
+        self._show_next()
+
+    def _follow(self, scan_id: int | None) -> None:
+        """Let the table's current row be the open scan; a selection of several scans is left alone."""
+        if scan_id is None or len(self.selected()) > 1:
+            return
+        for row, scan in enumerate(self.model.scans):
+            if scan.id == scan_id:
+                index = self.proxy.mapFromSource(self.model.index(row, 0))
+                if index.isValid() and index.row() != self.table.currentIndex().row():
+                    self.table.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
+
+    def selected(self) -> "list[ScanRow]":
+        """The selected scans in the order shown."""
+        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
+        return [self.proxy.index(row, 0).data(ROW_ROLE) for row in rows]
+
+    def _scope(self) -> "list[ScanRow]":
+        return self.selected() or self.model.scans
+
+    def _ids(self) -> list[int] | None:
+        """Ids of the selected scans; None for all."""
+        return [scan.id for scan in self.selected()] or None
+
+    def next_step(self) -> tuple[str, Callable[[], object] | None]:
+        """What the scans in scope need next, and what does it; None while it is under way."""
+        scans = self._scope()
+        if not scans:
+            return "Import…", self.import_scans
+        live = {view.job.subject: view.job.kind for view in self._bridge.live}
+        kinds = {view.job.kind for view in self._bridge.live}
+        raw = [scan for scan in scans if not scan.preprocessed]
+        bare = [scan for scan in scans if scan.preprocessed and not scan.versions]
+        unread = [scan for scan in scans if scan.versions and scan.verdict is None]
+        unmeasured = [scan for scan in scans if scan.versions and scan.id not in self._measured]
+        for missing, verb, doing, act in (
+            (raw, "Preprocess", "preprocess", self.preprocess),
+            (bare, "Label", "label", lambda: self.label("quick")),
+        ):
+            waiting = [scan for scan in missing if scan.id not in live]
+            if waiting:
+                return f"{verb} {count(len(waiting), 'scan')}", act
+            if missing:
+                return f"Under way: {doing} {count(len(missing), 'scan')}", None
+        if unmeasured and "measure" not in kinds:
+            return f"Measure {count(len(unmeasured), 'label map')}", self.measure
+        if unread:
+            return f"Review {count(len(unread), 'label map')}", lambda: self.scan_wanted.emit(unread[0].id)
+        if not self._models and "train" not in kinds and any(scan.split for scan in scans):
+            return "Train a network", lambda: self.place_wanted.emit("train")
+        return "See the charts", lambda: self.place_wanted.emit("charts")
+
+    def _show_next(self) -> None:
+        title, act = self.next_step()
+        self.next_button.setText(title)
+        self.next_button.setEnabled(act is not None)
+        self._next = act or self.refresh
+        chosen = len(self.selected())
+        self.scope.setText(f"for the {count(chosen, 'selected scan')}" if chosen else "for all scans")
+
+    # -- acts ------------------------------------------------------------------------------------------------------
+
+    def import_scans(self, paths: list[Path] | None = None) -> None:
+        """Ask what to import, and import it."""
+        dialog = ImportDialog(self._memory, self, paths if isinstance(paths, list) else None)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def begin() -> None:
+            chosen, cohort_csv = dialog.paths, dialog.cohort_csv
+            self._bridge.start_jobs(lambda: self._workbench.cohort.import_paths(chosen, cohort_csv), "Import")
+
+        dialog.accepted.connect(begin)
+        dialog.open()
+
+    def show_refusals(self) -> None:
+        """Show what was refused at import."""
+
+        def show(refusals: list) -> None:
+            dialog = RefusalsDialog(refusals, self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
+
+        self._bridge.run(self._workbench.cohort.refusals, show, key="refusals")
+
+    def preprocess(self) -> None:
+        """Preprocess what is missing among the scans in scope."""
+        ids = self._ids()
+        self._bridge.start_jobs(lambda: self._workbench.cohort.preprocess(ids), "Preprocess")
+
+    def label(self, preset: str) -> None:
+        """Label the scans in scope by registration."""
+        ids = self._ids()
+        self._bridge.start_jobs(lambda: self._workbench.labelling.pseudo_label(preset, ids), f"Label ({preset})")
+
+    def segment(self) -> None:
+        """Segment the scans in scope with the newest model."""
+        ids = self._ids()
+        self._bridge.start_jobs(lambda: self._workbench.modelling.segment(None, ids), "Segment")
+
+    def measure(self) -> None:
+        """Measure all label maps."""
+        self._bridge.start_jobs(self._workbench.norms.measure, "Measure")
+
+    def open_selected(self) -> None:
+        """Open the current scan in Review."""
+        index = self.table.currentIndex()
+        if index.isValid():
+            self.scan_wanted.emit(self.proxy.index(index.row(), 0).data(ROW_ROLE).id)
+
+    def _show_menu(self, position: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Open in Review", self.open_selected)
+        menu.addAction("Show in Charts", self._show_in_charts)
+        menu.addSeparator()
+        menu.addAction("Preprocess", self.preprocess)
+        menu.addAction("Label, quick", lambda: self.label("quick"))
+        menu.addAction("Label, fine", lambda: self.label("fine"))
+        menu.addAction("Segment", self.segment)
+        menu.addSeparator()
+        menu.addAction("Copy rows", self.copy)
+        menu.popup(self.table.viewport().mapToGlobal(position))
+
+    def _show_in_charts(self) -> None:
+        index = self.table.currentIndex()
+        if index.isValid():
+            self._open_scan.open(self.proxy.index(index.row(), 0).data(ROW_ROLE).id)
+            self.place_wanted.emit("charts")
+
+    def copy(self) -> None:
+        """Put the scans in scope on the clipboard, columns parted by tabs."""
+        from PySide6.QtGui import QGuiApplication
+
+        lines = ["\t".join(column.title for column in COLUMNS if column.title != "Now")]
+        lines += ["\t".join(c.text(scan) for c in COLUMNS if c.title != "Now") for scan in self._scope()]
+        QGuiApplication.clipboard().setText("\n".join(lines))
+
+    # -- dropping --------------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take folders and files that are dragged in."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Offer what was dropped for import."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.import_scans(paths)

@@ -1,0 +1,282 @@
+"""One open study on the screen: the rail with five places, the header, and the page of each place."""
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QSettings, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from ctworkbench.core.settings import resource
+from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
+from ctworkbench.ui.charts import ChartsPage
+from ctworkbench.ui.cohort import CohortPage
+from ctworkbench.ui.cohort_table import age_text
+from ctworkbench.ui.jobs import JobsPage
+from ctworkbench.ui.notices import NoticeBar, show_error
+from ctworkbench.ui.train import TrainPage
+
+if TYPE_CHECKING:
+    from ctworkbench.core.workbench import Workbench
+    from ctworkbench.core.workbench.rows import ScanRow
+
+log = logging.getLogger(__name__)
+
+PLACES = {"cohort": "Cohort", "review": "Review", "train": "Train", "charts": "Charts", "jobs": "Jobs"}
+_HINTS = {
+    "cohort": "Scans: import, preprocess, label",
+    "review": "Look at label maps, correct and judge them",
+    "train": "Train a network on accepted label maps",
+    "charts": "Volumes against the norm",
+    "jobs": "Long work: progress, cancel, start again",
+}
+_VIEWER_LIBRARIES = ("vispy.scene", "dask.array", "skimage", "napari.layers", "napari.components")
+RESEARCH = "Research use only – not for diagnosis"
+
+
+class StudyView(QWidget):
+    """Header, rail and pages of one study; everything follows its `open_scan`.
+
+    Args:
+        workbench: the open study; it is closed by `dispose`.
+        memory: where the last place is remembered.
+        preload: load the viewer's libraries aside soon after the start, not at the first visit to Review only.
+        parent: the widget it lies in.
+    """
+
+    message = Signal(str)
+    """The last thing that was said, for the status bar."""
+    place_changed = Signal(str)
+
+    def __init__(
+        self, workbench: "Workbench", memory: QSettings, preload: bool = True, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._preload = preload
+        self.workbench = workbench
+        self._memory = memory
+        self.bridge = Bridge(workbench, self)
+        self.open_scan = OpenScan(self)
+        self.review: Any = None
+        self._review_wanted: int | None = None
+        self._stale = set(PLACES)
+        self.cohort = CohortPage(workbench, self.bridge, self.open_scan, memory)
+        self.train = TrainPage(workbench, self.bridge)
+        self.charts = ChartsPage(workbench, self.bridge, self.open_scan)
+        self.jobs = JobsPage(self.bridge)
+        self._review_slot = QStackedWidget()
+        self.loading = QLabel("Loading the viewer…")
+        self.loading.setObjectName("loading_viewer")
+        self.loading.setProperty("role", "title")
+        self.loading.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._review_slot.addWidget(self.loading)
+        self.stack = QStackedWidget()
+        for page in (self.cohort, self._review_slot, self.train, self.charts, self.jobs):
+            self.stack.addWidget(page)
+        self.notice = NoticeBar()
+        self.notice.action.clicked.connect(self._act_on_notice)
+
+        body = QVBoxLayout()
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(0)
+        body.addWidget(self._build_header())
+        holder = QVBoxLayout()
+        holder.setContentsMargins(10, 0, 10, 0)
+        holder.addWidget(self.notice)
+        body.addLayout(holder)
+        body.addWidget(self.stack, 1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._build_rail())
+        layout.addLayout(body, 1)
+
+        self.cohort.scan_wanted.connect(self.review_scan)
+        self.charts.scan_wanted.connect(self.review_scan)
+        self.cohort.place_wanted.connect(self.go)
+        self.bridge.noticed.connect(self._tell)
+        self.bridge.changed.connect(self._on_changed)
+        self.open_scan.changed.connect(self._follow)
+
+    # -- building --------------------------------------------------------------------------------------------------
+
+    def _build_header(self) -> QWidget:
+        header = QWidget()
+        header.setObjectName("header")
+        header.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        name = QLabel(self.workbench.name)
+        name.setObjectName("study_name")
+        name.setProperty("role", "study")
+        name.setToolTip(str(self.workbench.folder))
+        self.scan_label = QLabel("no scan open")
+        self.scan_label.setObjectName("open_scan")
+        self.scan_label.setProperty("role", "muted")
+        research = QLabel(RESEARCH)
+        research.setObjectName("research_use")
+        research.setProperty("role", "research")
+        layout = QHBoxLayout(header)
+        layout.setContentsMargins(14, 6, 14, 6)
+        layout.addWidget(name)
+        layout.addSpacing(18)
+        layout.addWidget(self.scan_label, 1)
+        layout.addWidget(research)
+        return header
+
+    def _build_rail(self) -> QWidget:
+        self.rail = QWidget()
+        self.rail.setObjectName("rail")
+        self.rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.places: dict[str, QPushButton] = {}
+        group = QButtonGroup(self)
+        group.setExclusive(True)
+        layout = QVBoxLayout(self.rail)
+        layout.setContentsMargins(0, 8, 0, 8)
+        layout.setSpacing(2)
+        for number, (place, title) in enumerate(PLACES.items(), start=1):
+            button = QPushButton(QIcon(str(resource(f"icons/{place}.svg"))), f"  {title}")
+            button.setObjectName(f"place_{place}")
+            button.setAccessibleName(title)
+            button.setIconSize(QSize(22, 22))
+            button.setCheckable(True)
+            button.setShortcut(f"Ctrl+{number}")
+            button.setToolTip(f"{_HINTS[place]} (Ctrl+{number})")
+            button.clicked.connect(lambda _=False, place=place: self.go(place))
+            group.addButton(button)
+            layout.addWidget(button)
+            self.places[place] = button
+        layout.addStretch()
+        self.set_narrow(str(self._memory.value("narrow_rail", "false")) == "true")
+        return self.rail
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Show icons alone in the rail, or icons and words."""
+        self.rail.setFixedWidth(52 if narrow else 134)
+        for place, button in self.places.items():
+            number = list(PLACES).index(place) + 1
+            button.setText("" if narrow else f"  {PLACES[place]}")
+            button.setShortcut(f"Ctrl+{number}")  # setText takes the shortcut away
+        self._memory.setValue("narrow_rail", "true" if narrow else "false")
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def start(self, place: str = "") -> None:
+        """Begin to poll and show the page used last; the viewer is loaded a moment after the window is up."""
+        self.bridge.start()
+        self.go(place or str(self._memory.value("place", "cohort")))
+        if self._preload:
+            QTimer.singleShot(800, self, self._preload_viewer)
+
+    def maybe_close(self) -> bool:
+        """Ask about unsaved strokes; False if the user wants to stay."""
+        return self.review is None or bool(self.review.maybe_close())
+
+    def dispose(self) -> None:
+        """Let go of the viewer, the polling and the study."""
+        if self.review is not None:
+            self.review.dispose()
+        self.bridge.close()
+        self.workbench.close()
+
+    # -- places ----------------------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> str:
+        """The place that is shown."""
+        return list(PLACES)[self.stack.currentIndex()]
+
+    def go(self, place: str) -> None:
+        """Show a place."""
+        if place not in PLACES:
+            place = "cohort"
+        self.stack.setCurrentIndex(list(PLACES).index(place))
+        self.places[place].setChecked(True)
+        self._memory.setValue("place", place)
+        if place == "review":
+            if self.review is None:
+                QTimer.singleShot(30, self, self._load_review)
+            elif self.open_scan.scan_id is not None:
+                self.review.open_scan(self.open_scan.scan_id)
+        if place in self._stale:
+            self._refresh(place)
+        self.place_changed.emit(place)
+
+    def _refresh(self, place: str) -> None:
+        page = {"cohort": self.cohort, "train": self.train, "charts": self.charts, "review": self.review}.get(place)
+        if page is not None:
+            page.refresh()
+            self._stale.discard(place)
+
+    def review_scan(self, scan_id: int) -> None:
+        """Open a scan and go to Review."""
+        if self.open_scan.open(scan_id):
+            self.go("review")
+
+    # -- the viewer ------------------------------------------------------------------------------------------------
+
+    def _preload_viewer(self) -> None:
+        """Import the viewer's libraries aside, so that the first visit to Review does not wait for them."""
+
+        def load() -> None:
+            for name in _VIEWER_LIBRARIES:
+                importlib.import_module(name)
+
+        if self.review is None:
+            self.bridge.run(load, lambda _: None)
+
+    def _load_review(self) -> None:
+        """Import the viewer, which takes seconds, and put it in its place."""
+        if self.review is not None:
+            return
+        self.message.emit("Loading the viewer…")
+        self.loading.repaint()
+        try:
+            module = importlib.import_module("ctworkbench.ui.review")
+            self.review = module.ReviewPage(self.workbench, self.bridge)
+        except Exception as error:  # a graphics driver can fail in any way; the other places go on
+            self.loading.setText("The viewer cannot be shown on this screen.\nThe other places of the window work on.")
+            log.error("the viewer could not be made", exc_info=error)
+            hint = "It needs OpenGL 2.1: update the graphics driver, or avoid remote desktops without OpenGL."
+            self.bridge.notify(f"The viewer could not be started: {error}", hint, "error")
+            return
+        self.review.scan_opened.connect(self.open_scan.open)
+        self._review_slot.addWidget(self.review)
+        self._review_slot.setCurrentWidget(self.review)
+        self._stale.discard("review")
+        self.review.refresh()
+        self.message.emit("")
+        self.open_scan.guard = self.review.maybe_close
+        if self.open_scan.scan_id is not None and self.place == "review":
+            self.review.open_scan(self.open_scan.scan_id)
+
+    # -- words -----------------------------------------------------------------------------------------------------
+
+    def _tell(self, notice: Notice) -> None:
+        self.message.emit(notice.message)
+        if notice.kind == "error":
+            log.warning("%s %s", notice.message, notice.remedy)
+            show_error(self.window(), notice)
+        else:
+            job = "Show jobs" if notice.kind == "warning" and self.place != "jobs" else ""
+            self.notice.tell(notice, job)
+
+    def _act_on_notice(self) -> None:
+        self.notice.hide()
+        self.go("jobs")
+
+    def _on_changed(self, _changes: object) -> None:
+        if self.open_scan.scan_id is not None:
+            self._follow(self.open_scan.scan_id)
+
+    def _follow(self, scan_id: int | None) -> None:
+        if scan_id is None:
+            self.scan_label.setText("no scan open")
+            return
+        self.bridge.run(lambda: self.workbench.cohort.scan(scan_id), self._show_scan, key="header")
+
+    def _show_scan(self, scan: "ScanRow") -> None:
+        sex = {"M": "male", "F": "female"}.get(str(scan.sex or ""), "sex unknown")
+        labels = f"labels v{scan.versions} {scan.origin}" if scan.versions else "no labels yet"
+        verdict = f", {scan.verdict}" if scan.verdict else ""
+        self.scan_label.setText(f"Open: <b>{scan.subject}</b> · {sex} · {age_text(scan.age_years)} · {labels}{verdict}")
+        self.scan_label.setToolTip(f"Series {scan.series_uid}\n{scan.source}")
