@@ -1,0 +1,210 @@
+"""The report of a child is one readable page, its sides are right, and it knows where the norm ends."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from ctworkbench.core import schemes
+from ctworkbench.core.errors import StudyError, VolumeError, WorkbenchError
+from ctworkbench.core.norms import published_norm
+from ctworkbench.core.report import RESEARCH_ONLY, ReportInput, centile_text, child_report, compose, wrap
+from ctworkbench.core.report_figures import cuts
+from ctworkbench.core.volume import Volume
+
+NORM = published_norm()
+SCHEME = schemes.load()
+UID = "1.2.826.0.1.3680043.8.498.1012345678901234567890123456789012345"
+
+
+def head() -> tuple[Volume, Volume]:
+    """A small head of 4 mm voxels: skull, brain, ten regions as blocks; RAS, so x grows to the patient's right."""
+    shape, spacing = (40, 50, 36), np.array([4.0, 4.0, 4.0])
+    x, y, z = np.meshgrid(
+        *[(np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing, strict=True)], indexing="ij"
+    )
+    radius = np.sqrt((x / 68) ** 2 + (y / 84) ** 2 + (z / 62) ** 2)
+    hu = np.where(radius < 1, 800, -1000)
+    hu[radius < 0.92] = 10
+    labels = np.zeros(shape, dtype=np.uint8)
+    brain, left = radius < 0.85, (x < 0).astype(np.uint8)
+    for code, part in ((1, y > 10), (3, (y <= 10) & (z > 0)), (5, (y < -40) & (z <= 0)), (7, (y >= -40) & (z <= 0))):
+        take = brain & part & (labels == 0)
+        labels[take] = code + left[take]
+    labels[brain & (y < -15) & (z < -20)] = 9
+    labels[brain & (abs(x) < 12) & (abs(y) < 12) & (z < -5)] = 10
+    hu[labels > 0] = 35
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = -(np.array(shape) - 1) / 2 * spacing
+    return Volume(hu.astype(np.int16), affine), Volume(labels, affine)
+
+
+IMAGE, LABELS = head()
+CHILD = ReportInput(
+    subject="CHILD-0042",
+    sex="F",
+    age_years=1.83,
+    image=IMAGE,
+    labels=LABELS,
+    volumes_cm3={region: NORM.mean(region, "F", 1.83) + 0.5 * NORM.sd(region) for region in NORM.regions},
+    label_source="expert, version 3 (from model, version 2)",
+    scan=UID,
+    scanner="GE MEDICAL SYSTEMS Revolution CT, 120 kVp, 0.49 × 0.49 × 0.625 mm",
+    provenance=(("Model", "resunet, run 20260101T101500-3f2a"), ("Weights", "sha256 " + "9f86d081" * 8)),
+    warnings=("reaches the edge of the scan, so its volume may be cut off: Brainstem.",),
+    program="CT Workbench 0.1.0",
+)
+ADULT = replace(CHILD, subject="ADULT-1", sex="M", age_years=45.0)
+
+
+def texts(report: ReportInput) -> list[str]:
+    return [text.get_text() for axes in compose(report).axes for text in axes.texts]
+
+
+@pytest.mark.parametrize("axcodes", ["RAS", "LPS", "PIR"])
+def test_that_the_patients_right_is_on_the_left_of_the_page_in_any_orientation(axcodes: str) -> None:
+    axial, coronal, sagittal = cuts(IMAGE.oriented(axcodes), LABELS.oriented(axcodes))
+    for cut in (axial, coronal):
+        columns = {
+            code: np.flatnonzero((cut.labels == code).any(axis=0)).mean()
+            for code in (1, 2, 3, 4, 7, 8)
+            if (cut.labels == code).any()
+        }
+        assert columns
+        for right in (1, 3, 7):
+            if right in columns:
+                assert columns[right] < columns[right + 1]
+        assert (cut.left, cut.right) == ("R", "L")
+    frontal, occipital = (
+        np.flatnonzero(np.isin(sagittal.labels, codes).any(axis=0)).mean() for codes in ((1, 2), (5, 6, 9))
+    )
+    assert frontal < occipital and (sagittal.left, sagittal.right) == ("A", "P")
+    rows = np.arange(coronal.labels.shape[0])
+    parietal, temporal = ((np.isin(coronal.labels, c).sum(axis=1) * rows).sum() for c in ((1, 2, 3, 4), (7, 8, 9, 10)))
+    assert parietal > temporal  # rows run up the page, towards the top of the head
+
+
+def test_that_the_slices_do_not_change_with_the_stored_orientation() -> None:
+    for one, other in zip(cuts(IMAGE, LABELS), cuts(IMAGE.oriented("LPI"), LABELS.oriented("LPI")), strict=True):
+        assert np.array_equal(one.image, other.image) and np.array_equal(one.labels, other.labels)
+        assert (one.box, one.number) == (other.box, other.number)
+
+
+def test_that_a_child_within_the_norm_gets_z_centile_and_asymmetry() -> None:
+    found = texts(CHILD)
+    assert found.count("+0.50") == 10 and found.count("69") == 10
+    right, left = CHILD.volumes_cm3["right_frontal"], CHILD.volumes_cm3["left_frontal"]
+    z = NORM.asymmetry_z("frontal", "F", 1.83, right, left)
+    assert f"{z:+.2f}".replace("-", "−") in found
+    assert RESEARCH_ONLY in found and CHILD.subject in found
+    assert any("1.5–2.5 years" in text for text in found) and any("one scanner" in text for text in found)
+    assert "".join(text for text in found if text and text in UID) == UID
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"age_years": 45.0}, "age 45 y is outside the norm's 1.5–2.5 years"),
+        ({"age_years": None}, "the age at the scan is unknown"),
+        ({"sex": None}, "the sex is unknown"),
+    ],
+)
+def test_that_outside_the_norm_the_page_has_no_z_and_no_centile_and_says_why(change: dict, reason: str) -> None:
+    found = texts(replace(CHILD, **change))
+    assert f"No z-score and no centile: {reason}." in found
+    assert not any(text.startswith("+0.50") or text == "69" for text in found)
+    assert found.count("—") == 10 * 3 + 4 * 2
+    assert RESEARCH_ONLY in found
+
+
+def test_that_a_region_that_is_missing_is_called_so_and_has_no_centile() -> None:
+    found = texts(replace(CHILD, volumes_cm3=CHILD.volumes_cm3 | {"left_occipital": 0.0}))
+    assert "not found" in found and "a side is missing" in found
+    assert found.count("69") == 9
+
+
+LONG = replace(
+    CHILD,
+    subject="SUBJECT-WITH-A-VERY-LONG-CODE-THAT-GOES-ON-AND-ON-0000000000000001",
+    provenance=tuple((f"Step {i}", "sha256 " + "9f86d081" * 8) for i in range(9)),
+    warnings=tuple(
+        f"warning {i} that says at some length what is wrong with this series and its slices" for i in range(9)
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "report", [CHILD, ADULT, LONG, replace(LONG, age_years=None)], ids=["child", "adult", "long", "no age"]
+)
+def test_that_no_text_leaves_the_page_is_tiny_or_lies_on_other_text(report: ReportInput) -> None:
+    figure = compose(report)
+    figure.draw_without_rendering()
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    drawn = [text for axes in figure.axes for text in axes.texts]
+    drawn += [text for axes in figure.axes if axes.axison for text in [axes.title, *axes.get_xticklabels()]]
+    shown = [text for text in drawn if text.get_text().strip()]
+    assert len(shown) > 60
+    assert min(float(text.get_fontsize()) for text in shown) >= 6.5
+    boxes = [text.get_window_extent(renderer).padded(-0.5) for text in shown]
+    page = figure.bbox
+    for text, box in zip(shown, boxes, strict=True):
+        assert page.x0 < box.x0 and box.x1 < page.x1 and page.y0 < box.y0 and box.y1 < page.y1, text.get_text()
+    for (one, a), (other, b) in itertools.combinations(zip(shown, boxes, strict=True), 2):
+        assert not a.overlaps(b), f"{one.get_text()!r} lies on {other.get_text()!r}"
+
+
+def test_that_what_there_is_no_room_for_is_counted() -> None:
+    found = texts(LONG)
+    assert any(text.startswith("… and ") and text.endswith("more in the program.") for text in found)
+    assert any(text.startswith("… and ") and "more lines" in text for text in found)
+
+
+def test_that_the_file_is_one_a4_page_with_fonts_embedded_and_the_same_each_time(tmp_path: Path) -> None:
+    content = child_report(CHILD, tmp_path / "new" / "a.pdf").read_bytes()
+    assert content.startswith(b"%PDF") and content.count(b"/Type /Page ") == 1
+    assert b"/MediaBox [ 0 0 595.2755905512 841.8897637795 ]" in content
+    assert b"/FontFile2" in content and b"/Type3" not in content
+    assert b"CreationDate" not in content
+    assert child_report(CHILD, tmp_path / "b.pdf").read_bytes() == content
+    assert sorted(path.name for path in tmp_path.rglob("*.pdf")) == ["a.pdf", "b.pdf"]
+
+
+def test_that_labels_on_another_grid_are_refused(tmp_path: Path) -> None:
+    moved = Volume(LABELS.voxels, LABELS.affine + np.eye(4, k=3) * 5)
+    with pytest.raises(VolumeError, match="another grid"):
+        child_report(replace(CHILD, labels=moved), tmp_path / "a.pdf")
+
+
+def test_that_an_unmeasured_region_is_refused_by_name(tmp_path: Path) -> None:
+    volumes = {name: value for name, value in CHILD.volumes_cm3.items() if name != "brainstem"}
+    with pytest.raises(WorkbenchError, match="brainstem"):
+        child_report(replace(CHILD, volumes_cm3=volumes), tmp_path / "a.pdf")
+
+
+def test_that_an_empty_label_map_still_gives_a_page(tmp_path: Path) -> None:
+    nothing = Volume(np.zeros_like(LABELS.voxels), LABELS.affine)
+    report = replace(CHILD, labels=nothing, volumes_cm3=dict.fromkeys(NORM.regions, 0.0))
+    assert child_report(report, tmp_path / "a.pdf").exists()
+
+
+def test_that_a_report_that_cannot_be_written_says_where(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="file"):
+        child_report(CHILD, tmp_path / "file" / "a.pdf")
+
+
+def test_that_centiles_have_no_more_digits_than_they_mean() -> None:
+    assert [centile_text(c) for c in (None, 0.01, 0.5, 2.28, 50, 99.5, 99.99)] == [
+        "—", "<0.1", "0.5", "2", "50", "99.5", ">99.9",
+    ]  # fmt: skip
+
+
+def test_that_wrapping_keeps_every_character() -> None:
+    text = f"scan {UID} of a child with a rather long description"
+    lines = wrap(text, 30, 7)
+    assert len(lines) > 3
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert wrap("", 30, 7) == [""]
