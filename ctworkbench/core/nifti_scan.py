@@ -3,8 +3,10 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ctworkbench.core.dicom_geometry import unsheared
 from ctworkbench.core.dicom_pixels import LOWEST_HU
@@ -15,6 +17,7 @@ from ctworkbench.core.volume import Volume, is_sheared, read_nifti
 _LABEL_ENDINGS = ("_truth", "_labels", "_label", "_seg", "_mask", "_lobes")
 _AIR_HU, _BONE_HU = -200, 200
 _MIN_AIR_PART = 1e-4
+_FLAT_PART = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +96,7 @@ def _check_values(volume: Volume) -> None:
         raise ImportRefused(f"its voxels are of the type {voxels.dtype}, not HU.", "Give grey values in HU.")
     lowest, highest = float(voxels.min()), float(voxels.max())
     if lowest >= 0:
-        if highest <= 255 and len(np.unique(voxels[::2, ::2, ::2])) <= 120:
+        if _is_flat(voxels):
             raise ImportRefused(
                 f"it looks like a label map ({lowest:g} to {highest:g}), not HU.", "Import the CT image it belongs to."
             )
@@ -112,3 +115,9 @@ def _check_values(volume: Volume) -> None:
             f"its values run from {lowest:g} to {highest:g} and hold no {what}: not HU of a whole head.",
             "Convert it again from DICOM with rescaling to HU, without skull stripping.",
         )
+
+
+def _is_flat(voxels: NDArray[Any]) -> bool:
+    """Whether most voxels that are not 0 are equal to the next along an axis: regions of one code, without noise."""
+    filled = voxels[:-1] != 0
+    return not filled.any() or float((voxels[1:] == voxels[:-1])[filled].mean()) > _FLAT_PART
