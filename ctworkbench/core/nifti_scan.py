@@ -18,6 +18,7 @@ _LABEL_ENDINGS = ("_truth", "_labels", "_label", "_seg", "_mask", "_lobes")
 _AIR_HU, _BONE_HU = -200, 200
 _MIN_AIR_PART = 1e-4
 _FLAT_PART = 0.7
+_MAX_CODES = 250
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ def _check_values(volume: Volume) -> None:
         raise ImportRefused(f"its voxels are of the type {voxels.dtype}, not HU.", "Give grey values in HU.")
     lowest, highest = float(voxels.min()), float(voxels.max())
     if lowest >= 0:
-        if _is_flat(voxels):
+        if _is_flat(voxels) and len(np.unique(voxels)) <= _MAX_CODES:
             raise ImportRefused(
                 f"it looks like a label map ({lowest:g} to {highest:g}), not HU.", "Import the CT image it belongs to."
             )
