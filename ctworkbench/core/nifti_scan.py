@@ -97,7 +97,7 @@ def _check_values(volume: Volume) -> None:
         raise ImportRefused(f"its voxels are of the type {voxels.dtype}, not HU.", "Give grey values in HU.")
     lowest, highest = float(voxels.min()), float(voxels.max())
     if lowest >= 0:
-        if _is_flat(voxels) and len(np.unique(voxels)) <= _MAX_CODES:
+        if lowest == 0 and _is_flat(voxels) and len(np.unique(voxels)) <= _MAX_CODES:
             raise ImportRefused(
                 f"it looks like a label map ({lowest:g} to {highest:g}), not HU.", "Import the CT image it belongs to."
             )
