@@ -25,6 +25,7 @@ _LEFT, _RIGHT = 12.0, 198.0
 _RED = "#b00020"
 _HEADER_MM = 48.0  # where the header ends unless it is long
 _MAX_REGIONS = 12
+_IMPLAUSIBLE_SD = 5.0
 _MM_PER_POINT = 25.4 / 72
 
 
@@ -210,7 +211,7 @@ def compose(report: ReportInput) -> "Figure":
     page.rule(18)
     y = _header(page, report, 23)
     side = 61 - max(0.0, y - _HEADER_MM)  # a long provenance takes its room from the images
-    for i, cut in enumerate(cuts(report.image, report.labels)):
+    for i, cut in enumerate(cuts(report.image, report.labels, scheme)):
         draw_cut(page.axes(_LEFT + i * 62.5 + (61 - side) / 2, y, side, side), cut, scheme)
     y += side + 7
     _volume_table(page, y, scheme, found)
@@ -252,7 +253,7 @@ def _pairs(page: _Page, x: float, y: float, indent: float, width: float, lines: 
 
 
 def _volume_table(page: _Page, y: float, scheme: Scheme, found: dict[str, Assessment]) -> None:
-    columns = ((78.0, "Volume\ncm³"), (95.0, "Expected\ncm³"), (107.0, "z"), (121.0, "Centile"))
+    columns = ((78.0, "Volume\ncm³"), (94.0, "Expected\ncm³"), (107.0, "z"), (121.0, "Centile"))
     page.text(_LEFT, y + 3, "Volumes", 8.5, fontweight="bold")
     for x, title in columns:
         page.text(x, y + 3, title, 7, ha="right", color=GREY, va="bottom", linespacing=1.1)
@@ -271,13 +272,16 @@ def _volume_table(page: _Page, y: float, scheme: Scheme, found: dict[str, Assess
         page.text(columns[2][0], line, _signed(row.z), **style)
         page.text(columns[3][0], line, centile_text(row.centile), **style)
     line = y + 8.6 + len(scheme.regions) * step
-    note = "Bold: beyond ±2 SD." if any(row.z is not None for row in found.values()) else "— : no norm, see below."
+    scores = [abs(row.z) for row in found.values() if row.z is not None]
+    note = "Bold: beyond ±2 SD." if scores else "— : no norm, see below."
+    if scores and max(scores) > _IMPLAUSIBLE_SD:
+        note += f" Beyond ±{_IMPLAUSIBLE_SD:g} SD an error of the labels is likelier than anatomy: look at them first."
     page.text(_LEFT, line, note, SMALL, color=GREY)
 
 
 def _asymmetry_table(page: _Page, y: float, report: ReportInput, scheme: Scheme, refusal: str | None) -> float:
     """Right minus left of each pair, beside the volumes; the y below it."""
-    x0, columns = 130.0, ((163.0, "R − L\ncm³"), (175.0, "R − L\n%"), (188.0, "Expected\ncm³"), (_RIGHT, "z"))
+    x0, columns = 130.0, ((158.0, "R − L\ncm³"), (169.0, "R − L\n%"), (184.0, "Expected\ncm³"), (_RIGHT, "z"))
     page.text(x0, y + 3, "Asymmetry", 8.5, fontweight="bold")
     for x, title in columns:
         page.text(x, y + 3, title, 7, ha="right", color=GREY, va="bottom", linespacing=1.1)
@@ -287,7 +291,7 @@ def _asymmetry_table(page: _Page, y: float, report: ReportInput, scheme: Scheme,
         r, l_ = report.volumes_cm3[right.name], report.volumes_cm3[left.name]
         page.text(x0, line, pair.capitalize())
         if r <= 0 or l_ <= 0:
-            page.text(columns[0][0], line, "a side is missing", ha="right")
+            page.text(columns[2][0], line, "a side is missing", ha="right")
             continue
         page.text(columns[0][0], line, _signed(r - l_), ha="right")
         page.text(columns[1][0], line, _signed(200 * (r - l_) / (r + l_), 1), ha="right")

@@ -56,12 +56,13 @@ class Cut:
     right: str
 
 
-def cuts(image: Volume, labels: Volume) -> tuple[Cut, ...]:
+def cuts(image: Volume, labels: Volume, scheme: Scheme) -> tuple[Cut, ...]:
     """An axial, a coronal and a sagittal slice through the labels, at one scale, each turned as it is shown.
 
     Args:
         image: HU, any orientation.
         labels: uint8 label map on the same grid.
+        scheme: what its codes mean.
     """
     image, labels = image.oriented("RAS"), labels.oriented("RAS")
     start, stop = _box(labels)
@@ -69,7 +70,11 @@ def cuts(image: Volume, labels: Volume) -> tuple[Cut, ...]:
     half = float(((stop - start) * spacing).max()) / 2 + _MARGIN_MM
     found: list[Cut] = []
     for plane, (cut, across, up, left, right) in _PLANES.items():
-        k = _slice_number(labels, cut, int((start[cut] + stop[cut]) // 2))
+        # the middle is a poor sagittal plane: both sides meet there, in shreds
+        worth = np.zeros(256, dtype=np.int64)
+        for region in scheme.regions:
+            worth[region.code] = -1 if plane == "sagittal" and region.side == "left" else 1
+        k = _slice_number(labels, cut, worth, int((start[cut] + stop[cut]) // 2))
         # columns run towards the patient's left or back, against the array's axis
         pixels, codes = (np.moveaxis(v.voxels, cut, 0)[k].T[:, ::-1] for v in (image, labels))
         size = labels.voxels.shape
@@ -173,14 +178,14 @@ def _box(labels: Volume) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return start, stop
 
 
-def _slice_number(labels: Volume, axis: int, otherwise: int) -> int:
-    """The slice that shows the most regions, and of those the one with the most labelled voxels."""
+def _slice_number(labels: Volume, axis: int, worth: NDArray[np.int64], otherwise: int) -> int:
+    """The slice whose regions are worth most together, and of those the one with the most labelled voxels."""
     best, number = (0, 0), otherwise
     for k in range(labels.voxels.shape[axis]):
         plane = np.moveaxis(labels.voxels, axis, 0)[k]
-        counts = np.bincount(plane[plane > 0], minlength=1)
+        counts = np.bincount(plane[plane > 0], minlength=256)
         total = int(counts.sum())
-        score = (int((counts > _MIN_SHARE * total).sum()), total) if total else (0, 0)
+        score = (int(worth[counts > _MIN_SHARE * total].sum()), total) if total else (0, 0)
         if score > best:
             best, number = score, k
     return number

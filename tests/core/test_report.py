@@ -66,7 +66,7 @@ def texts(report: ReportInput) -> list[str]:
 
 @pytest.mark.parametrize("axcodes", ["RAS", "LPS", "PIR"])
 def test_that_the_patients_right_is_on_the_left_of_the_page_in_any_orientation(axcodes: str) -> None:
-    axial, coronal, sagittal = cuts(IMAGE.oriented(axcodes), LABELS.oriented(axcodes))
+    axial, coronal, sagittal = cuts(IMAGE.oriented(axcodes), LABELS.oriented(axcodes), SCHEME)
     for cut in (axial, coronal):
         columns = {
             code: np.flatnonzero((cut.labels == code).any(axis=0)).mean()
@@ -88,7 +88,9 @@ def test_that_the_patients_right_is_on_the_left_of_the_page_in_any_orientation(a
 
 
 def test_that_the_slices_do_not_change_with_the_stored_orientation() -> None:
-    for one, other in zip(cuts(IMAGE, LABELS), cuts(IMAGE.oriented("LPI"), LABELS.oriented("LPI")), strict=True):
+    for one, other in zip(
+        cuts(IMAGE, LABELS, SCHEME), cuts(IMAGE.oriented("LPI"), LABELS.oriented("LPI"), SCHEME), strict=True
+    ):
         assert np.array_equal(one.image, other.image) and np.array_equal(one.labels, other.labels)
         assert (one.box, one.number) == (other.box, other.number)
 
@@ -154,6 +156,17 @@ def test_that_no_text_leaves_the_page_is_tiny_or_lies_on_other_text(report: Repo
         assert page.x0 < box.x0 and box.x1 < page.x1 and page.y0 < box.y0 and box.y1 < page.y1, text.get_text()
     for (one, a), (other, b) in itertools.combinations(zip(shown, boxes, strict=True), 2):
         assert not a.overlaps(b), f"{one.get_text()!r} lies on {other.get_text()!r}"
+
+
+def test_that_the_sagittal_slice_lies_in_one_hemisphere() -> None:
+    sagittal = cuts(IMAGE, LABELS, SCHEME)[2]
+    assert {1, 3, 5} <= set(np.unique(sagittal.labels)) and not np.isin(sagittal.labels, (2, 4, 6, 8)).any()
+
+
+def test_that_an_implausible_volume_sends_the_reader_to_the_labels() -> None:
+    grown = CHILD.volumes_cm3 | {"brainstem": 31.0}
+    assert any("look at them first" in text for text in texts(replace(CHILD, volumes_cm3=grown)))
+    assert not any("look at them first" in text for text in texts(CHILD))
 
 
 def test_that_what_there_is_no_room_for_is_counted() -> None:
