@@ -1,0 +1,83 @@
+"""The database: one schema, whole transactions, rows that are kept for good."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select, text
+
+from ctworkbench.core.database import Database
+from ctworkbench.core.errors import StudyError
+from ctworkbench.core.model import Audit, Base, ImmutableRowError, Sex, Subject
+from ctworkbench.core.settings import Settings
+from ctworkbench.core.workbench import Workbench
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database.create(f"sqlite:///{tmp_path / 'study.db'}")
+
+
+def test_that_the_migrations_make_the_tables_that_the_model_states(database: Database) -> None:
+    with database.engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    assert differences == []
+
+
+def test_that_a_newer_schema_is_refused_by_name_and_left_alone(tmp_path: Path) -> None:
+    Workbench.create(tmp_path / "study", Settings()).close()
+    path = tmp_path / "study" / "study.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0999_from_the_future'")
+    connection.close()
+    with pytest.raises(StudyError, match="0999_from_the_future") as refused:
+        Workbench.open(tmp_path / "study", Settings())
+    assert "newer CT Workbench" in refused.value.remedy
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0999_from_the_future",)]
+    connection.close()
+
+
+def test_that_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    Workbench.create(tmp_path / "study", Settings()).close()
+    (tmp_path / "study" / "study.db").write_bytes(b"not a database at all, " * 100)
+    with pytest.raises(StudyError, match="cannot be opened"):
+        Workbench.open(tmp_path / "study", Settings())
+
+
+def test_that_enums_are_stored_by_value_and_moments_keep_their_zone(database: Database) -> None:
+    moment = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=8)))
+    with database.writing() as session:
+        session.add(Subject(code="A", sex=Sex.FEMALE, role=None))
+        session.add(Audit(author="a", action="b", subject="c", details={}, time=moment))
+    with database.reading() as session:
+        assert session.scalar(text("SELECT sex FROM subject")) == "F"
+        found = session.scalars(select(Audit.time)).one()
+    assert found == moment
+    assert found.tzinfo == UTC
+
+
+def test_that_a_moment_without_a_zone_is_refused(database: Database) -> None:
+    with pytest.raises(Exception, match="no time zone"), database.writing() as session:
+        session.add(Audit(author="a", action="b", subject="c", details={}, time=datetime(2026, 3, 1)))
+
+
+def test_that_a_transaction_that_fails_writes_nothing(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="on purpose"), database.writing() as session:
+        session.add(Subject(code="A", sex=None, role=None))
+        session.flush()
+        raise RuntimeError("on purpose")
+    with database.reading() as session:
+        assert session.scalars(select(Subject)).all() == []
+
+
+def test_that_a_kept_row_can_be_neither_changed_nor_removed(database: Database) -> None:
+    with database.writing() as session:
+        session.add(Audit(author="a", action="b", subject="c", details={}))
+    with pytest.raises(ImmutableRowError), database.writing() as session:
+        session.scalars(select(Audit)).one().author = "somebody else"
+    with pytest.raises(ImmutableRowError), database.writing() as session:
+        session.delete(session.scalars(select(Audit)).one())
