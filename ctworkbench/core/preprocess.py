@@ -59,8 +59,8 @@ class PreprocessResult(BaseModel):
 def preprocess(params: PreprocessParams, context: JobContext) -> PreprocessResult:
     """Bring a head CT to 1 mm, find skull and brain in HU, and equalize the brain for the network.
 
-    The image is interpolated linearly, without smoothing first, as in the study that this program follows; only axes finer
-    than 0.4 mm are averaged a little, where plain interpolation would throw measured values away.
+    The image is interpolated linearly, without smoothing first, as in the study that this program follows; only axes
+    finer than 0.4 mm are averaged a little, where plain interpolation would throw measured values away.
 
     Raises:
         WorkbenchError: no brain is in view.

@@ -1,0 +1,126 @@
+"""The first guess of a registration: which way a head is turned, without trusting its header.
+
+A gradient descent from the wrong side of a hill never arrives: on real heads that was the difference between a Dice of
+0.56 and 0.88. So the pose is searched for: centres of mass and volumes give place and scale, a lattice of rotations up to
+±36° about every axis is tried on 5-mm voxels, and the best few are refined before one is chosen.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, optimize
+from scipy.spatial.transform import Rotation
+
+from ctworkbench.core.volume import Affine, Volume
+
+_STEP_MM = 5.0
+_ANGLES_DEGREES = (-36.0, -24.0, -12.0, 0.0, 12.0, 24.0, 36.0)
+_REFINED = 5
+
+
+@dataclass(frozen=True)
+class Brain:
+    """A brain for alignment.
+
+    Attributes:
+        image: HU, smoothed, 0 outside the brain.
+        mask: 1 inside, 0 outside.
+    """
+
+    image: Volume
+    mask: Volume
+
+
+def initial_similarity(fixed: Brain, moving: Brain) -> tuple[Affine, float]:
+    """The rotation, scale and shift that lay `moving` onto `fixed` best, and their score (1 is perfect).
+
+    Returns:
+        4×4, world mm of `fixed` → world mm of `moving` (RAS+); and mask overlap plus half the correlation inside, over 1.5.
+    """
+    points, values, mass = _samples(fixed)
+    target = _coarse(moving)
+    centre = points[mass > 0.5].mean(0)
+    their_points, _, their_mass = _samples(moving)
+    their_centre = their_points[their_mass > 0.5].mean(0)
+    scale = float(np.log(_cm3(moving) / _cm3(fixed)) / 3)
+
+    def transform(x: NDArray[np.float64]) -> Affine:
+        affine = np.eye(4)
+        affine[:3, :3] = np.exp(x[6]) * Rotation.from_rotvec(x[:3]).as_matrix()
+        affine[:3, 3] = their_centre + 10 * x[3:6] - affine[:3, :3] @ centre
+        return affine
+
+    def cost(x: NDArray[np.float64]) -> float:
+        return -_score(transform(x), points, values, mass, target)
+
+    guesses: list[tuple[float, NDArray[np.float64]]] = []
+    for angles in product(_ANGLES_DEGREES, repeat=3):
+        x = np.zeros(7)
+        x[:3] = Rotation.from_euler("xyz", angles, degrees=True).as_rotvec()
+        x[6] = scale
+        guesses.append((cost(x), x))
+    guesses.sort(key=lambda guess: guess[0])
+    simplex = np.vstack([np.zeros(7), np.diag([0.12, 0.12, 0.12, 0.5, 0.5, 0.5, 0.04])])
+    options = {"maxfev": 160, "xatol": 2e-3, "fatol": 1e-4}
+    found = [
+        optimize.minimize(cost, x, method="Nelder-Mead", options=options | {"initial_simplex": x + simplex})
+        for _, x in guesses[:_REFINED]
+    ]
+    best = min(found, key=lambda result: result.fun)
+    return transform(best.x), float(-best.fun)
+
+
+def _samples(brain: Brain) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """World points every 5 mm in and around the brain, with image and mask there."""
+    image, mask, affine = _coarse(brain)
+    near = np.argwhere(ndimage.binary_dilation(mask > 0.1, iterations=2))
+    index = tuple(near.T)
+    points = near @ affine[:3, :3].T + affine[:3, 3]
+    return points, image[index].astype(np.float64), mask[index].astype(np.float64)
+
+
+def _coarse(brain: Brain) -> tuple[NDArray[np.float32], NDArray[np.float32], Affine]:
+    """Image and mask averaged to about 5 mm."""
+    factor = np.maximum(1, np.round(_STEP_MM / np.array(brain.image.spacing))).astype(int)
+    pad = [(2 * f, 2 * f + -n % f) for n, f in zip(brain.image.voxels.shape, factor, strict=True)]
+
+    def shrink(voxels: NDArray) -> NDArray[np.float32]:
+        padded = np.pad(voxels.astype(np.float32), pad)
+        x, y, z = (n // f for n, f in zip(padded.shape, factor, strict=True))
+        return padded.reshape(x, factor[0], y, factor[1], z, factor[2]).mean((1, 3, 5))
+
+    affine = brain.image.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ ((factor - 1) / 2 - 2 * factor)
+    affine[:3, :3] = affine[:3, :3] * factor
+    mask = shrink(brain.mask.voxels)
+    image = shrink(brain.image.voxels) / np.maximum(mask, 0.05)
+    return image, mask, affine
+
+
+def _score(
+    transform: Affine,
+    points: NDArray[np.float64],
+    values: NDArray[np.float64],
+    mass: NDArray[np.float64],
+    target: tuple[NDArray[np.float32], NDArray[np.float32], Affine],
+) -> float:
+    """Overlap of the masks, and correlation of HU where both are brain; 1 is perfect."""
+    image, mask, affine = target
+    index = np.linalg.inv(affine) @ transform
+    where = index[:3, :3] @ points.T + index[:3, 3:]
+    their_mass = ndimage.map_coordinates(mask, where, order=1)
+    overlap = float(2 * np.minimum(mass, their_mass).sum() / (mass.sum() + their_mass.sum() + 1e-6))
+    both = (mass > 0.6) & (their_mass > 0.6)
+    if both.sum() < 500:
+        return overlap / 1.5
+    theirs = ndimage.map_coordinates(image, where[:, both], order=1)
+    ours = values[both]
+    a, b = ours - ours.mean(), theirs - theirs.mean()
+    correlation = float((a * b).sum() / (np.sqrt((a * a).sum() * (b * b).sum()) + 1e-6))
+    return (overlap + 0.5 * correlation) / 1.5
+
+
+def _cm3(brain: Brain) -> float:
+    return float(brain.mask.voxels.sum() * brain.mask.grid.voxel_volume_mm3 / 1000)

@@ -1,0 +1,284 @@
+"""Pseudo-labels: the regions of a template, carried to a scan by atlas registration (ANTs; Avants et al. 2008).
+
+Template and scan are stripped to the brain, the head's pose is searched for (`alignment`), an affine transform is found
+at 4 mm and a diffeomorphism (SyN) at 2 mm or 1 mm. The labels follow as smooth indicators and are then fitted to the
+scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in docs/registration.md.
+"""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from scipy import ndimage
+
+from ctworkbench.core.alignment import Brain, initial_similarity
+from ctworkbench.core.brain_mask import BRAIN_WINDOW
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.jobs import JobContext
+from ctworkbench.core.label_fitting import brain_tissue, carry_labels, fit_labels, smoothed
+from ctworkbench.core.label_maps import keep_largest_components, resample_labels
+from ctworkbench.core.schemes import load
+from ctworkbench.core.settings import resource
+from ctworkbench.core.volume import Affine, Grid, Volume, read_nifti, resample, write_nifti
+
+Preset = Literal["quick", "fine"]
+
+_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_SMOOTHING_MM = 0.8
+_MARGIN = 12
+
+
+class LabelParams(BaseModel):
+    """What to label, and with which template.
+
+    Attributes:
+        scan: NIfTI of the scan on its own grid, which the labels are made for.
+        image: HU at 1 mm, from `preprocess`.
+        brain: mask of the inside of the skull at 1 mm, from `preprocess`.
+        skull: mask of the bone at 1 mm, from `preprocess`.
+        template_image: HU of the template's brain.
+        template_labels: region codes of the template.
+        template_mask: brain mask of the template.
+        preset: "quick" deforms at 2 mm, "fine" at 1 mm.
+        seed: of the metric's sampling.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    scan: Path
+    image: Path
+    brain: Path
+    skull: Path
+    template_image: Path = resource("templates/adult_ct") / "ct.nii.gz"
+    template_labels: Path = resource("templates/adult_ct") / "labels10.nii.gz"
+    template_mask: Path = resource("templates/adult_ct") / "brain_mask.nii.gz"
+    scheme: str = "lobes10"
+    preset: Preset = "quick"
+    seed: int = 1
+
+
+class LabelResult(BaseModel):
+    """Labels of one scan.
+
+    Attributes:
+        labels: uint8 on the scan's own grid.
+        scores: how far to trust them; see `pseudo_label`.
+        seconds: time taken.
+        warnings: what a reader should look at.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    labels: Path
+    scores: dict[str, float]
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+def pseudo_label(params: LabelParams, context: JobContext) -> LabelResult:
+    """Label a scan by registration of a template.
+
+    The scores are: `similarity` (correlation of HU between scan and carried template inside the brain), `mask_overlap`
+    (Dice of the brain masks), `pose_score` (of the first guess), `jacobian_min`, `jacobian_max` (local volume change of
+    the deformation), `folding_fraction` (part of the brain where it folds, ideally 0), `volume_ratio_min` and
+    `volume_ratio_max` (share of each region in the brain, against its share in the template).
+
+    Raises:
+        WorkbenchError: the registration failed or ended far from the brain.
+    """
+    start = time.monotonic()
+    context.progress(0.0, "Reading scan and template")
+    codes = load(params.scheme).codes
+    skull = _inside(params.brain)
+    image = read_nifti(params.image).oriented()
+    inside, hu = _cut(skull, image)
+    smooth = smoothed(hu.voxels, inside.voxels > 0, _SMOOTHING_MM)
+    hull, csf = brain_tissue(smooth, inside.voxels > 0)
+    fixed = _brain(Volume(smooth, hu.affine), hull)
+    template_mask, template_hu = _cut(_inside(params.template_mask), read_nifti(params.template_image).oriented())
+    in_template = template_mask.voxels > 0
+    moving = _brain(Volume(smoothed(template_hu.voxels, in_template, _SMOOTHING_MM), template_hu.affine), in_template)
+    template = read_nifti(params.template_labels).oriented()
+    folder = context.folder / "tmp"
+    folder.mkdir(exist_ok=True)
+    try:
+        context.progress(0.05, "Finding the pose of the head")
+        pose, pose_score = initial_similarity(fixed, moving)
+        context.progress(0.2, "Affine registration at 4 mm")
+        affine = _affine(fixed, moving, pose, folder, params.seed)
+        context.progress(0.35, f"Deforming the template ({params.preset})")
+        displacement, grid = _deform(fixed, moving, folder, params)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    context.progress(0.8, "Carrying the labels")
+    carried = carry_labels(template, codes, inside, affine, displacement, grid)
+    fitted = Volume(fit_labels(carried.voxels, inside.voxels > 0, hull, csf), inside.affine)
+    fitted = keep_largest_components(fitted, codes)
+    context.progress(0.95, "Writing the labels")
+    scan = read_nifti(params.scan)
+    path = context.folder / "labels.nii.gz"
+    write_nifti(resample_labels(fitted, scan.grid, codes), path)
+    scores = {"pose_score": pose_score} | _deformation_scores(displacement, grid, fixed)
+    scores |= _region_scores(fitted, template, codes, hull)
+    return LabelResult(labels=path, scores=scores, seconds=time.monotonic() - start, warnings=_warnings(scores))
+
+
+def _inside(path: Path) -> Volume:
+    """A mask, which must not be empty."""
+    mask = read_nifti(path).oriented()
+    if not mask.voxels.any():
+        raise WorkbenchError(f"The brain mask {path.name} is empty.", "Preprocess the scan again.")
+    return Volume((mask.voxels > 0).astype(np.uint8), mask.affine)
+
+
+def _cut(mask: Volume, image: Volume) -> tuple[Volume, Volume]:
+    """Mask and image cut to the box of the mask, with a margin: time goes with the voxels."""
+    if not mask.grid.matches(image.grid):
+        raise WorkbenchError("Image and brain mask do not lie on one grid.", "Preprocess the scan again.")
+    box = ndimage.find_objects(mask.voxels)[0]
+    start = [max(0, s.start - _MARGIN) for s in box]
+    stop = [min(n, s.stop + _MARGIN) for s, n in zip(box, mask.voxels.shape, strict=True)]
+    return mask.cropped(start, stop), image.cropped(start, stop)
+
+
+def _brain(smooth: Volume, mask: NDArray[np.bool_]) -> Brain:
+    """HU within the brain window, 0 outside the mask; and the mask."""
+    low, high = BRAIN_WINDOW
+    voxels = np.where(mask, np.clip(smooth.voxels, low, high), 0).astype(np.float32)
+    return Brain(Volume(voxels, smooth.affine), Volume(mask.astype(np.uint8), smooth.affine))
+
+
+def _deformation_scores(displacement: NDArray[np.float32], grid: Affine, fixed: Brain) -> dict[str, float]:
+    """Local volume change (determinant of the Jacobian) of the deformation, within the brain."""
+    step = np.linalg.norm(grid[:3, :3], axis=0)
+    turn = grid[:3, :3] / step
+    local = displacement @ turn.astype(np.float32)
+    slopes = [np.stack(np.gradient(local[..., axis], *step), -1) for axis in range(3)]
+    jacobian = np.linalg.det(np.stack(slopes, -2) + np.eye(3, dtype=np.float32))
+    inside = resample(fixed.mask, Grid(_shape(jacobian), grid), "nearest").voxels > 0
+    values = jacobian[inside]
+    return {
+        "jacobian_min": float(values.min()),
+        "jacobian_max": float(values.max()),
+        "folding_fraction": float((values <= 0).mean()),
+    }
+
+
+def _shape(array: NDArray) -> tuple[int, int, int]:
+    return (array.shape[0], array.shape[1], array.shape[2])
+
+
+def _region_scores(
+    fitted: Volume, template: Volume, codes: tuple[int, ...], hull: NDArray[np.bool_]
+) -> dict[str, float]:
+    """How much of the brain is labelled, and each region's share of it against its share in the template."""
+    ours = np.bincount(fitted.voxels.ravel(), minlength=256)[list(codes)].astype(float)
+    theirs = np.bincount(template.voxels.ravel(), minlength=256)[list(codes)].astype(float)
+    ratio = (ours / max(1.0, ours.sum())) / (theirs / theirs.sum())
+    labelled = fitted.voxels > 0
+    return {
+        "mask_overlap": float(2 * (labelled & hull).sum() / max(1, labelled.sum() + hull.sum())),
+        "volume_ratio_min": float(ratio.min()),
+        "volume_ratio_max": float(ratio.max()),
+    }
+
+
+def _warnings(scores: dict[str, float]) -> tuple[str, ...]:
+    """What the scores say for people."""
+    found: list[str] = []
+    if scores["pose_score"] < 0.6:
+        found.append("Template and scan agree poorly even after the search for the pose: look at every plane.")
+    if scores["folding_fraction"] > 0.001:
+        found.append(f"The deformation folds in {scores['folding_fraction']:.1%} of the brain.")
+    if scores["volume_ratio_min"] < 0.5 or scores["volume_ratio_max"] > 1.8:
+        found.append("A region is far smaller or larger than in the template: look at its borders.")
+    if scores["mask_overlap"] < 0.9:
+        found.append("The labels do not cover the brain: look at its surface.")
+    return tuple(found)
+
+
+def _affine(fixed: Brain, moving: Brain, pose: Affine, folder: Path, seed: int) -> Affine:
+    """The affine transform from world of `fixed` to world of `moving`, found at 4 mm."""
+    import SimpleITK as sitk
+
+    _write_channels(fixed, folder, "fixed4", 4)
+    _write_channels(moving, folder, "moving4", 4)
+    lps = _LPS_FROM_RAS @ pose @ _LPS_FROM_RAS
+    transform = sitk.AffineTransform(lps[:3, :3].ravel().tolist(), lps[:3, 3].tolist())
+    sitk.WriteTransform(transform, str(folder / "pose.mat"))
+    pair = f"{folder / 'fixed4.nii'},{folder / 'moving4.nii'}"
+    masks = f"{folder / 'fixed4m.nii'},{folder / 'moving4m.nii'}"
+    _ants(
+        ["--initial-moving-transform", str(folder / "pose.mat")]
+        + ["--metric", f"MI[{pair},1,32,Regular,0.5]"]
+        + ["--transform", "Affine[0.1]", "--convergence", "[100x50,1e-6,8]"]
+        + ["--shrink-factors", "2x1", "--smoothing-sigmas", "1x0"],
+        folder / "affine",
+        seed,
+    )
+    _ = masks
+    found = sitk.AffineTransform(sitk.ReadTransform(str(folder / "affine0GenericAffine.mat")))
+    matrix, centre = np.array(found.GetMatrix()).reshape(3, 3), np.array(found.GetCenter())
+    lps = np.eye(4)
+    lps[:3, :3] = matrix
+    lps[:3, 3] = np.array(found.GetTranslation()) + centre - matrix @ centre
+    return _LPS_FROM_RAS @ lps @ _LPS_FROM_RAS
+
+
+def _deform(fixed: Brain, moving: Brain, folder: Path, params: LabelParams) -> tuple[NDArray[np.float32], Affine]:
+    """The displacement in mm RAS (x, y, z, 3) at the voxels of a coarse grid over `fixed`, applied before `affine`."""
+    import nibabel as nib
+
+    step = 2 if params.preset == "quick" else 1
+    _write_channels(fixed, folder, "fixed", step)
+    _write_channels(moving, folder, "moving", step)
+    pair = f"{folder / 'fixed.nii'},{folder / 'moving.nii'}"
+    masks = f"{folder / 'fixedm.nii'},{folder / 'movingm.nii'}"
+    w = float(os.environ.get("W", "0.5"))
+    metric = os.environ.get("M", "MI")
+    arg = "32" if metric in ("MI", "Mattes") else "2"
+    its = os.environ.get("ITS", "40x20x0")
+    levels = len(its.split("x"))
+    _ants(
+        ["--initial-moving-transform", str(folder / "affine0GenericAffine.mat")]
+        + ["--metric", f"{metric}[{pair},1,{arg}]"]
+        + (["--metric", f"MeanSquares[{masks},{w},0]"] if w else [])
+        + ["--transform", "SyN[%s]" % os.environ.get("SYN", "0.2,3,0"), "--convergence", f"[{its},1e-6,8]"]
+        + ["--shrink-factors", "x".join(str(2**k) for k in reversed(range(levels)))]
+        + ["--smoothing-sigmas", "x".join(str(k) for k in reversed(range(levels)))],
+        folder / "warp",
+        params.seed,
+    )
+    image = nib.load(folder / "warp1Warp.nii.gz")
+    field = np.asarray(image.dataobj, dtype=np.float32).reshape(*image.shape[:3], 3)
+    return field * np.array([-1, -1, 1], np.float32), image.affine
+
+
+def _write_channels(brain: Brain, folder: Path, name: str, step: int) -> None:
+    """Image and mask averaged to `step` mm, uncompressed."""
+    for volume, ending in ((brain.image, ""), (brain.mask, "m")):
+        voxels = volume.voxels.astype(np.float32)
+        pad = [(2 * step, 2 * step + -n % step) for n in voxels.shape]
+        voxels = np.pad(voxels, pad)
+        x, y, z = (n // step for n in voxels.shape)
+        voxels = voxels.reshape(x, step, y, step, z, step).mean((1, 3, 5))
+        if ending == "m":
+            voxels = ndimage.gaussian_filter(voxels, 1.0 * 2 / step) * 40
+        affine = volume.affine.copy()
+        affine[:3, 3] += affine[:3, :3] @ np.full(3, (step - 1) / 2 - 2 * step)
+        affine[:3, :3] *= step
+        write_nifti(Volume(voxels, affine), folder / f"{name}{ending}.nii")
+
+
+def _ants(arguments: list[str], prefix: Path, seed: int) -> None:
+    """Run antsRegistration in this process: float, 3D."""
+    import ants
+
+    common = ["--dimensionality", "3", "--float", "1", "--random-seed", str(seed), "-u", "0", "-z", "1"]
+    common += ["--output", f"[{prefix}]"]
+    ants.registration([*common, *arguments], None)
