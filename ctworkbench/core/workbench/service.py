@@ -148,7 +148,7 @@ class Workbench:
                     changes |= self._recorders[kind](job_id)
                     continue
                 except (WorkbenchError, OSError) as error:
-                    log.exception("the outcome of %s could not be recorded", job_id)
+                    log.warning("the outcome of %s could not be recorded", job_id, exc_info=True)
                     state, message = JobState.FAILED, f"Its outcome could not be recorded: {error}"
             if state != known:
                 changes |= self._note(job_id, state, message)
@@ -219,6 +219,8 @@ class Workbench:
     def _note(self, job_id: str, state: JobState, message: str) -> Changes:
         with self._study.database.writing() as session:
             record = session.get_one(JobRecord, job_id)
+            if record.recorded is not None:  # another program recorded it meanwhile, and removed the job's files
+                return Changes()
             record.state = state
             record.message = message
         return Changes(jobs=True)

@@ -1,0 +1,181 @@
+"""Jobs of a study: what was cut off goes on, nothing is done twice, nothing is lost."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ctworkbench.core.errors import StudyError, WorkbenchError
+from ctworkbench.core.jobs import JobState, replace_text
+from ctworkbench.core.settings import Settings
+from ctworkbench.core.volume import write_nifti
+from ctworkbench.core.workbench import Workbench
+from tests.core.heads import head, study_with_heads, write_cohort
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Iterator[Workbench]:
+    with study_with_heads(tmp_path, count=2) as workbench:
+        yield workbench
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def kill(study: Workbench, job_id: str) -> None:
+    """End a job's process as the power failing would."""
+    path = study.jobs.folder / job_id / "process.json"
+    wait_until(path.exists)
+    process = next((p for p in psutil.process_iter(["cmdline"]) if job_id in " ".join(p.info["cmdline"] or [])), None)
+    if process is not None:
+        os.kill(process.pid, signal.SIGKILL)
+    wait_until(lambda: study.jobs.state(job_id).ended)
+
+
+def test_that_a_folder_with_files_in_it_is_not_made_a_study(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("keep me")
+    with pytest.raises(StudyError, match="not empty"):
+        Workbench.create(tmp_path, Settings())
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_that_a_folder_without_a_study_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no study") as refused:
+        Workbench.open(tmp_path, Settings())
+    assert "ctworkbench new" in refused.value.remedy
+
+
+def test_that_a_study_can_be_moved(study: Workbench, tmp_path: Path) -> None:
+    study.close()
+    (tmp_path / "study").rename(tmp_path / "else where")
+    with Workbench.open(tmp_path / "else where", Settings()) as moved:
+        assert len(moved.cohort.scans()) == 2
+        assert moved.verify() == []
+
+
+def test_that_importing_the_same_files_again_adds_nothing(study: Workbench, tmp_path: Path) -> None:
+    jobs = study.cohort.import_paths([tmp_path / "files"], tmp_path / "files" / "cohort.csv")
+    assert study.wait(jobs) == []
+    assert len(study.cohort.scans()) == 2
+    assert {(row.skipped, row.reason) for row in study.cohort.refused_by(jobs[0])} == {
+        (True, "It is in the study already.")
+    }
+
+
+def test_that_a_subject_whose_sex_changes_is_refused(study: Workbench, tmp_path: Path) -> None:
+    files = tmp_path / "more"
+    files.mkdir()
+    write_nifti(head(8), files / "S1_image.nii.gz")
+    write_cohort(files / "cohort.csv", ["S0", "S1"])  # S1 is second here, and so a girl
+    jobs = study.cohort.import_paths([files], files / "cohort.csv")
+    assert study.wait(jobs) == []
+    refused = [row for row in study.cohort.refused_by(jobs[0]) if not row.skipped]
+    assert len(refused) == 1
+    assert "S1 is in the study as M" in refused[0].reason
+    assert len(study.cohort.scans()) == 2
+
+
+def test_that_nothing_half_imported_stays_after_a_kill(study: Workbench, tmp_path: Path) -> None:
+    files = tmp_path / "more"
+    files.mkdir()
+    for number in range(4):
+        write_nifti(head(20 + number), files / f"M{number}_image.nii.gz")
+    jobs = study.cohort.import_paths([files])
+    kill(study, jobs[0])
+    study.collect()
+    assert len(study.cohort.scans()) in (2, 6)  # all or none; it may have been quicker than the kill
+    assert study.verify() == []
+    assert study.wait(study.cohort.import_paths([files])) == []
+    assert len(study.cohort.scans()) == 6
+
+
+def test_that_a_killed_job_leaves_a_study_that_opens_and_is_done_at_the_next_run(study: Workbench) -> None:
+    jobs = study.cohort.preprocess()
+    for job in jobs:
+        kill(study, job)
+    study.close()
+    with Workbench.open(study.folder, Settings(slots=2)) as again:
+        again.collect()
+        assert again.verify() == []
+        failures = again.wait(again.cohort.preprocess())
+        assert failures == []
+        assert all(row.preprocessed for row in again.cohort.scans())
+        assert again.cohort.preprocess() == []
+
+
+def test_that_a_job_that_ends_while_the_study_is_closed_is_not_lost(study: Workbench) -> None:
+    jobs = study.cohort.preprocess([1])
+    wait_until((study.jobs.folder / jobs[0] / "process.json").exists)
+    study.close()  # the job goes on by itself
+    with Workbench.open(study.folder, Settings()) as again:
+        wait_until(lambda: again.jobs.state(jobs[0]).ended)
+        again.collect()
+        assert again.cohort.scan(1).preprocessed
+        assert not again.cohort.scan(2).preprocessed
+
+
+def test_that_a_running_job_is_joined_and_not_started_twice(study: Workbench) -> None:
+    jobs = study.cohort.preprocess([1])
+    assert study.cohort.preprocess([1]) == jobs
+    assert study.wait(jobs) == []
+
+
+def test_that_a_result_is_recorded_once_by_two_programs(study: Workbench) -> None:
+    jobs = study.cohort.preprocess([1])
+    wait_until(lambda: study.jobs.state(jobs[0]) is JobState.DONE)
+    with Workbench.open(study.folder, Settings()) as other:
+        answers: list[bool] = []
+        threads = [
+            threading.Thread(target=lambda one=one: answers.append(one.collect().scans)) for one in (study, other)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers) == [False, True]
+        assert other.failure(jobs[0]) is None
+        assert study.cohort.scan(1).preprocessed
+
+
+def test_that_a_result_that_cannot_be_read_is_a_failure_and_not_a_crash(study: Workbench) -> None:
+    jobs = study.cohort.preprocess([1])
+    wait_until(lambda: study.jobs.state(jobs[0]) is JobState.DONE)
+    result = study.jobs.result(jobs[0])
+    Path(result["brain"]).unlink()
+    replace_text(study.jobs.folder / jobs[0] / "result.json", (study.jobs.folder / jobs[0] / "result.json").read_text())
+    failures = study.wait(jobs)
+    assert len(failures) == 1
+    assert "could not be recorded" in str(failures[0])
+    assert not study.cohort.scan(1).preprocessed
+    assert study.verify() == []
+
+
+def test_that_steps_taken_too_early_say_what_comes_first(study: Workbench) -> None:
+    with pytest.raises(WorkbenchError, match="not preprocessed") as early:
+        study.labelling.pseudo_label()
+    assert "Preprocess" in early.value.remedy
+    with pytest.raises(WorkbenchError, match="too few to train"):
+        study.modelling.train()
+    with pytest.raises(WorkbenchError, match="no trained model"):
+        study.modelling.segment()
+    with pytest.raises(WorkbenchError, match="measured"):
+        study.norms.statistics(study.folder / "tables")
+    with pytest.raises(WorkbenchError, match="no label map"):
+        study.norms.report("S1", study.folder / "s1.pdf")
+    assert study.status().next_step.startswith("preprocess")
+
+
+def test_that_a_path_that_is_not_there_is_refused_before_any_job(study: Workbench, tmp_path: Path) -> None:
+    before = len(study.jobs.jobs())
+    with pytest.raises(WorkbenchError, match="does not exist"):
+        study.cohort.import_paths([tmp_path / "nowhere"])
+    assert len(study.jobs.jobs()) == before
