@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ctworkbench.core import schemes
 from ctworkbench.core.errors import StudyError, VolumeError, WorkbenchError
+from ctworkbench.core.measure import check
 from ctworkbench.core.norms import Assessment, Norm, published_norm
 from ctworkbench.core.report_figures import GREY, INK, SMALL, cuts, draw_bars, draw_chart, draw_cut
 from ctworkbench.core.schemes import Scheme
@@ -44,7 +45,7 @@ class ReportInput:
         scan: what tells the scan from all others, such as its series UID.
         scanner: maker and model, "" where unknown.
         provenance: (title, value) lines: the model or registration run, code version, hashes of weights and templates.
-        warnings: sentences about this scan or its labels.
+        warnings: sentences about this scan; what `measure.check` finds wrong with the labels is added.
         program: name and version of the program.
     """
 
@@ -216,7 +217,8 @@ def compose(report: ReportInput) -> "Figure":
     y += side + 7
     _volume_table(page, y, scheme, found)
     below = _asymmetry_table(page, y, report, scheme, refusal)
-    _warnings(page, below + 3, y + 60, report)
+    warnings = tuple(dict.fromkeys((*report.warnings, *check(report.labels, scheme))))
+    _warnings(page, below + 3, y + 60, warnings)
     y += 68
     if refusal is None and report.sex is not None and report.age_years is not None:
         _charts(page, y, report, scheme)
@@ -305,17 +307,17 @@ def _asymmetry_table(page: _Page, y: float, report: ReportInput, scheme: Scheme,
     return y + 8.6 + len(scheme.pairs) * 4.9
 
 
-def _warnings(page: _Page, y: float, bottom: float, report: ReportInput) -> None:
+def _warnings(page: _Page, y: float, bottom: float, warnings: Sequence[str]) -> None:
     """Sentences about this scan, as many as there is room for, and how many there was none for."""
-    if not report.warnings:
+    if not warnings:
         return
     page.text(130, y, "Warnings", 8.5, fontweight="bold", color=_RED)
     y += 4.2
-    for i, warning in enumerate(report.warnings):
+    for i, warning in enumerate(warnings):
         height = len(wrap(f"• {warning}", 68, 7)) * 7 * _MM_PER_POINT * 1.3
-        last = i == len(report.warnings) - 1
+        last = i == len(warnings) - 1
         if y + height > bottom - (0 if last else 3.5):
-            page.text(130, y, f"… and {len(report.warnings) - i} more in the program.", 7, color=_RED)
+            page.text(130, y, f"… and {len(warnings) - i} more in the program.", 7, color=_RED)
             return
         y = page.paragraph(130, y, f"• {warning}", 68, 7) + 0.4
 

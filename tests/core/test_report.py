@@ -169,6 +169,11 @@ def test_that_an_implausible_volume_sends_the_reader_to_the_labels() -> None:
     assert not any("look at them first" in text for text in texts(CHILD))
 
 
+def test_that_what_is_wrong_with_the_labels_is_said_on_the_page() -> None:
+    mirrored = Volume(np.asfortranarray(LABELS.voxels[::-1]), LABELS.affine)
+    assert any("left and right look swapped" in text for text in texts(replace(CHILD, labels=mirrored)))
+
+
 def test_that_what_there_is_no_room_for_is_counted() -> None:
     found = texts(LONG)
     assert any(text.startswith("… and ") and text.endswith("more in the program.") for text in found)
