@@ -100,7 +100,9 @@ class PhantomResult(BaseModel):
     smallest_jacobian: float
 
 
-def plan_phantoms(out: Path, n: int, seed: int, heads: Path | None = None, **acquisition: object) -> list[PhantomParams]:
+def plan_phantoms(
+    out: Path, n: int, seed: int, heads: Path | None = None, **acquisition: object
+) -> list[PhantomParams]:
     """Who is to be made: codes from P001, boys and girls of 1.5 to 2.5 years by chance, the heads in turn.
 
     Args:
@@ -168,9 +170,7 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
 
     truth = truth_on(skull, pose, grid, head.labels, tick(0.5, 0.6, "truth"))
     noise = _stream(params.seed, params.index, _NOISE)
-    image = measure_hu(
-        skull, pose, grid, painted, palette, thickness, params.noise_hu, noise, tick(0.6, 0.9, "scan")
-    )
+    image = measure_hu(skull, pose, grid, painted, palette, thickness, params.noise_hu, noise, tick(0.6, 0.9, "scan"))
     context.progress(0.9, f"{params.code}: writing")
     series, path = params.out / params.code, params.out / f"{params.code}_truth.nii.gz"
     identity = f"{params.model_dump_json(exclude={'out', 'head'})}|{head.name}"
@@ -206,7 +206,9 @@ def write_cohort(results: Sequence[PhantomResult], out: Path) -> Path:
         writer.writerow(["subject", "sex", "age_years", "site", "scanner", *truths, *draws, "intracranial_cm3", "head"])
         for r in results:
             volumes = [f"{r.true_cm3[name]:.4f}" for name in names] + [f"{r.drawn_cm3[name]:.4f}" for name in names]
-            writer.writerow([r.code, r.sex, r.age_years, r.site, r.scanner, *volumes, f"{r.intracranial_cm3:.1f}", r.head])
+            writer.writerow(
+                [r.code, r.sex, r.age_years, r.site, r.scanner, *volumes, f"{r.intracranial_cm3:.1f}", r.head]
+            )
     return path
 
 

@@ -61,7 +61,8 @@ def draw_child(rng: np.random.Generator, sex: str, age_years: float) -> Child:
     index = cranial("CI", "CI", sex, age_years) + CEPHALIC_INDEX_SD * _cut_normal(rng)
     thicker = 1 + BONE_SD_RELATIVE * _cut_normal(rng)
     frontal, parietal, occipital = (
-        thicker * cranial("BoneThickness", f"{bone} bone", sex, age_years) for bone in ("Frontal", "Parietal", "Occipital")
+        thicker * cranial("BoneThickness", f"{bone} bone", sex, age_years)
+        for bone in ("Frontal", "Parietal", "Occipital")
     )
     return Child(sex, age_years, volumes, brain * share, index, (frontal, parietal, occipital))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.volume import Volume, read_nifti
@@ -28,6 +29,8 @@ REGIONS = 10
 VENTRICLE_REGION = 11
 _LARGEST_CODE = 1023
 _PAD = 6
+_FLUID_SHARE = 0.03
+_MOST_LAYERS = 3
 
 
 class PhantomError(WorkbenchError):
@@ -119,12 +122,43 @@ def read_head(tissue: Path) -> Head:
     low, _ = _box(labels > 0)
     bottom = max(0, int(low[2] - 25 / spacing[2]))
     pad = ((_PAD, _PAD), (_PAD, _PAD), (0, _PAD))  # the cut neck goes on downwards, there is no air below it
+    voxels, labels = voxels[:, :, bottom:], labels[:, :, bottom:]
+    voxels, labels = _fill_fissures(voxels, labels)
     return Head(
         name=tissue.name.removesuffix("_tissue.nii.gz"),
-        tissue=np.pad(voxels[:, :, bottom:], pad),
-        labels=np.pad(labels[:, :, bottom:], pad),
+        tissue=np.pad(voxels, pad),
+        labels=np.pad(labels, pad),
         spacing=spacing,
     )
+
+
+def _fill_fissures(tissue: NDArray[np.int16], labels: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
+    """Let the brain grow into wide cisterns and fissures, tissue and regions alike, until a child's share is left.
+
+    Layer by layer, each a voxel thick; a voxel between two regions stays fluid, so that fissures do not close.
+    """
+    fluid = (tissue == CSF_OUTSIDE) & (labels == 0)
+    tissue, labels = tissue.copy(), labels.copy()
+    within = _hull(labels > 0) & fluid
+    for _ in range(_MOST_LAYERS):
+        if np.count_nonzero(within) <= _FLUID_SHARE * np.count_nonzero(labels):
+            break
+        highest = ndimage.grey_dilation(labels, footprint=ndimage.generate_binary_structure(3, 1))
+        turned = np.where(labels > 0, 255 - labels, 0).astype(np.uint8)
+        lowest = 255 - ndimage.grey_dilation(turned, footprint=ndimage.generate_binary_structure(3, 1))
+        grown = within & (highest > 0) & (highest == lowest)
+        labels[grown] = highest[grown]
+        tissue[grown] = np.where(highest[grown] == 9, 8, np.where(highest[grown] == 10, BRAINSTEM, 3))
+        within &= ~grown
+    return tissue, labels
+
+
+def _hull(mask: NDArray[np.bool_], every: int = 3, radius: float = 4.0) -> NDArray[np.bool_]:
+    """A mask with its sulci and fissures, closed by a ball on every third voxel (`radius` in those)."""
+    outside = ndimage.distance_transform_edt(~mask[::every, ::every, ::every])
+    coarse = ndimage.distance_transform_edt(outside <= radius) > radius
+    x, y, z = (np.arange(n) // every for n in mask.shape)
+    return coarse[np.ix_(x, y, z)]
 
 
 def _check(codes: Volume, regions: Volume, name: str) -> None:
@@ -149,3 +183,21 @@ def _box(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float
     """First and last index of a mask along each axis."""
     ends = [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))[[0, -1]] for axis in range(3)]
     return np.array([e[0] for e in ends], dtype=float), np.array([e[1] for e in ends], dtype=float)
+
+
+def region_at(labels: NDArray[np.uint8], voxels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Region with the greatest linear weight among the eight voxels around each point (3, n); smooth borders.
+
+    Equal to interpolating each region's mask linearly and taking the largest.
+    """
+    shape = np.array(labels.shape)
+    base = np.floor(voxels).astype(np.int32)
+    part = voxels - base
+    n = voxels.shape[1]
+    votes = np.zeros(n * (REGIONS + 1), dtype=np.float32)
+    row = np.arange(n, dtype=np.int64) * (REGIONS + 1)
+    for corner in np.ndindex(2, 2, 2):
+        at = [np.clip(base[k] + corner[k], 0, shape[k] - 1) for k in range(3)]
+        x, y, z = (part[k] if corner[k] else 1 - part[k] for k in range(3))
+        votes[row + labels[at[0], at[1], at[2]]] += x * y * z
+    return votes.reshape(n, REGIONS + 1).argmax(axis=1).astype(np.uint8)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from ctworkbench.core.phantom_head import region_at
 from ctworkbench.core.phantom_skull import Skull
-from ctworkbench.core.phantom_tissue import AIR_HU, Palette, hu_at, region_at
+from ctworkbench.core.phantom_tissue import AIR_HU, Palette, hu_at
 
 _LPS = np.diag([-1.0, -1.0, 1.0])
 _NODE_MM = 3.0

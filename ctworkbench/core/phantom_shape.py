@@ -11,18 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import ndimage
 
 from ctworkbench.core.phantom_child import Child
-from ctworkbench.core.phantom_head import REGIONS, VENTRICLE_REGION, VENTRICLES, Head, PhantomError
-
-Field = NDArray[np.float32]
+from ctworkbench.core.phantom_flow import Field, Steering, exponential, jacobian
+from ctworkbench.core.phantom_head import REGIONS, VENTRICLE_REGION, VENTRICLES, Head, PhantomError, region_at
 
 _CELL_MM = 4.0
 _MARGIN_CELLS = 4
-_SQUARINGS = 6
-_ITERATIONS = 25
-_CLOSE_ENOUGH = 0.002
+_ITERATIONS = 30
+_CLOSE_ENOUGH = 0.003
+_COUNTED_CLOSE_ENOUGH = 0.006
+_TOO_FAR = 0.015
+_ROUNDS = 4
+_COUNT_MM = 1.5
+_REACH_MM = 12.0
 _GAIN = 1.7  # smoothing takes part of every correction away
 _FACE_LOG_SHRINK = -0.35
 _CSF_SHELL_MM = 1.5
@@ -48,18 +51,26 @@ class Shape:
     smallest_jacobian: float
     steps: int
 
-    def source(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Voxel coordinates in the adult's head of points (3, …) in the child's frame, RAS+ mm."""
-        axes = (3, *[1] * (points.ndim - 1))
-        mm = (self.scale * self.head.spacing).astype(np.float32).reshape(axes)
-        voxels = points / mm + self.head.centre.astype(np.float32).reshape(axes)
-        cell = self.cell.astype(np.float32).reshape(axes)
-        at = _cells(voxels, cell)
-        moved = [ndimage.map_coordinates(part, at, order=3, mode="nearest", prefilter=True) for part in self.displacement]
-        return voxels + np.stack(moved).astype(np.float32) * cell
+    def source(self, origin: NDArray[np.float64], step: float, count: NDArray[np.int_]) -> NDArray[np.float32]:
+        """Voxel coordinates in the adult's head, (3, x, y, z), of a regular grid in the child's frame (RAS+ mm).
+
+        The displacement is interpolated by cubic splines, one axis after the other.
+        """
+        mm = self.scale * self.head.spacing
+        places = [(origin[k] + step * np.arange(count[k])) / mm[k] + self.head.centre[k] for k in range(3)]
+        moved = self.displacement
+        for k in range(3):
+            cells = _cells(places[k].astype(np.float32), np.float32(self.cell[k]))
+            unit = np.eye(moved.shape[k + 1])
+            weights = np.stack([ndimage.map_coordinates(row, [cells], order=3, mode="nearest") for row in unit])
+            moved = np.moveaxis(np.tensordot(moved, weights.astype(np.float32), axes=(k + 1, 0)), -1, k + 1)
+        steady = np.stack(np.meshgrid(*places, indexing="ij")).astype(np.float32)
+        return steady + moved * self.cell.astype(np.float32).reshape(3, 1, 1, 1)
 
 
-def shape_child(head: Head, child: Child, targets: NDArray[np.float64], rng: np.random.Generator, tick: Callable[[], None]) -> Shape:
+def shape_child(
+    head: Head, child: Child, targets: NDArray[np.float64], rng: np.random.Generator, tick: Callable[[], None]
+) -> Shape:
     """Find the map under which the head's regions get the child's volumes.
 
     Args:
@@ -70,72 +81,60 @@ def shape_child(head: Head, child: Child, targets: NDArray[np.float64], rng: np.
         tick: called often; may raise to end the work.
 
     Raises:
-        PhantomError: the steering did not come within 0.5 %, or the map would fold.
+        PhantomError: the steering did not come within 1.5 %, or the map would fold.
     """
     cell = np.maximum(1, np.round(_CELL_MM / head.spacing))
     size = cell * head.spacing
     amounts = _amounts(head, cell)
-    inside = amounts.sum(axis=0) / np.prod(size)
-    fractions = amounts / np.prod(size)
-    outside = ndimage.gaussian_filter((inside < 0.02).astype(np.float32), 1.0)
-    velocity = _random_velocity(inside.shape, size, rng) + _steer(_FACE_LOG_SHRINK * _face(head, cell), outside, size)
+    fractions = (amounts / np.prod(size)).astype(np.float32)
+    steering = Steering(fractions.sum(axis=0), size)
+    velocity = _random_velocity(fractions.shape[1:], size, rng) + steering.flow(_FACE_LOG_SHRINK * _face(head, cell))
     surface = _surface(head, cell)
     wanted = targets * 1000.0
-    scale = np.ones(3)
-    worst, steps = np.inf, 0
-    for steps in range(1, _ITERATIONS + 1):
+    bias = np.zeros(len(wanted))  # log of what a voxel count gives over what the Jacobian on the cells says
+    scale, steps, worst = np.ones(3), 0, np.inf
+    shape: Shape | None = None
+    for _ in range(_ROUNDS):
+        while steps < _ITERATIONS:
+            tick()
+            steps += 1
+            forward = exponential(velocity)
+            volumes = np.tensordot(amounts, jacobian(forward), axes=3) * np.exp(bias)
+            scale = _scale(wanted[:REGIONS].sum() / volumes[:REGIONS].sum(), surface, forward, size, child)
+            missing = np.log(wanted / (np.prod(scale) * volumes))
+            if np.abs(missing[:REGIONS]).max() < _CLOSE_ENOUGH:
+                break
+            missing[REGIONS:] = np.clip(missing[REGIONS:], -0.2, 0.2)
+            velocity = velocity + steering.flow(np.tensordot(_GAIN * missing, fractions, axes=1))
+        backward = exponential(-velocity)
+        smallest = float(min(jacobian(exponential(velocity)).min(), jacobian(backward).min()))
+        shape = Shape(head, cell, backward, scale, smallest, steps)
         tick()
-        forward = exponential(velocity)
-        volumes = np.tensordot(amounts, jacobian(forward), axes=3)
-        scale = _scale(wanted[:REGIONS].sum() / volumes[:REGIONS].sum(), surface, forward, size, child)
-        missing = np.log(wanted / (np.prod(scale) * volumes))
-        worst = float(np.abs(missing[:REGIONS]).max())
-        if worst < _CLOSE_ENOUGH:
+        off = np.log(_count(shape) / wanted[:REGIONS])
+        worst = float(np.abs(off).max())
+        if worst < _COUNTED_CLOSE_ENOUGH or steps >= _ITERATIONS:
             break
-        missing[REGIONS:] = np.clip(missing[REGIONS:], -0.2, 0.2)
-        velocity = velocity + _steer(np.tensordot(_GAIN * missing, fractions, axes=1), outside, size)
-    backward = exponential(-velocity)
-    smallest = float(min(jacobian(exponential(velocity)).min(), jacobian(backward).min()))
-    if worst > 0.005 or smallest <= 0:
+        bias[:REGIONS] += off + missing[:REGIONS]
+    if shape is None or worst > _TOO_FAR or shape.smallest_jacobian <= 0:
+        least = shape.smallest_jacobian if shape else 0.0
         raise PhantomError(
-            f"{head.name} could not be given the wanted volumes (off by {worst:.1%}, smallest Jacobian {smallest:.2f}).",
+            f"{head.name} could not be given the wanted volumes (off by {worst:.1%}, smallest Jacobian {least:.2f}).",
             "Choose another head or another seed.",
         )
-    return Shape(head, cell, backward, scale, smallest, steps)
+    return shape
 
 
-def exponential(velocity: Field) -> Field:
-    """Displacement of the flow of a stationary velocity field after unit time, by scaling and squaring; in cells."""
-    flow = velocity / 2**_SQUARINGS
-    identity = np.indices(velocity.shape[1:], dtype=np.float32)
-    for _ in range(_SQUARINGS):
-        at = identity + flow
-        flow = flow + np.stack([ndimage.map_coordinates(part, at, order=1, mode="nearest") for part in flow])
-    return flow
-
-
-def jacobian(displacement: Field) -> NDArray[np.float32]:
-    """Determinant of the derivative of x + displacement(x), central differences, on the cells."""
-    rows = [np.gradient(part) for part in displacement]
-    a, b, c = ([rows[i][j] + (i == j) for j in range(3)] for i in range(3))
-    cross = (b[1] * c[2] - b[2] * c[1], b[2] * c[0] - b[0] * c[2], b[0] * c[1] - b[1] * c[0])
-    return a[0] * cross[0] + a[1] * cross[1] + a[2] * cross[2]
-
-
-def _steer(growth: Field, outside: Field, size: NDArray[np.float64]) -> Field:
-    """Velocity (cells) whose divergence is `growth`, smoothed; what is won inside is lost outside the brain.
-
-    The Poisson equation is solved by cosine transform: nothing flows through the walls of the box.
-    """
-    source = ndimage.gaussian_filter(growth.astype(np.float32), 1.0)
-    source -= outside * (source.sum() / outside.sum())
-    waves = [(2 * np.cos(np.pi * np.arange(n) / n) - 2) / h**2 for n, h in zip(source.shape, size, strict=True)]
-    laplacian = waves[0][:, None, None] + waves[1][:, None] + waves[2]
-    laplacian[0, 0, 0] = 1.0
-    spectrum = fft.dctn(source, type=2) / laplacian
-    spectrum[0, 0, 0] = 0.0
-    potential = fft.idctn(spectrum, type=2)
-    return np.stack([d / h for d, h in zip(np.gradient(potential, *size), size, strict=True)]).astype(np.float32)
+def _count(shape: Shape) -> NDArray[np.float64]:
+    """Volume in mm³ of each region of the child, counted on a grid of 1.5 mm as it will be on a scan."""
+    low, high = shape.head.brain_box
+    reach = (np.stack([low, high]) - shape.head.centre) * shape.head.spacing * shape.scale * 1.15
+    reach += np.array([[-_REACH_MM], [_REACH_MM]])
+    count = np.ceil((reach[1] - reach[0]) / _COUNT_MM).astype(int) + 1
+    voxels = shape.source(reach[0], _COUNT_MM, count).reshape(3, -1)
+    near = ndimage.binary_dilation(shape.head.labels > 0)
+    nearest = [np.clip(np.rint(v), 0, n - 1).astype(np.int32) for v, n in zip(voxels, near.shape, strict=True)]
+    found = region_at(shape.head.labels, voxels[:, near[tuple(nearest)]])
+    return np.bincount(found, minlength=REGIONS + 1)[1:] * _COUNT_MM**3
 
 
 def _random_velocity(shape: tuple[int, ...], size: NDArray[np.float64], rng: np.random.Generator) -> Field:
@@ -143,7 +142,9 @@ def _random_velocity(shape: tuple[int, ...], size: NDArray[np.float64], rng: np.
     velocity = np.zeros((3, *shape), dtype=np.float32)
     for amplitude_mm, length_mm in ((4.0, 28.0), (1.5, 12.0)):
         for axis in range(3):
-            noise = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), length_mm / size, mode="reflect")
+            noise = ndimage.gaussian_filter(
+                rng.standard_normal(shape, dtype=np.float32), length_mm / size, mode="reflect"
+            )
             velocity[axis] += noise * np.float32(amplitude_mm / (size[axis] * noise.std()))
     return velocity
 
@@ -162,7 +163,7 @@ def _scale(
     return np.array([s * r, s / r, s])
 
 
-def _cells(voxels: NDArray[np.float32], cell: NDArray[np.float32]) -> NDArray[np.float32]:
+def _cells(voxels: NDArray[np.float32], cell: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
     """Cell coordinates of voxel coordinates."""
     return (voxels + np.float32(0.5)) / cell + np.float32(_MARGIN_CELLS - 0.5)
 
@@ -194,7 +195,9 @@ def _surface(head: Head, cell: NDArray[np.float64]) -> NDArray[np.float32]:
 def _face(head: Head, cell: NDArray[np.float64]) -> Field:
     """How much of each cell is face and jaw: below the vault and away from the brain, soft-edged."""
     shape = _grid(head, cell)
-    centres = (np.indices(shape, dtype=np.float32) - _MARGIN_CELLS + 0.5) * cell.astype(np.float32).reshape(3, 1, 1, 1) - 0.5
+    centres = (np.indices(shape, dtype=np.float32) - _MARGIN_CELLS + 0.5) * cell.astype(np.float32).reshape(
+        3, 1, 1, 1
+    ) - 0.5
     below = np.clip(-head.above_base(centres[1], centres[2]) / 15.0, 0.0, 1.0)
     low, _ = head.brain_box
     forward = np.clip((centres[1] - head.centre[1]) * head.spacing[1] / 15.0, 0.0, 1.0)

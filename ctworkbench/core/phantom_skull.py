@@ -17,7 +17,7 @@ from ctworkbench.core.phantom_shape import Shape
 
 _GRID_MM = 1.5
 _REACH_MM = 30.0
-_LEAST_FLUID_MM = 0.9
+_LEAST_FLUID_MM = 0.4
 _MOST_FLUID_MM = 6.0
 _SCALP_MM = 3.6
 
@@ -65,28 +65,30 @@ def build_skull(shape: Shape, child: Child, rng: np.random.Generator) -> Skull:
     origin = reach[0].astype(np.float32)
     count = np.ceil((reach[1] - reach[0]) / _GRID_MM).astype(int) + 1
     points = np.indices(count, dtype=np.float32) * np.float32(_GRID_MM) + origin.reshape(3, 1, 1, 1)
-    voxels = shape.source(points)
+    voxels = shape.source(origin, _GRID_MM, count)
 
     brain = _sample(head.is_tissue((*BRAIN, *VENTRICLES)) | (head.labels > 0), voxels) > 0.5
     cranial = _sample(head.is_tissue((*BRAIN, *VENTRICLES, *VESSELS, CSF_OUTSIDE, SINUS)), voxels) > 0.5
-    from_brain = _distance_to_closed(brain, 7.0)
+    from_brain = _distance_to_closed(brain, 11.0)
     from_adult_table = _distance_to_closed(cranial | brain, 4.0)
     box = _box(points, brain)
     above = np.broadcast_to(points[2] > box[0, 2], brain.shape)
     inner = _inner_table(from_brain, from_adult_table, above, child.intracranial_cm3)
-    inner = ndimage.gaussian_filter(inner, 0.7)
+    inner = np.minimum(ndimage.gaussian_filter(inner, 1.2), from_brain - np.float32(0.2))
 
-    vault = np.clip(head.above_base(voxels[1], voxels[2]) / 12.0 + 0.5, 0.0, 1.0)
+    above_base = head.above_base(voxels[1], voxels[2])
+    vault = np.clip(above_base / 12.0 + 0.5, 0.0, 1.0)
+    thicker = 45 * np.clip(0.5 - above_base / 60.0, 0.0, 1.0) ** 2  # soft tissue grows towards face and neck
     unit = (points - box.mean(axis=0).astype(np.float32).reshape(3, 1, 1, 1)) / (
         np.ptp(box, axis=0).astype(np.float32).reshape(3, 1, 1, 1) / 2
     )
     frontal, parietal, occipital = child.bone_mm
     thickness = np.interp(unit[1], [-0.9, -0.3, 0.3, 0.9], [occipital, parietal, parietal, frontal]).astype(np.float32)
     scalp = _SCALP_MM * (1 + 0.15 * float(rng.uniform(-1, 1)))
-    skin = inner - thickness - np.float32(scalp) - 45 * (1 - vault)
+    skin = inner - thickness - np.float32(scalp) - thicker
     fields = np.stack([*voxels, inner, skin, vault, _sutures(unit, box, rng), thickness]).astype(np.float32)
     volume = float(((inner < 0) & above).sum()) * _GRID_MM**3 / 1000
-    solid = (skin < 0) & (_sample(head.tissue > 0, voxels) > 0.5)
+    solid = (skin < 0) & (points[2] > box[0, 2] - 12) & (_sample(head.tissue > 0, voxels) > 0.5)
     sparse = (slice(None, None, 4),) * 3
     inside = points[:, *sparse][:, brain[sparse]].astype(np.float64)
     return Skull(origin, _GRID_MM, fields, volume, inside, _box(points, solid))
@@ -133,7 +135,9 @@ def _sutures(unit: NDArray[np.float32], box: NDArray[np.float64], rng: np.random
     coronal = np.abs(y - (bregma + 0.25 * (z - 0.9)) + wiggle) * half[1]
     sagittal = np.abs(x + 0.015 * np.sin(30 * y + wave[2])) * half[0]
     sagittal = np.where((y < bregma) & (y > lambda_) & (z > 0), sagittal, np.inf)
-    lambdoid = np.abs((y - lambda_) - 0.45 * np.abs(x) + 0.3 * (0.55 - z) + 0.02 * np.sin(33 * x + wave[3])) * half[1] * 0.85
+    lambdoid = (
+        np.abs((y - lambda_) - 0.45 * np.abs(x) + 0.3 * (0.55 - z) + 0.02 * np.sin(33 * x + wave[3])) * half[1] * 0.85
+    )
     lambdoid = np.where((y < -0.2) & (z < 0.8), lambdoid, np.inf)
     coronal = np.where(z > -0.1, coronal, np.inf)
     fontanelle_mm = max(0.0, float(rng.normal(0.0, 3.0)))

@@ -12,7 +12,6 @@ from ctworkbench.core.phantom_head import (
     CORTEX,
     CSF_OUTSIDE,
     DEEP_GREY,
-    REGIONS,
     SINUS,
     VENTRICLES,
     VESSELS,
@@ -98,7 +97,7 @@ def paint(head: Head, palette: Palette, rng: np.random.Generator) -> NDArray[np.
     hu = table[_narrow_sulci(head)]
     soft = head.tissue == _SOFT
     streaks = ndimage.gaussian_filter(rng.standard_normal(hu.shape, dtype=np.float32), 2.0)
-    hu[soft & (streaks > 0.4 * streaks.std())] = palette.fat
+    hu[soft & (streaks > 0.8 * streaks.std())] = palette.fat
     y, z = (np.arange(n, dtype=np.float32) for n in hu.shape[1:])
     hu[head.is_tissue(BONE) & (head.above_base(y[:, None], z) > 0)] = 30.0
     return hu
@@ -117,7 +116,9 @@ def _narrow_sulci(head: Head) -> NDArray[np.int16]:
     return tissue
 
 
-def hu_at(painted: NDArray[np.float32], fields: NDArray[np.float32], palette: Palette, blur_mm: float) -> NDArray[np.float32]:
+def hu_at(
+    painted: NDArray[np.float32], fields: NDArray[np.float32], palette: Palette, blur_mm: float
+) -> NDArray[np.float32]:
     """HU at points of the child's head, vault and scalp laid over what was painted.
 
     Args:
@@ -130,8 +131,11 @@ def hu_at(painted: NDArray[np.float32], fields: NDArray[np.float32], palette: Pa
     hu = ndimage.map_coordinates(painted, fields[:3], order=1, mode="nearest", prefilter=False)
     outside = _step(inner, blur_mm)
     depth = -skin
-    scalp = palette.muscle - 10 + (palette.fat - palette.muscle + 10) * (
-        _step(depth - _SKIN_MM, blur_mm) - _step(depth - _SKIN_MM - _FAT_MM, blur_mm)
+    scalp = (
+        palette.muscle
+        - 10
+        + (palette.fat - palette.muscle + 10)
+        * (_step(depth - _SKIN_MM, blur_mm) - _step(depth - _SKIN_MM - _FAT_MM, blur_mm))
     )
     bone = outside - _step(inner - thickness, blur_mm)
     gap = 1 - _step(suture - palette.suture_mm, 0.5)
@@ -140,24 +144,6 @@ def hu_at(painted: NDArray[np.float32], fields: NDArray[np.float32], palette: Pa
     hu = hu + vault * (within - hu)
     solid = 1 - _step(skin, blur_mm)
     return AIR_HU + (hu - np.float32(AIR_HU)) * solid
-
-
-def region_at(labels: NDArray[np.uint8], voxels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Region with the greatest linear weight among the eight voxels around each point (3, n); smooth borders.
-
-    Equal to interpolating each region's mask linearly and taking the largest.
-    """
-    shape = np.array(labels.shape)
-    base = np.floor(voxels).astype(np.int32)
-    part = voxels - base
-    n = voxels.shape[1]
-    votes = np.zeros(n * (REGIONS + 1), dtype=np.float32)
-    row = np.arange(n, dtype=np.int64) * (REGIONS + 1)
-    for corner in np.ndindex(2, 2, 2):
-        at = [np.clip(base[k] + corner[k], 0, shape[k] - 1) for k in range(3)]
-        x, y, z = (part[k] if corner[k] else 1 - part[k] for k in range(3))
-        votes[row + labels[at[0], at[1], at[2]]] += x * y * z
-    return votes.reshape(n, REGIONS + 1).argmax(axis=1).astype(np.uint8)
 
 
 def _step(distance: NDArray[np.float32], width: float) -> NDArray[np.float32]:
