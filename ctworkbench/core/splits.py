@@ -34,12 +34,12 @@ def split_subjects(subjects: Iterable[str], seed: int, fractions: Mapping[Role, 
             f"{len(order)} subjects cannot be split into {' / '.join(fractions)}.",
             f"Accept the labels of {len(fractions)} subjects or more.",
         )
-    sizes = {role: max(1, round(share * len(order))) for role, share in fractions.items()}
+    sizes: dict[Role, int] = {role: max(1, round(share * len(order))) for role, share in fractions.items()}
     while sum(sizes.values()) != len(order):  # rounding: give to, or take from, the role that is furthest off its share
         step = 1 if sum(sizes.values()) < len(order) else -1
-        able = [role for role in sizes if sizes[role] + step >= 1]
-        role = max(able, key=lambda role: step * (fractions[role] * len(order) - sizes[role]))
-        sizes[role] += step
+        able: list[Role] = [role for role in sizes if sizes[role] + step >= 1]
+        off: dict[Role, float] = {role: step * (fractions[role] * len(order) - sizes[role]) for role in able}
+        sizes[max(able, key=off.__getitem__)] += step
     roles: list[Role] = [role for role in fractions for _ in range(sizes[role])]
     return dict(sorted(zip(order, roles, strict=True)))
 

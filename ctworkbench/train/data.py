@@ -11,44 +11,22 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from torch.nn import functional
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.label_maps import resample_labels
 from ctworkbench.core.splits import Role, folds
+from ctworkbench.core.training import TrainCase
 from ctworkbench.core.volume import Grid, Volume, read_nifti, resample
 
 _CLIP = 3.0
 _ROUND_TO = 4
-
-
-class TrainCase(BaseModel):
-    """One accepted label map with its image.
-
-    Attributes:
-        subject: code of the subject; decides, never the scan, on which side of a split the case is.
-        image: NIfTI, the equalized network input, 1 mm isotropic.
-        brain: NIfTI, brain mask on the image's grid.
-        labels: NIfTI, uint8 codes of the scheme on the scan's own grid.
-        role: what the study's stored split says of the subject.
-        label_kind: "pseudo" for a registration's labels, "expert" for labels drawn or corrected by an expert.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    subject: str
-    image: Path
-    brain: Path
-    labels: Path
-    role: Role
-    label_kind: Literal["pseudo", "expert"] = "pseudo"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +47,14 @@ class NetworkImage:
         """The image as float32 (1, x, y, z)."""
         return torch.from_numpy(self.image)[None]
 
-    def coordinates(self) -> Tensor:
-        """Place within the brain's box, float32 (3, x, y, z): −1 to 1 from face to face along each axis."""
+    def coordinates(self, shape: Sequence[int]) -> Tensor:
+        """Place within the brain's box on a grid of `shape` with the same centre, float32 (3, x, y, z).
+
+        −1 to 1 from face to face along each axis.
+        """
         axes = [
             torch.arange(n, dtype=torch.float32).sub((n - 1) / 2).mul(2 * spacing / size)
-            for n, spacing, size in zip(self.grid.shape, self.grid.spacing, self.box_mm, strict=True)
+            for n, spacing, size in zip(shape, self.grid.spacing, self.box_mm, strict=True)
         ]
         return torch.stack(torch.meshgrid(*axes, indexing="ij"))
 
@@ -136,10 +117,23 @@ def network_grid(brain: Volume, spacing_mm: float, margin_mm: float) -> tuple[Gr
     return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine), (float(size[0]), float(size[1]), float(size[2]))
 
 
-def network_input(view_image: Tensor, view: NetworkImage, coordinates: bool) -> Tensor:
-    """What the network is given, (1, 1 or 4, x, y, z): the (changed) image, and the unchanged coordinates."""
-    channels = torch.cat([view_image, view.coordinates().to(view_image)]) if coordinates else view_image
-    return channels[None]
+def network_input(images: Sequence[Tensor], views: Sequence[NetworkImage], coordinates: bool) -> Tensor:
+    """What the network is given, (n, 1 or 4, x, y, z): (changed) images, and the unchanged coordinates.
+
+    Brains of several sizes are padded about their centres to the largest.
+    """
+    shape = tuple(max(image.shape[axis] for image in images) for axis in (1, 2, 3))
+    stacked = torch.stack([padded(image, shape) for image in images])
+    if coordinates:
+        places = torch.stack([view.coordinates(shape) for view in views])
+        stacked = torch.cat([stacked, places.to(stacked)], 1)
+    return stacked
+
+
+def padded(values: Tensor, shape: Sequence[int]) -> Tensor:
+    """`values` (…, x, y, z) with zeros around to fill `shape`, centre kept: sizes are multiples of four."""
+    room = [(wanted - own) // 2 for wanted, own in zip(shape, values.shape[-3:], strict=True)]
+    return functional.pad(values, [n for side in reversed(room) for n in (side, side)]) if any(room) else values
 
 
 def prepare(case: TrainCase, folder: Path, spacing_mm: float, margin_mm: float, codes: Sequence[int]) -> Prepared:
@@ -204,11 +198,10 @@ def roles(cases: Sequence[TrainCase], fold: int | None, count: int, seed: int) -
         held_out = set(folds(free, count, seed)[fold])
         for subject in free:
             given[subject] = "validation" if subject in held_out else "train"
-    found = [given[case.subject] for case in cases]
+    found: list[Role] = [given[case.subject] for case in cases]
     if not found:
         raise WorkbenchError("No label map has been accepted yet.", "Review label maps and accept them, then train.")
-    short = [role for role, least in (("train", 2), ("validation", 1)) if found.count(role) < least]
-    if short:
+    if found.count("train") < 2 or not found.count("validation"):
         raise WorkbenchError(
             f"{found.count('train')} accepted cases to train on, {found.count('validation')} to validate on: too few.",
             "Accept the label maps of more subjects: two to train on and one to validate on at least.",

@@ -7,7 +7,6 @@ of an expert is it accuracy. The two are never averaged together.
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,8 @@ from ctworkbench.core import schemes
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_maps import dice
+from ctworkbench.core.training import LabelKind
 from ctworkbench.core.volume import read_nifti
-
-LabelKind = Literal["pseudo", "expert"]
 
 TITLES: dict[LabelKind, str] = {
     "pseudo": "Agreement with pseudo-labels (Dice)",

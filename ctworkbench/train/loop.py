@@ -21,11 +21,12 @@ from ctworkbench.core import plugins, schemes
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.splits import Role
+from ctworkbench.core.training import LabelKind, TrainCase, TrainRequest
 from ctworkbench.core.volume import read_nifti
 from ctworkbench.train.augment import augment, class_mirror
 from ctworkbench.train.checkpoint import TrainState, fingerprint, load_checkpoint, save_checkpoint, save_weights
-from ctworkbench.train.data import Prepared, TrainCase, network_input, prepare, roles
-from ctworkbench.train.evaluate import Agreement, CaseDice, LabelKind, agreements, compare
+from ctworkbench.train.data import Prepared, network_input, padded, prepare, roles
+from ctworkbench.train.evaluate import Agreement, CaseDice, agreements, compare
 from ctworkbench.train.predict import Device, class_probabilities, label_scan, pick_device
 from ctworkbench.train.preset import Preset, load_preset
 
@@ -33,30 +34,16 @@ _SAVE_EVERY_SECONDS = 60.0
 _WARM_UP = 0.05
 
 
-class TrainParams(BaseModel):
+class TrainParams(TrainRequest):
     """What to train on, and how.
 
     Attributes:
-        cases: accepted label maps with the roles of the study's stored split; test subjects are never touched.
-        network: name of the network.
-        preset: name of the preset.
         settings: settings to use instead of the preset's own.
-        scheme: region scheme of the label maps.
-        seed: decides weights at the start, order, and changes of images.
         epochs: instead of the preset's.
-        fold: which fold of the preset's cross-validation this is; None for the stored split.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    cases: tuple[TrainCase, ...]
-    network: str = "resunet"
-    preset: str = "demo"
     settings: Preset | None = None
-    scheme: str = schemes.DEFAULT
-    seed: int = 1
     epochs: int | None = Field(default=None, ge=1)
-    fold: int | None = None
 
 
 class TrainResult(BaseModel):
@@ -141,6 +128,7 @@ class _Course:
         )
         self.mirror = class_mirror(self.scheme.codes, self.scheme.mirror_table).to(self.device)
         self.epochs = params.epochs or settings.epochs
+        self.class_weights: Tensor | None = None
         self.checkpoint = context.folder / "checkpoint.safetensors"
 
 
@@ -165,19 +153,25 @@ def train(params: TrainParams, context: JobContext) -> TrainResult:
 
 def _prepare_all(course: _Course, role_of: Sequence[Role]) -> dict[Role, list[Prepared]]:
     """Training and validation cases on the network's grid; test cases are not opened."""
-    wanted = [(case, role) for case, role in zip(course.params.cases, role_of, strict=True) if role != "test"]
+    wanted: list[tuple[TrainCase, Role]] = [
+        (case, role) for case, role in zip(course.params.cases, role_of, strict=True) if role != "test"
+    ]
     sets: dict[Role, list[Prepared]] = {"train": [], "validation": []}
     settings, folder = course.settings, course.context.folder / "prepared"
     for number, (case, role) in enumerate(wanted):
         course.context.progress(0.1 * number / len(wanted), f"Preparing {case.subject} ({number + 1} of {len(wanted)})")
         sets[role].append(prepare(case, folder, settings.spacing_mm, settings.margin_mm, course.scheme.codes))
-    seen = np.unique(np.concatenate([np.unique(item.target) for item in sets["train"]]))
-    missing = [region.title for number, region in enumerate(course.scheme.regions, 1) if number not in seen]
+    classes = len(course.scheme.codes) + 1
+    counts = np.sum([np.bincount(item.target.ravel(), minlength=classes) for item in sets["train"]], axis=0)
+    missing = [region.title for number, region in enumerate(course.scheme.regions, 1) if counts[number] == 0]
     if missing:
         raise WorkbenchError(
             f"No training label map holds {', '.join(missing)}: the network could never learn it.",
             "Correct the label maps, or choose a scheme without it.",
         )
+    if settings.balanced:
+        weights = (counts.sum() / (classes * np.maximum(counts, 1))) ** 0.5
+        course.class_weights = torch.from_numpy(weights.astype(np.float32)).to(course.device)
     return sets
 
 
@@ -224,33 +218,42 @@ def _epoch(course: _Course, state: TrainState, items: Sequence[Prepared], held_o
 
 
 def _step(course: _Course, state: TrainState, items: Sequence[Prepared], indices: Sequence[int]) -> float:
-    """One step of the optimizer over a batch of brains, one by one; the mean loss."""
+    """One step of the optimizer over a batch of brains, a few at once; the mean loss."""
     settings = course.settings
     course.optimizer.zero_grad(set_to_none=True)
     total = 0.0
-    for item, index in zip(items, indices, strict=True):
+    for start in range(0, len(items), settings.together):
         course.context.check()
-        rng = np.random.default_rng([course.params.seed, state.epoch, index, 1])
-        target = torch.from_numpy(item.target).to(course.device, torch.int64)
-        image = item.view.tensor().to(course.device)
-        image, target = augment(image, target, course.mirror, settings.augmentation, rng)
-        logits = course.network(network_input(image, item.view, settings.coordinates))
-        loss = loss_of(logits, target[None], settings.loss)
-        (loss / len(items)).backward()
+        group = items[start : start + settings.together]
+        changed = [_changed(course, state, item, index) for item, index in zip(group, indices[start:], strict=False)]
+        images = network_input([image for image, _ in changed], [item.view for item in group], settings.coordinates)
+        target = torch.stack([padded(classes, images.shape[2:]) for _, classes in changed])
+        logits = course.network(images)
+        loss = loss_of(logits, target, settings.loss, course.class_weights) * (len(group) / len(items))
+        loss.backward()
         total += float(loss.detach())
-        for number, (both, either) in enumerate(_overlap(logits.detach().argmax(1)[0], target, logits.shape[1])):
+        for number, (both, either) in enumerate(_overlap(logits.detach().argmax(1), target, logits.shape[1])):
             state.overlap[number][0] += both
             state.overlap[number][1] += either
     course.optimizer.step()
-    return total / len(items)
+    return total
 
 
-def loss_of(logits: Tensor, target: Tensor, kind: str) -> Tensor:
+def _changed(course: _Course, state: TrainState, item: Prepared, index: int) -> tuple[Tensor, Tensor]:
+    """Image and classes of a case as this epoch shows them."""
+    rng = np.random.default_rng([course.params.seed, state.epoch, index, 1])
+    target = torch.from_numpy(item.target).to(course.device, torch.int64)
+    image = item.view.tensor().to(course.device)
+    return augment(image, target, course.mirror, course.settings.augmentation, rng)
+
+
+def loss_of(logits: Tensor, target: Tensor, kind: str, class_weights: Tensor | None = None) -> Tensor:
     """Loss of logits (n, classes, x, y, z) against class numbers (n, x, y, z).
 
-    "cross-entropy" is the mean over voxels; "+ dice" adds 1 − soft Dice, mean over regions (Milletari et al. 2016).
+    "cross-entropy" is the (weighted) mean over voxels; "+ dice" adds 1 − soft Dice, mean over regions (Milletari et al.
+    2016).
     """
-    loss = functional.cross_entropy(logits, target)
+    loss = functional.cross_entropy(logits, target, class_weights)
     if kind == "cross-entropy + dice":
         found = torch.softmax(logits, 1).flatten(2)
         wanted = functional.one_hot(target.flatten(1), logits.shape[1]).transpose(1, 2).to(found.dtype)

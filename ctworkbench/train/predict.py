@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, JsonValue
 from torch import Tensor, nn
 
 from ctworkbench.core import plugins, schemes
 from ctworkbench.core.errors import VolumeError
 from ctworkbench.core.jobs import JobContext, replace_text
 from ctworkbench.core.label_maps import keep_largest_components, labels_from_probabilities, resample_labels
+from ctworkbench.core.training import SegmentedScan, SegmentRequest, SegmentResult
 from ctworkbench.core.volume import Grid, Volume, nifti_bytes, read_nifti
 from ctworkbench.train.augment import class_mirror
 from ctworkbench.train.checkpoint import fingerprint, load_weights
@@ -30,77 +30,7 @@ from ctworkbench.train.preset import Preset
 Device = Literal["cpu", "cuda"]
 
 
-class SegmentCase(BaseModel):
-    """One scan to be segmented.
-
-    Attributes:
-        key: names the result within the job, such as the scan's number; letters, digits, "-", "_", ".".
-        image: NIfTI, the equalized network input, 1 mm isotropic.
-        brain: NIfTI, brain mask on the image's grid.
-        scan: NIfTI of the scan; its header alone is read, for the grid of the labels.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    key: str
-    image: Path
-    brain: Path
-    scan: Path
-
-
-class SegmentParams(BaseModel):
-    """Scans, and the model as its training's result describes it.
-
-    Attributes:
-        cases: scans to segment.
-        weights: safetensors file.
-        weights_sha256: hash that the model was recorded with; other weights are refused.
-        network: name of the network.
-        network_params: its `Params` as JSON.
-        settings: the preset's settings that the training used.
-        scheme: region scheme of the labels.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    cases: tuple[SegmentCase, ...]
-    weights: Path
-    weights_sha256: str
-    network: str
-    network_params: dict[str, JsonValue]
-    settings: Preset
-    scheme: str = schemes.DEFAULT
-
-
-class SegmentedScan(BaseModel):
-    """The labels of one scan.
-
-    Attributes:
-        key: the case's key.
-        labels: NIfTI, uint8 region codes on the scan's own grid, largest component of each region.
-        scores: `mean_probability` of the winning class over the brain (0 to 1), `removed_fraction` of region voxels
-            that were in smaller components, `missing_regions` (count).
-        seconds: time taken.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    key: str
-    labels: Path
-    scores: dict[str, float]
-    seconds: float
-
-
-class SegmentResult(BaseModel):
-    """All scans of the job, in the order given."""
-
-    model_config = ConfigDict(frozen=True)
-
-    cases: tuple[SegmentedScan, ...]
-    device: Device
-
-
-def segment(params: SegmentParams, context: JobContext) -> SegmentResult:
+def segment(params: SegmentRequest, context: JobContext) -> SegmentResult:
     """Segment every scan; scans that were done before the job was cut off are kept.
 
     Raises:
@@ -108,7 +38,7 @@ def segment(params: SegmentParams, context: JobContext) -> SegmentResult:
     """
     context.progress(0.0, "Loading the model")
     torch.set_num_threads(context.threads)
-    scheme = schemes.load(params.scheme)
+    scheme, settings = schemes.load(params.scheme), Preset.model_validate(params.settings)
     device = pick_device()
     network = build_network(params.network, params.network_params)
     load_weights(params.weights, params.weights_sha256, network)
@@ -121,10 +51,8 @@ def segment(params: SegmentParams, context: JobContext) -> SegmentResult:
         if not note.exists():
             started = time.perf_counter()
             brain = read_nifti(case.brain)
-            view = network_image(
-                read_nifti(case.image), brain, params.settings.spacing_mm, params.settings.margin_mm, case.key
-            )
-            probabilities = class_probabilities(network, view, params.settings, scheme)
+            view = network_image(read_nifti(case.image), brain, settings.spacing_mm, settings.margin_mm, case.key)
+            probabilities = class_probabilities(network, view, settings, scheme)
             context.check()
             labels, scores = label_scan(probabilities, view, brain, scan_grid(case.scan), scheme)
             path = context.folder / f"labels-{case.key}.nii.gz"
@@ -157,11 +85,12 @@ def class_probabilities(
     device = next(network.parameters()).device
     image = view.tensor().to(device)
     with torch.inference_mode():
-        found = torch.softmax(network(network_input(image, view, settings.coordinates))[0], 0)
+        seen = [image, image.flip(1)] if settings.mirror_average else [image]
+        answers: Tensor = torch.softmax(network(network_input(seen, [view] * len(seen), settings.coordinates)), 1)
+        found = answers[0]
         if settings.mirror_average:
-            mirrored: Tensor = network(network_input(image.flip(1), view, settings.coordinates))[0]
             swap = class_mirror(scheme.codes, scheme.mirror_table).to(device)
-            found = (found + torch.softmax(mirrored, 0).flip(1)[swap]) / 2
+            found = (found + answers[1].flip(1)[swap]) / 2
     return found.float().cpu().numpy()
 
 

@@ -43,7 +43,9 @@ class Preset(BaseModel):
         schedule: "constant", or "cosine" with a short warm-up.
         weight_decay: of AdamW.
         loss: "cross-entropy", or "cross-entropy + dice".
-        batch: brains per step of the optimizer; gradients are averaged over them one by one, so each keeps its size.
+        balanced: whether cross-entropy weighs each class by one over the root of its share of the training voxels.
+        batch: brains per step of the optimizer; gradients are averaged over them.
+        together: brains of a batch that go through the network at once; the rest of the batch follows them.
         epochs: passes through the training set.
         folds: number of folds of a cross-validation; 1 where one fixed split is used.
         augmentation: changes of the training images.
@@ -63,7 +65,9 @@ class Preset(BaseModel):
     schedule: Literal["constant", "cosine"]
     weight_decay: float = 0.0
     loss: Literal["cross-entropy", "cross-entropy + dice"]
+    balanced: bool = False
     batch: int = Field(ge=1)
+    together: int = Field(default=1, ge=1)
     epochs: int = Field(ge=1)
     folds: int = Field(ge=1)
     augmentation: Augmentation

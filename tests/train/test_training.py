@@ -1,0 +1,199 @@
+"""Training learns, tells of itself, stops when asked, and goes on exactly where it was cut off."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ctworkbench.core.errors import JobCancelled, WorkbenchError
+from ctworkbench.core.jobs import JobContext, read_events
+from ctworkbench.core.training import TrainAnswer, TrainCase
+from ctworkbench.train import loop
+from ctworkbench.train.loop import TrainParams, TrainResult, train
+from ctworkbench.train.predict import pick_device
+from ctworkbench.train.preset import load_preset
+from tests.train.heads import TINY, make_head
+
+ROLES = ("train", "train", "train", "train", "validation", "validation")
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainCase, ...]:
+    """Four heads to train on, two to validate on."""
+    folder = tmp_path_factory.mktemp("heads")
+    return tuple(make_head(folder, number).case(role) for number, role in enumerate(ROLES))
+
+
+@pytest.fixture(scope="module")
+def trained(cases: tuple[TrainCase, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Path]:
+    """A short training, and its folder."""
+    folder = tmp_path_factory.mktemp("trained")
+    return train(TrainParams(cases=cases, settings=TINY, epochs=3), JobContext(folder)), folder
+
+
+class Interrupted(JobContext):
+    """A context whose user cancels at the n-th question."""
+
+    def __init__(self, folder: Path, after: int) -> None:
+        super().__init__(folder)
+        self.left = after
+
+    def check(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise JobCancelled
+
+
+def test_that_training_beats_chance_by_far_on_heads_it_has_not_seen(cases, tmp_path: Path) -> None:
+    settings = TINY.model_copy(update={"channels": (8, 12, 16), "epochs": 25})
+    result = train(TrainParams(cases=cases, settings=settings), JobContext(tmp_path))
+    assert result.dice_validation > 0.7  # a map of random codes reaches 0.1
+    assert len(result.dice_validation_regions) == 10
+    assert result.history[-1]["loss"] < 0.6 * result.history[0]["loss"]
+
+
+def test_that_every_epoch_is_told_as_it_ends(trained) -> None:
+    result, folder = trained
+    events = list(read_events(folder / "events.jsonl"))
+    metrics = [event.values for event in events if event.kind == "metric"]
+    assert [values["epoch"] for values in metrics] == [1, 2, 3]
+    assert {"loss", "dice_train", "dice_validation", "dice_validation_left_frontal"} <= set(metrics[0])
+    assert [values["loss"] for values in metrics] == [epoch["loss"] for epoch in result.history]
+    told = [event.message for event in events if event.kind == "progress"]
+    assert any("Epoch 2 of 3, validation Dice" in message and "left" in message for message in told)
+
+
+def test_that_the_result_says_where_the_model_comes_from(trained) -> None:
+    result, _ = trained
+    assert hashlib.sha256(result.weights.read_bytes()).hexdigest() == result.weights_sha256
+    assert (result.seed, result.fold, result.device, result.threads) == (1, None, "cpu", 1)
+    assert result.roles == {f"H{number:02d}": role for number, role in enumerate(ROLES)}
+    assert result.label_kind == "pseudo"
+    assert result.validation[0].title == "Agreement with pseudo-labels (Dice)"
+    assert result.validation[0].n == 2
+    assert result.dice_test is None
+    TrainAnswer.model_validate_json(result.model_dump_json())
+
+
+def test_that_a_training_cut_off_in_an_epoch_ends_with_the_same_weights(cases, trained, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(loop, "_SAVE_EVERY_SECONDS", 0.0)
+    params = TrainParams(cases=cases, settings=TINY, epochs=3)
+    # questions: six to prepare, then two a step (of two), two to validate, two to tell
+    with pytest.raises(JobCancelled):
+        train(params, Interrupted(tmp_path, after=6 + 9 + 3))
+    assert (tmp_path / "checkpoint.safetensors").exists()
+    assert not (tmp_path / "weights.safetensors").exists()
+    result = train(params, JobContext(tmp_path))
+    whole, _ = trained
+    assert result.weights_sha256 == whole.weights_sha256
+    assert result.history == whole.history
+
+
+def test_that_a_training_killed_outright_ends_with_the_same_weights(cases, trained, tmp_path: Path) -> None:
+    params = TrainParams(cases=cases, settings=TINY, epochs=3)
+    (tmp_path / "params.json").write_text(params.model_dump_json())
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from ctworkbench.core.jobs import JobContext; from ctworkbench.train.loop import TrainParams, train\n"
+        "folder = Path(sys.argv[1])\n"
+        "class Killed(JobContext):\n"
+        "    def metric(self, **values):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train(TrainParams.model_validate_json((folder / 'params.json').read_text()), Killed(folder))\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=root, env=dict(os.environ), check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "weights.safetensors").exists()
+    result = train(params, JobContext(tmp_path))
+    assert result.weights_sha256 == trained[0].weights_sha256
+
+
+def test_that_a_finished_training_is_not_trained_again(cases, trained) -> None:
+    result, folder = trained
+    again = train(TrainParams(cases=cases, settings=TINY, epochs=3), JobContext(folder))
+    assert again.weights_sha256 == result.weights_sha256
+    assert again.seconds == result.seconds
+
+
+def test_that_a_checkpoint_of_other_parameters_is_refused(cases, trained) -> None:
+    _, folder = trained
+    with pytest.raises(WorkbenchError, match="another training"):
+        train(TrainParams(cases=cases, settings=TINY, epochs=3, seed=2), JobContext(folder))
+
+
+def test_that_a_broken_checkpoint_is_refused_by_name(cases, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"\x80\x04 a pickle, say")
+    with pytest.raises(WorkbenchError, match=r"checkpoint\.safetensors cannot be read"):
+        train(TrainParams(cases=cases, settings=TINY), JobContext(tmp_path))
+
+
+def test_that_cancelling_is_heard_before_the_next_step(cases, tmp_path: Path) -> None:
+    (tmp_path / "CANCEL").touch()
+    with pytest.raises(JobCancelled):
+        train(TrainParams(cases=cases, settings=TINY), JobContext(tmp_path))
+
+
+def test_that_the_seed_changes_the_weights(cases, trained, tmp_path: Path) -> None:
+    other = train(TrainParams(cases=cases, settings=TINY, epochs=1, seed=2), JobContext(tmp_path))
+    assert other.weights_sha256 != trained[0].weights_sha256
+
+
+def test_that_scans_of_test_subjects_are_not_opened(cases, tmp_path: Path) -> None:
+    nowhere = Path("nowhere.nii.gz")
+    locked = TrainCase(subject="T1", image=nowhere, brain=nowhere, labels=nowhere, role="test")
+    result = train(TrainParams(cases=(*cases, locked), settings=TINY, epochs=1), JobContext(tmp_path))
+    assert result.roles["T1"] == "test"
+    assert "T1" not in [case.subject for case in result.validation[0].cases]
+
+
+def test_that_a_fold_holds_out_other_subjects(cases, tmp_path: Path) -> None:
+    results = [
+        train(TrainParams(cases=cases, settings=TINY, epochs=1, fold=fold), JobContext(tmp_path / str(fold)))
+        for fold in range(2)
+        if not (tmp_path / str(fold)).mkdir()
+    ]
+    held_out = [{case.subject for case in result.validation[0].cases} for result in results]
+    assert held_out[0] | held_out[1] == {case.subject for case in cases}
+    assert not held_out[0] & held_out[1]
+
+
+def test_that_a_region_which_no_label_map_holds_is_named(tmp_path: Path) -> None:
+    codes = (1, 2, 3, 4, 5, 6, 7, 8, 9)
+    cases = tuple(make_head(tmp_path, n, codes).case(role) for n, role in enumerate(("train", "train", "validation")))
+    with pytest.raises(WorkbenchError, match="No training label map holds Brainstem"):
+        train(TrainParams(cases=cases, settings=TINY), JobContext(tmp_path))
+
+
+def test_that_a_loss_which_is_no_number_stops_the_training(cases, tmp_path: Path) -> None:
+    wild = TINY.model_copy(update={"learning_rate": 1e30, "schedule": "constant", "epochs": 5})
+    with pytest.raises(WorkbenchError, match="no longer a number in epoch"):
+        train(TrainParams(cases=cases, settings=wild), JobContext(tmp_path))
+
+
+def test_that_the_paper_preset_carries_the_settings_of_the_article() -> None:
+    paper = load_preset("paper")
+    assert (paper.optimizer, paper.learning_rate, paper.schedule) == ("adam", 1e-5, "constant")
+    assert (paper.loss, paper.balanced, paper.batch) == ("cross-entropy", False, 4)
+    assert (paper.epochs, paper.folds, paper.spacing_mm, paper.kernel) == (200, 5, 1.0, (3, 3, 3))
+    assert paper.augmentation.flip == 0.5
+    assert paper.augmentation.rotation_degrees > 0
+
+
+def test_that_the_paper_preset_takes_its_steps(cases, tmp_path: Path) -> None:
+    coarse = load_preset("paper").model_copy(update={"spacing_mm": 4.0})  # all but the voxels, for time's sake
+    result = train(TrainParams(cases=cases, preset="paper", settings=coarse, epochs=1, fold=4), JobContext(tmp_path))
+    assert result.network_params["in_channels"] == 1
+    assert 0 < result.history[0]["loss"] < 20
+    assert result.fold == 4
+
+
+def test_that_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pick_device() == ("cuda" if torch.cuda.is_available() else "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert pick_device() == "cuda"
