@@ -27,11 +27,13 @@ open: setup ## open the window; ARGS=FOLDER opens a study
 
 test: setup lint pytest ## set up, then run the quality gates and all tests, headless
 
-lint: setup ## ruff, pyright and import-linter
-	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
-	@$(PY) -m pyright
-	@$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+lint: setup ## ruff, pyright and import-linter; all of them run, whatever the first one says
+	@failed=; \
+	$(PY) -m ruff check . || failed=1; \
+	$(PY) -m ruff format --check . || failed=1; \
+	$(PY) -m pyright || failed=1; \
+	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' || failed=1; \
+	test -z "$$failed"
 
 pytest: setup ## the tests alone; ARGS chooses, such as ARGS="tests/core -k volume"
 	@$(ONE_THREAD) QT_QPA_PLATFORM=xcb $(XVFB) $(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not bench" $(ARGS)
