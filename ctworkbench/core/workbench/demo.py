@@ -1,6 +1,5 @@
 """The demo: the whole walk on digital phantoms and one real scan, each step the one that a user would take."""
 
-import tarfile
 import time
 from pathlib import Path
 from typing import TextIO
@@ -13,6 +12,8 @@ from ctworkbench.core.workbench.phantoms import make_phantoms
 from ctworkbench.core.workbench.service import STUDY_FILE, Workbench
 
 SEED = 2
+REAL_SUBJECT = "REAL01"
+REAL_SCAN = "demo/ge_head_tilt_varspacing.tar.xz"
 
 
 def run_demo(out: Path, n: int, settings: Settings, stream: TextIO) -> Path:
@@ -28,7 +29,6 @@ def run_demo(out: Path, n: int, settings: Settings, stream: TextIO) -> Path:
 
     step(1, f"Make {n} digital head phantoms (no child's scan may be published)")
     cohort_csv = make_phantoms(out / "phantoms", n, SEED, None, settings, stream)
-    real = _unpack_real(out / "real")
     folder = out / "study"
     exists = (folder / STUDY_FILE).exists()
     workbench = Workbench.open(folder, settings) if exists else Workbench.create(folder, settings)
@@ -48,10 +48,10 @@ def run_demo(out: Path, n: int, settings: Settings, stream: TextIO) -> Path:
 
         step(2, "Import the phantoms' DICOM series and one real adult head CT")
         known = {row.subject for row in workbench.cohort.scans()}
-        if len(known) < n:
+        if len(known - {REAL_SUBJECT}) < n:
             follow(workbench.cohort.import_paths([out / "phantoms"], cohort_csv))
-        if all(row.age_years is not None for row in workbench.cohort.scans()):
-            follow(workbench.cohort.import_paths([real]))
+        if REAL_SUBJECT not in known:
+            follow(workbench.cohort.import_paths([resource(REAL_SCAN)], resource("demo/cohort.csv")))
         step(3, "Preprocess: 1 mm, brain and skull masks from HU, equalization")
         follow(workbench.cohort.preprocess())
         step(4, "Register the template to every scan (quick, 2 mm)")
@@ -75,16 +75,6 @@ def run_demo(out: Path, n: int, settings: Settings, stream: TextIO) -> Path:
     return folder
 
 
-def _unpack_real(folder: Path) -> Path:
-    """Unpack the shipped real series (BSD-2, see its licence) once."""
-    if not folder.exists():
-        temporary = folder.with_name(f".{folder.name}.part")
-        with tarfile.open(resource("demo/ge_head.tar.xz")) as archive:
-            archive.extractall(temporary, filter="data")
-        temporary.rename(folder)
-    return folder
-
-
 def _judge(workbench: Workbench) -> None:
     """Accept the phantoms' label maps; no expert has read the adult's, and an adult must not train a child's model."""
     for scan in workbench.cohort.scans():
@@ -92,19 +82,16 @@ def _judge(workbench: Workbench) -> None:
         if row is None:
             raise WorkbenchError(f"{scan.subject} has no label map.", "Run the demo again.")
         if row.verdict is None:
-            phantom = scan.age_years is not None
+            phantom = scan.subject != REAL_SUBJECT
             verdict = Verdict.ACCEPT if phantom else Verdict.LATER
             comment = "demo: accepted unread" if phantom else "demo: an adult, left for a reader"
             workbench.review.judge(row.id, verdict, comment=comment)
 
 
 def _reports(workbench: Workbench, folder: Path) -> None:
-    """One child's page and the adult's."""
+    """A page for every child, and the adult's that says why it has no centile."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = workbench.cohort.scans()
-    child = next(row for row in rows if row.age_years is not None)
-    adult = next(row for row in rows if row.age_years is None)
-    for row in (child, adult):
+    for row in workbench.cohort.scans():
         workbench.norms.report(row.subject, folder / f"{row.subject}.pdf", "model")
 
 

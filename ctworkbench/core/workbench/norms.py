@@ -171,7 +171,7 @@ class NormsRoom:
         outside: dict[int, str] = {}
         dots: list[Dot] = []
         for scan_id, both in sides.items():
-            if len(both) < 2:
+            if len(both) < 2 or min(row.volume_cm3 for row in both.values()) <= 0:
                 outside[scan_id] = "one side is not in the label map"
                 continue
             right, left = both["right"], both["left"]
