@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID
 
 _SLICE_TAGS = [
@@ -77,7 +78,19 @@ _OTHER_SUFFIXES = {
     ".zip",
 }
 
-_UNREADABLE = (InvalidDicomError, EOFError, OSError, ValueError, TypeError, LookupError, AttributeError, struct.error)
+UNREADABLE = (
+    InvalidDicomError,
+    BytesLengthException,
+    EOFError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    NotImplementedError,
+    OverflowError,
+    struct.error,
+)
 """What pydicom raises on damaged files."""
 
 Triple = tuple[float, float, float]
@@ -174,13 +187,32 @@ def find_series(paths: Iterable[Path], told: Callable[[int], None] = lambda _: N
     """
     found = Found()
     lost: list[tuple[Path, str]] = []
+    cut: list[tuple[Path, Dataset]] = []
     folders: dict[Path, set[str]] = {}
     for count, path in enumerate(paths):
         if count % 64 == 0:
             told(count)
-        fault = _add(found, path, folders)
-        if fault:
-            lost.append((path, fault))
+        try:
+            header = read_header(path)
+        except PermissionError:
+            lost.append((path, "it may not be read (permission denied)"))
+        except UNREADABLE as error:
+            lost.append((path, f"it is not readable as DICOM ({_line(error)})"))
+        else:
+            if header is None:
+                continue
+            found.files.add(path)
+            if not header.get("SeriesInstanceUID"):
+                lost.append((path, "it ends before its SeriesInstanceUID: the file is truncated or is not an image"))
+            elif not header.get("Rows") and header.get("Modality") == "CT":
+                cut.append((path, header))
+            else:
+                folders.setdefault(path.parent, set()).add(_add(found, path, header).uid)
+    for path, header in cut:  # even the UID may be cut short: trusted only if nothing in the folder says otherwise
+        uids = folders.get(path.parent, set())
+        own = str(header["SeriesInstanceUID"].value)
+        series = found.series[next(iter(uids))] if own not in found.series and len(uids) == 1 else None
+        (series or _series(found, path, header)).damaged[path.name] = "it is truncated: it ends before its pixels"
     found.files.update(path for path, _ in lost)
     for path, fault in lost:  # a file without a readable UID belongs to the series it lies with, if there is but one
         uids = folders.get(path.parent, set())
@@ -191,23 +223,11 @@ def find_series(paths: Iterable[Path], told: Callable[[int], None] = lambda _: N
     return found
 
 
-def _add(found: Found, path: Path, folders: dict[Path, set[str]]) -> str:
-    """Add one file to the series it belongs to; why not, if it is DICOM that cannot be read."""
-    try:
-        header = read_header(path)
-    except PermissionError:
-        return "it may not be read (permission denied)"
-    except _UNREADABLE as error:
-        return f"it is not readable as DICOM ({_line(error)})"
-    if header is None:
-        return ""
-    found.files.add(path)
-    uid = str(header.get("SeriesInstanceUID") or "")
-    if not uid:
-        return "it ends before its SeriesInstanceUID: the file is truncated or is not an image"
-    series = found.series.get(uid)
-    if series is None:
-        series = Series(
+def _series(found: Found, path: Path, header: Dataset) -> Series:
+    """The series that a file names, begun if it is the first of it."""
+    uid = str(header["SeriesInstanceUID"].value)
+    if uid not in found.series:
+        found.series[uid] = Series(
             uid=uid,
             study_uid=str(header.get("StudyInstanceUID") or ""),
             modality=str(header.get("Modality") or ""),
@@ -215,31 +235,35 @@ def _add(found: Found, path: Path, folders: dict[Path, set[str]]) -> str:
             header=header,
             folder=path.parent.name or path.name,
         )
-        found.series[uid] = series
-    folders.setdefault(path.parent, set()).add(uid)
+    return found.series[uid]
+
+
+def _add(found: Found, path: Path, header: Dataset) -> Series:
+    """Add the images of one file to the series it names, or note why the file is damaged."""
+    series = _series(found, path, header)
     try:
+        syntax = transfer_syntax(header)
         series.slices.extend(_slices(path, header))
-    except _UNREADABLE as error:
-        series.damaged[path.name] = f"its header is damaged ({_line(error)})"
+        fault = _truncation(path, header, syntax)
+    except UNREADABLE as error:
+        fault = f"its header is damaged ({_line(error)})"
+    else:
+        series.syntaxes.add(str(syntax))
+    if fault:
+        series.damaged[path.name] = fault
+    return series
+
+
+def _truncation(path: Path, header: Dataset, syntax: UID) -> str:
+    """Why a file cannot be whole, by its size against what its header promises; empty if it can."""
+    if not header.get("Rows") or syntax.is_compressed or syntax.is_deflated:
         return ""
-    syntax = transfer_syntax(header)
-    series.syntaxes.add(str(syntax))
-    if not syntax.is_compressed and header.get("Rows"):
-        frames = int(header.get("NumberOfFrames") or 1) * int(header.get("SamplesPerPixel") or 1)
-        needed = (
-            int(header["Rows"].value)
-            * int(header["Columns"].value)
-            * frames
-            * int(header.get("BitsAllocated") or 8)
-            // 8
-        )
-        if not syntax.is_deflated and path.stat().st_size < needed:
-            series.damaged[path.name] = (
-                f"it is truncated: {path.stat().st_size} bytes where the pixels alone take {needed}"
-            )
-    elif not header.get("Rows") and series.modality == "CT":
-        series.damaged[path.name] = "it is truncated: it ends before its pixels"
-    return ""
+    samples = int(header.get("NumberOfFrames") or 1) * int(header.get("SamplesPerPixel") or 1)
+    needed = (
+        int(header["Rows"].value) * int(header["Columns"].value) * samples * int(header.get("BitsAllocated") or 8) // 8
+    )
+    size = path.stat().st_size
+    return f"it is truncated: {size} bytes where the pixels alone take {needed}" if size < needed else ""
 
 
 def read_header(path: Path, tags: Sequence[str] = (*_SLICE_TAGS, *_SERIES_TAGS)) -> Dataset | None:
@@ -265,7 +289,8 @@ def read_header(path: Path, tags: Sequence[str] = (*_SLICE_TAGS, *_SERIES_TAGS))
                 return None
             try:
                 header = pydicom.dcmread(stream, stop_before_pixels=True, force=not marked, specific_tags=list(tags))
-            except _UNREADABLE:
+                _convert(header)
+            except UNREADABLE:
                 if marked or named:
                     raise
                 return None  # not told as DICOM in any way, and not readable as such: something else
@@ -274,6 +299,18 @@ def read_header(path: Path, tags: Sequence[str] = (*_SLICE_TAGS, *_SERIES_TAGS))
             raise InvalidDicomError("it has neither the DICOM mark nor a SOP class")
         return None
     return header
+
+
+def _convert(header: Dataset) -> None:
+    """Turn all values from bytes now, while their file is known; one that merely describes is dropped if damaged."""
+    descriptive = {tag_for_keyword(keyword) for keyword in _SERIES_TAGS}
+    for tag in list(header.keys()):
+        try:
+            header[tag]
+        except UNREADABLE:
+            if int(tag) not in descriptive:
+                raise
+            del header[tag]
 
 
 def transfer_syntax(header: Dataset) -> UID:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
-from ctworkbench.core.dicom import SliceHeader, transfer_syntax
+from ctworkbench.core.dicom import UNREADABLE, SliceHeader, transfer_syntax
 from ctworkbench.core.errors import ImportRefused
 
 _PIXEL_TAGS = [
@@ -78,9 +78,13 @@ def _stored(path: Path) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a cut-off file is told of below, by name
-            dataset = pydicom.dcmread(path, force=True, specific_tags=list(_PIXEL_TAGS))
-    except (OSError, EOFError, ValueError) as error:
+            return _read_stored(path, pydicom.dcmread(path, force=True, specific_tags=list(_PIXEL_TAGS)))
+    except UNREADABLE as error:
         raise ImportRefused(f"{path.name} cannot be read: {error}", "Export the series again.") from error
+
+
+def _read_stored(path: Path, dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Stored values and padding of an opened file."""
     syntax = transfer_syntax(dataset)
     if "PixelData" not in dataset or not dataset.PixelData:
         raise ImportRefused(f"{path.name} is truncated: its pixels are missing.", "Export the series again.")
@@ -135,7 +139,7 @@ def _decoded(path: Path, dataset: Dataset) -> NDArray[Any]:
         if syntax == RLELossless:
             return np.asarray(dataset.pixel_array).reshape(-1, rows, columns)
         return _decoded_by_gdcm(path).reshape(-1, rows, columns)
-    except (RuntimeError, ValueError, AttributeError, NotImplementedError) as error:
+    except (RuntimeError, *UNREADABLE) as error:
         raise ImportRefused(
             f"{path.name} is compressed with {syntax.name} ({syntax}), which cannot be decoded here.",
             "Export the series uncompressed (Explicit VR Little Endian).",

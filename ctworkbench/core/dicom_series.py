@@ -111,10 +111,9 @@ def check_kind(series: Series) -> None:
         )
     if any(kind in first.image_type for kind in ("MIP", "MINIP", "PROJECTION IMAGE", "SCREEN SAVE", "DOSE_INFO")):
         raise NotForUs(f"its images are of the type {'/'.join(first.image_type)}, not slices in HU.", "Choose another.")
-    sharp = sorted(
-        {image.kernel for image in series.slices if is_bone_kernel(image.kernel, series.text("Manufacturer"))}
-    )
-    if sharp and len({image.kernel for image in series.slices}) == 1:
+    kernels = {image.kernel for image in series.slices if not image.is_localizer}
+    sharp = [kernel for kernel in kernels if is_bone_kernel(kernel, series.text("Manufacturer"))]
+    if sharp and len(kernels) == 1:
         raise NotForUs(f"it was made with the bone kernel {sharp[0]}, which falsifies the HU of the brain.", _SOFT)
 
 
