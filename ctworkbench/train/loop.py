@@ -193,7 +193,7 @@ def _epoch(course: _Course, state: TrainState, items: Sequence[Prepared], held_o
         if not math.isfinite(loss):
             raise WorkbenchError(
                 f"The loss is no longer a number in epoch {state.epoch + 1}, step {state.step + 1}.",
-                "Train again with a lower learning rate; check the label maps if it happens again.",
+                "Check the accepted label maps, then train again; a preset with a lower learning rate helps too.",
             )
         state.loss_sum += loss
         state.step += 1
