@@ -1,0 +1,433 @@
+"""Three linked views of one scan and its label map, with the tools that correct it."""
+
+from enum import StrEnum
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from ctworkbench.core.schemes import Scheme
+from ctworkbench.core.volume import Volume
+from ctworkbench.ui.ortho_view import AXIAL, CORONAL, SAGITTAL, OrthoView
+from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts
+from ctworkbench.ui.window_levels import PRESETS, WindowLevel, preset_of
+
+_BRUSH_SIZES = (1, 2, 3, 4, 5, 7, 9, 12, 16, 20, 26, 34, 44, 58, 76, 100)
+_OPACITIES = (0.15, 0.25, 0.4, 0.55, 0.7, 1.0)
+_CONTOUR_PIXELS = 2
+_HU_PER_PIXEL = 1.0
+
+
+class Tool(StrEnum):
+    """What the left mouse button does."""
+
+    NAVIGATE = "navigate"
+    WINDOW = "window"
+    BRUSH = "brush"
+    ERASER = "eraser"
+    FILL = "fill"
+    PICK = "pick"
+
+    @property
+    def edits(self) -> bool:
+        """Whether the tool changes the label map."""
+        return self in (Tool.BRUSH, Tool.ERASER, Tool.FILL)
+
+
+_NAPARI_MODES = {
+    Tool.NAVIGATE: "pan_zoom",
+    Tool.WINDOW: "pan_zoom",
+    Tool.BRUSH: "paint",
+    Tool.ERASER: "erase",
+    Tool.FILL: "fill",
+    Tool.PICK: "pick",
+}
+
+
+def for_display(voxels: NDArray) -> NDArray:
+    """The (x, y, z) RAS array as (z, y, x) running superior, posterior, left; shares memory."""
+    return voxels.transpose(2, 1, 0)[:, ::-1, ::-1]
+
+
+class AnnotateView(QWidget):
+    """The views and the state that they share: position, window, tool, region, overlay.
+
+    Signals:
+        edited: the label map was changed.
+        moved: the crosshair was moved.
+        hovered: one line about what is under the mouse, or about the crosshair.
+        state_changed: tool, brush, window, overlay, region or layout was changed.
+    """
+
+    edited = Signal()
+    moved = Signal()
+    hovered = Signal(str)
+    state_changed = Signal()
+
+    def __init__(self, scheme: Scheme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.scheme = scheme
+        self.tool = Tool.NAVIGATE
+        self.window_level = PRESETS["Brain"]
+        self.selected = scheme.codes[0]
+        self.brush_size = 12
+        self.ball = False
+        self.opacity = 0.4
+        self.contour = False
+        self.labels_shown = True
+        self.crosshair_shown = True
+        self.editable = False
+        self.hidden_codes: frozenset[int] = frozenset()
+        self.maximised: OrthoView | None = None
+        self.index = (0, 0, 0)
+        self._scale = (1.0, 1.0, 1.0)
+        self._image: Volume | None = None
+        self._labels: NDArray[np.uint8] = np.zeros((2, 2, 2), np.uint8)
+        self._counts = RegionCounts(for_display(self._labels))
+        self._comparing = False
+
+        self.axial, self.coronal, self.sagittal = OrthoView(AXIAL), OrthoView(CORONAL), OrthoView(SAGITTAL)
+        self.views = (self.axial, self.coronal, self.sagittal)
+        self.active = self.axial
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(2)
+        self._arrange()
+
+        self.hub = LabelHub(self)
+        for view in self.views:
+            self.hub.add(view.labels)
+            view.labels.events.selected_label.connect(self._picked)
+            view.pointed.connect(self._pointed)
+            view.stepped.connect(lambda steps, view=view: self.step(steps, view))
+            view.windowed.connect(self._windowed)
+            view.hovered.connect(self._hovered)
+            view.activated.connect(lambda view=view: self._activated(view))
+            view.maximised.connect(lambda view=view: self.maximise(view))
+        self.hub.edited.connect(self._edited)
+        self._apply_colors()
+        self._apply_overlay()
+        self.set_window(self.window_level)
+
+    # The case shown
+
+    def show_case(self, image: Volume, labels: NDArray[np.uint8], counts: RegionCounts | None = None) -> None:
+        """Show a scan with a label map to be edited in place.
+
+        Args:
+            image: HU, axes (x, y, z), RAS.
+            labels: region codes on the same grid, writable; edits go straight into it.
+            counts: its counts over `for_display(labels)`, where they were made beforehand.
+        """
+        self._image = image
+        spacing = image.spacing
+        self._scale = (spacing[2], spacing[1], spacing[0])
+        shown = for_display(image.voxels)
+        self.hide_compared()
+        blank = np.zeros((2, 2, 2), np.uint8)
+        for view in self.views:
+            view.compared.data = blank
+            # A layer of another voxel size would change the steps of the slider that all layers share.
+            view.compared.scale = self._scale
+            view.image.data = shown
+            view.image.scale = self._scale
+            view.image.contrast_limits_range = (-4096.0, 8192.0)
+        self.set_window(self.window_level)
+        self.show_labels(labels, counts)
+        shape = (shown.shape[0], shown.shape[1], shown.shape[2])
+        for view in self.views:
+            view.set_geometry(shape, self._scale)
+        self.go_to((shape[0] // 2, shape[1] // 2, shape[2] // 2))
+
+    def show_labels(self, labels: NDArray[np.uint8], counts: RegionCounts | None = None) -> None:
+        """Put another label map of the same scan on the views; the history of edits starts afresh."""
+        self.hide_compared()
+        self._labels = labels
+        shown = for_display(labels)
+        self._counts = counts or RegionCounts(shown)
+        self.hub.show(shown, self._scale)
+        self._apply_tool()
+        self.state_changed.emit()
+
+    def show_compared(self, labels: NDArray[np.uint8]) -> None:
+        """Show another label map in place of the one that is edited, to look at only."""
+        self._comparing = True
+        for view in self.views:
+            view.compared.data = for_display(labels)
+            view.compared.scale = self._scale
+        self._apply_overlay()
+        self._apply_tool()
+
+    def hide_compared(self) -> None:
+        """Show the label map that is edited again."""
+        if self._comparing:
+            self._comparing = False
+            self._apply_overlay()
+            self._apply_tool()
+
+    @property
+    def comparing(self) -> bool:
+        """Whether another label map is being looked at."""
+        return self._comparing
+
+    def edited_labels(self) -> NDArray[np.uint8]:
+        """A copy of the label map as it stands, axes (x, y, z)."""
+        return self._labels.copy(order="F")
+
+    def volumes_cm3(self) -> dict[int, float]:
+        """Volume of each region of the scheme in the label map as it stands, in cm³."""
+        voxel = 0.0 if self._image is None else self._image.grid.voxel_volume_mm3
+        return {code: float(self._counts.voxels[code]) * voxel / 1000 for code in self.scheme.codes}
+
+    # Position
+
+    def go_to(self, index: tuple[int, int, int]) -> None:
+        """Move the crosshair to an index of the displayed (z, y, x) array, kept inside it."""
+        shape = for_display(self._labels).shape
+        z, y, x = (int(np.clip(value, 0, size - 1)) for value, size in zip(index, shape, strict=True))
+        self.index = (z, y, x)
+        for view in self.views:
+            view.show_position(self.index, self._scale, shape[view.plane.axis])
+        self.moved.emit()
+        self.hovered.emit(self.describe(self.index))
+
+    def step(self, steps: int, view: OrthoView | None = None) -> None:
+        """Go so many slices on in a view (towards superior, posterior, left)."""
+        axis = (view or self.active).plane.axis
+        index = list(self.index)
+        index[axis] += steps
+        self.go_to((index[0], index[1], index[2]))
+
+    def jump_to(self, code: int) -> bool:
+        """Move the crosshair into the middle of a region, on its largest axial slice; whether it has one."""
+        shown = for_display(self._labels)
+        areas = [int(np.count_nonzero(plane == code)) for plane in shown]
+        z = int(np.argmax(areas))
+        if not areas[z]:
+            return False
+        points = np.argwhere(shown[z] == code)
+        # A curved region does not hold its own centroid: the nearest voxel of the region does for it.
+        y, x = points[np.argmin(((points - points.mean(axis=0)) ** 2).sum(axis=1))]
+        self.go_to((z, int(y), int(x)))
+        return True
+
+    def describe(self, index: tuple[int, int, int]) -> str:
+        """Patient position in mm, HU and region at an index of the displayed array; "" outside."""
+        if self._image is None:
+            return ""
+        shown = for_display(self._image.voxels)
+        if not all(0 <= value < size for value, size in zip(index, shown.shape, strict=True)):
+            return ""
+        voxel = (shown.shape[2] - 1 - index[2], shown.shape[1] - 1 - index[1], index[0])
+        world = self._image.affine @ np.array([*voxel, 1.0])
+        directions = [
+            f"{letters[0] if value >= 0 else letters[1]} {abs(value):.1f}"
+            for value, letters in zip(world[:3], ("RL", "AP", "SI"), strict=True)
+        ]
+        code = int(for_display(self._labels)[index])
+        title = next((region.title for region in self.scheme.regions if region.code == code), f"code {code}")
+        return f"{'  '.join(directions)} mm    {shown[index]:.0f} HU    {title if code else 'no region'}"
+
+    # What is drawn, and how
+
+    def set_window(self, window: WindowLevel) -> None:
+        """Display window of all views."""
+        self.window_level = window
+        for view in self.views:
+            view.image.contrast_limits = window.limits
+        name = preset_of(window)
+        self.axial.show_corner(f"{f'{name}   ' if name else ''}L {window.level:.0f}   W {window.width:.0f}")
+        self.state_changed.emit()
+
+    def set_tool(self, tool: Tool) -> None:
+        """What the left mouse button does; tools that edit are refused where the label map is for looking only."""
+        self.tool = Tool.NAVIGATE if tool.edits and not self.editable else tool
+        self._apply_tool()
+        self.state_changed.emit()
+
+    def set_editable(self, editable: bool) -> None:
+        """Whether the label map may be edited."""
+        self.editable = editable
+        self.set_tool(self.tool)
+
+    def select_region(self, code: int) -> None:
+        """Region that brush and fill draw."""
+        self.selected = code
+        for view in self.views:
+            view.labels.selected_label = code
+        self.state_changed.emit()
+
+    def step_region(self, steps: int) -> None:
+        """Select the next or the previous region of the scheme."""
+        codes = self.scheme.codes
+        self.select_region(codes[(codes.index(self.selected) + steps) % len(codes)])
+
+    def set_brush_size(self, size: int) -> None:
+        """Diameter of brush and eraser in voxels of the finer axis."""
+        self.brush_size = int(np.clip(size, _BRUSH_SIZES[0], _BRUSH_SIZES[-1]))
+        for view in self.views:
+            view.labels.brush_size = self.brush_size
+        self.state_changed.emit()
+
+    def step_brush(self, steps: int) -> None:
+        """Make the brush larger or smaller."""
+        nearest = min(range(len(_BRUSH_SIZES)), key=lambda place: abs(_BRUSH_SIZES[place] - self.brush_size))
+        self.set_brush_size(_BRUSH_SIZES[int(np.clip(nearest + steps, 0, len(_BRUSH_SIZES) - 1))])
+
+    @property
+    def brush_mm(self) -> float:
+        """Diameter of the brush in mm."""
+        return self.brush_size * min(self._scale[1:])
+
+    def set_ball(self, ball: bool) -> None:
+        """Edit in the slice alone, or in all directions (a ball; a fill through all slices)."""
+        self.ball = ball
+        for view in self.views:
+            view.labels.n_edit_dimensions = 3 if ball else 2
+        self.state_changed.emit()
+
+    def set_opacity(self, opacity: float) -> None:
+        """Opacity of the labels, 0 to 1."""
+        self.opacity = float(np.clip(opacity, 0.05, 1.0))
+        self._apply_overlay()
+        self.state_changed.emit()
+
+    def step_opacity(self, steps: int) -> None:
+        """Make the labels more or less opaque."""
+        nearest = min(range(len(_OPACITIES)), key=lambda place: abs(_OPACITIES[place] - self.opacity))
+        self.set_opacity(_OPACITIES[int(np.clip(nearest + steps, 0, len(_OPACITIES) - 1))])
+
+    def set_contour(self, contour: bool) -> None:
+        """Draw the outlines of the regions only, or fill them."""
+        self.contour = contour
+        self._apply_overlay()
+        self.state_changed.emit()
+
+    def set_labels_shown(self, shown: bool) -> None:
+        """Show or hide the labels."""
+        self.labels_shown = shown
+        self._apply_overlay()
+        self._apply_tool()
+        self.state_changed.emit()
+
+    def set_crosshair_shown(self, shown: bool) -> None:
+        """Show or hide the crosshair."""
+        self.crosshair_shown = shown
+        for view in self.views:
+            view.show_crosshair(shown)
+        self.state_changed.emit()
+
+    def set_region_shown(self, code: int, shown: bool) -> None:
+        """Show or hide one region; hidden regions keep their voxels."""
+        self.hidden_codes = self.hidden_codes - {code} if shown else self.hidden_codes | {code}
+        self._apply_colors()
+        self.state_changed.emit()
+
+    def maximise(self, view: OrthoView | None = None) -> None:
+        """Give one view all the room, or put the three back."""
+        self.maximised = None if self.maximised is not None else (view or self.active)
+        self._arrange()
+        self.state_changed.emit()
+
+    def fit(self) -> None:
+        """Show the whole slice in every view."""
+        for view in self.views:
+            view.fit()
+
+    def undo(self) -> None:
+        """Take back the last stroke."""
+        if self.editable and not self._comparing:
+            self.hub.undo()
+
+    def redo(self) -> None:
+        """Make the stroke that was taken back again."""
+        if self.editable and not self._comparing:
+            self.hub.redo()
+
+    def dispose(self) -> None:
+        """Clear the layers and close the canvases; the views cannot be used afterwards."""
+        self.hub.detach()
+        for view in self.views:
+            view.dispose()
+
+    # Follow the views
+
+    def _pointed(self, world: tuple[float, float, float]) -> None:
+        self.go_to(self._index_of(world))
+
+    def _index_of(self, world: tuple[float, float, float]) -> tuple[int, int, int]:
+        z, y, x = (round(position / size) for position, size in zip(world, self._scale, strict=True))
+        return (z, y, x)
+
+    def _windowed(self, level: int, width: int) -> None:
+        # Wide windows are moved faster: a bone window would take metres of mouse mat.
+        rate = _HU_PER_PIXEL * max(0.25, self.window_level.width / 200)
+        self.set_window(self.window_level.moved(level * rate, width * rate))
+
+    def _hovered(self, world: tuple[float, float, float] | None) -> None:
+        index = self.index if world is None else self._index_of(world)
+        self.hovered.emit(self.describe(index) or self.describe(self.index))
+
+    def _activated(self, view: OrthoView) -> None:
+        self.active = view
+
+    def _picked(self, event: object) -> None:
+        code = int(getattr(event, "source").selected_label)  # noqa: B009 - napari's events declare no source
+        if code == self.selected:
+            return
+        if code not in self.scheme.codes:
+            # Nothing was under the mouse: keep the region.
+            self.select_region(self.selected)
+            return
+        self.select_region(code)
+        if self.tool is Tool.PICK:
+            self.set_tool(Tool.BRUSH)
+
+    def _edited(self, box: Box) -> None:
+        self._counts.update(for_display(self._labels), box)
+        self.edited.emit()
+
+    # Put the state into napari's layers
+
+    def _apply_tool(self) -> None:
+        blind = self._comparing or not self.labels_shown
+        tool = Tool.NAVIGATE if blind and self.tool is not Tool.WINDOW else self.tool
+        drag = {Tool.NAVIGATE: "crosshair", Tool.WINDOW: "window"}.get(tool, "paint")
+        for view in self.views:
+            view.left_drag = drag
+            view.labels.mode = _NAPARI_MODES[tool]
+            view.labels.selected_label = self.selected
+            view.labels.brush_size = self.brush_size
+            view.labels.n_edit_dimensions = 3 if self.ball else 2
+
+    def _apply_overlay(self) -> None:
+        for view in self.views:
+            for layer, shown in ((view.labels, not self._comparing), (view.compared, self._comparing)):
+                layer.opacity = 1.0 if self.contour else self.opacity
+                layer.contour = _CONTOUR_PIXELS if self.contour else 0
+                layer.visible = self.labels_shown and shown
+
+    def _apply_colors(self) -> None:
+        colors: dict[int | None, str] = {None: "#ff00ff", 0: "transparent"}
+        for region in self.scheme.regions:
+            colors[region.code] = "transparent" if region.code in self.hidden_codes else region.color
+        colormap = DirectLabelColormap(color_dict=colors)
+        for view in self.views:
+            view.set_colormap(colormap)
+
+    def _arrange(self) -> None:
+        with QSignalBlocker(self):
+            for view in self.views:
+                self._layout.removeWidget(view)
+            if self.maximised is None:
+                self._layout.addWidget(self.axial, 0, 0, 2, 1)
+                self._layout.addWidget(self.coronal, 0, 1)
+                self._layout.addWidget(self.sagittal, 1, 1)
+            else:
+                self._layout.addWidget(self.maximised, 0, 0, 2, 2)
+            self._layout.setColumnStretch(0, 3)
+            self._layout.setColumnStretch(1, 2)
+            for view in self.views:
+                view.setVisible(self.maximised in (None, view))

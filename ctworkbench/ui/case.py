@@ -1,0 +1,76 @@
+"""One scan made ready for review: read aside, shown at once."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctworkbench.core.errors import VolumeError
+from ctworkbench.core.volume import Volume
+from ctworkbench.core.workbench import AnnotationRow, ScanRow
+from ctworkbench.ui.recovery import Recovered, RecoveryFolder
+
+if TYPE_CHECKING:
+    from ctworkbench.core.workbench import Workbench
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A scan with the version of its label map that is shown.
+
+    Attributes:
+        scan: its row.
+        image: HU.
+        versions: all versions of its label map, newest first.
+        shown: the version that `labels` holds; None where there is none yet.
+        labels: uint8 (x, y, z), writable; zeros where there is none yet.
+        recovered: unsaved corrections that were found.
+        damaged: why unsaved corrections that were found cannot be read.
+    """
+
+    scan: ScanRow
+    image: Volume
+    versions: tuple[AnnotationRow, ...]
+    shown: AnnotationRow | None
+    labels: NDArray[np.uint8]
+    recovered: Recovered | None
+    damaged: str = ""
+
+
+def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, annotation_id: int | None = None) -> Case:
+    """Read a scan with the version that counts, or the one asked for. Slow: touches no widget.
+
+    Raises:
+        WorkbenchError: no such scan or version, or voxels that cannot be read.
+    """
+    scan = workbench.cohort.scan(scan_id)
+    image = workbench.cohort.image(scan_id)
+    versions = tuple(workbench.review.annotations(scan_id))
+    if annotation_id is not None:
+        shown = next(row for row in versions if row.id == annotation_id)
+    else:
+        # All versions may stand rejected: then the newest is the one to look at.
+        shown = workbench.review.current(scan_id) or next(iter(versions), None)
+    empty = np.zeros(image.voxels.shape, np.uint8, order="F")
+    labels = empty if shown is None else read_labels(workbench, shown.id)
+    recovered, damaged = None, ""
+    try:
+        recovered = recovery.read(scan_id)
+    except VolumeError as error:
+        damaged = str(error)
+    if recovered is not None and not recovered.labels.grid.matches(image.grid):
+        recovered, damaged = None, "The unsaved corrections that were found belong to another image."
+    return Case(scan, image, versions, shown, labels, recovered, damaged)
+
+
+def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]:
+    """A writable copy of a version's label map, axes (x, y, z), laid out as the views read it."""
+    return np.array(workbench.review.labels(annotation_id).voxels, dtype=np.uint8, order="F")
+
+
+def title_of(row: AnnotationRow) -> str:
+    """One line that tells a version from the others."""
+    author = f" · {row.author}" if row.author else ""
+    verdict = f" · {row.verdict.value}" if row.verdict else ""
+    return f"v{row.version} {row.origin.value}{author}{verdict}"

@@ -1,0 +1,154 @@
+"""One label map edited in several napari views: every view shows an edit at once, and undo is common to all.
+
+napari keeps the slice on the layer, so each view needs a layer of its own; the layers here stand on one array and one
+history. This leans on private parts of napari's `Labels` (`_partial_labels_refresh`, `_updated_slice`, `_load_history`,
+`_undo_history`, `_redo_history`, `_reset_history`); `tests/ui/test_annotate_napari.py` fails if they change.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, cast
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+Box = tuple[slice, ...]
+
+# Codes are 8 bits wide, so a table of 256 counts holds every region of any scheme.
+_CODES = 256
+
+
+class SharedLabels(Labels):
+    """A napari labels layer that tells its `LabelHub` of every edit made in place."""
+
+    _history_limit = 500
+    hub: "LabelHub | None" = None
+
+    @property
+    def _type_string(self) -> str:
+        # napari finds a layer's drawing class by this name.
+        return "labels"
+
+    def _partial_labels_refresh(self) -> None:
+        box = self._updated_slice
+        super()._partial_labels_refresh()
+        if self.hub is not None and box is not None:
+            self.hub.announce(self, cast(Box, box))
+
+    def _load_history(self, before: deque[Any], after: deque[Any], undoing: bool = True) -> None:
+        box = _box_of(before[-1]) if before else None
+        super()._load_history(before, after, undoing)
+        if self.hub is not None and box is not None:
+            self.hub.announce(self, box)
+
+
+class LabelHub(QObject):
+    """The layers that show one label map, their common history and their edits.
+
+    Signals:
+        edited: a box of the array was changed (tuple of slices, array order of the layers).
+    """
+
+    edited = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers: list[SharedLabels] = []
+        self._busy = False
+
+    @property
+    def layers(self) -> tuple[SharedLabels, ...]:
+        """Every layer that shows the label map."""
+        return tuple(self._layers)
+
+    def add(self, layer: SharedLabels) -> None:
+        """Take in a layer that stands on the same array as the others."""
+        layer.hub = self
+        self._layers.append(layer)
+        self._share_history()
+
+    def show(self, labels: NDArray[np.uint8], scale: tuple[float, float, float]) -> None:
+        """Put another label map into every layer and forget the history of the last one."""
+        for layer in self._layers:
+            layer.data = labels
+            layer.scale = scale
+            layer._reset_history()
+        self._share_history()
+
+    def undo(self) -> bool:
+        """Take back the last stroke, whichever view it was made in; whether there was one."""
+        possible = bool(self._layers and self._layers[0]._undo_history)
+        if possible:
+            self._layers[0].undo()
+        return possible
+
+    def redo(self) -> bool:
+        """Make the last stroke that was taken back again; whether there was one."""
+        possible = bool(self._layers and self._layers[0]._redo_history)
+        if possible:
+            self._layers[0].redo()
+        return possible
+
+    def announce(self, source: SharedLabels, box: Box) -> None:
+        """Redraw `box` in the views that show it, and tell who listens."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            for layer in self._layers:
+                if layer is source:
+                    continue
+                at = layer._get_pt_not_disp()
+                if all(box[axis].start <= index < box[axis].stop for axis, index in at.items()):
+                    layer._updated_slice = box
+                    layer._partial_labels_refresh()
+                    layer._updated_slice = None
+        finally:
+            self._busy = False
+        self.edited.emit(box)
+
+    def detach(self) -> None:
+        """Let go of the layers."""
+        for layer in self._layers:
+            layer.hub = None
+        self._layers.clear()
+
+    def _share_history(self) -> None:
+        first = self._layers[0]
+        for layer in self._layers[1:]:
+            layer._undo_history = first._undo_history
+            layer._redo_history = first._redo_history
+
+
+class RegionCounts:
+    """Voxels of each code in a label map that is being edited, kept up to date box by box.
+
+    Holds a copy of the label map as it was last counted, so that only the edited box is counted again.
+    """
+
+    def __init__(self, labels: NDArray[np.uint8]) -> None:
+        self._counted = labels.copy()
+        self.voxels = np.zeros(_CODES, dtype=np.int64)
+        for plane in self._counted:
+            self.voxels += np.bincount(plane.ravel(), minlength=_CODES)
+
+    def update(self, labels: NDArray[np.uint8], box: Box) -> None:
+        """Count a changed box again. `labels` is the array that was given at first."""
+        self.voxels -= np.bincount(self._counted[box].ravel(), minlength=_CODES)
+        self.voxels += np.bincount(labels[box].ravel(), minlength=_CODES)
+        self._counted[box] = labels[box]
+
+
+def _box_of(item: Iterable[Any]) -> Box | None:
+    """The smallest box around everything that one step of napari's history changed."""
+    box: list[list[int]] | None = None
+    for atom in item:
+        if hasattr(atom, "slice_key"):
+            edges = [[part.start, part.stop] for part in atom.slice_key]
+        else:
+            edges = [[int(np.min(index)), int(np.max(index)) + 1] for index in atom[0]]
+        both = zip(box or edges, edges, strict=True)
+        box = [[min(a[0], b[0]), max(a[1], b[1])] for a, b in both]
+    return None if box is None else tuple(slice(start, stop) for start, stop in box)

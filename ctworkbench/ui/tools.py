@@ -1,0 +1,84 @@
+"""The one-line bar of correction tools above the views."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+
+from ctworkbench.ui.annotate import AnnotateView, Tool
+
+_TOOLS = (
+    (Tool.NAVIGATE, "Navigate", "N", "Click moves the crosshair"),
+    (Tool.WINDOW, "Window", "W", "Drag sets window and level (right drag with any tool)"),
+    (Tool.BRUSH, "Brush", "B", "Paint the selected region"),
+    (Tool.ERASER, "Erase", "E", "Paint background"),
+    (Tool.FILL, "Fill", "F", "Give the area under the mouse to the selected region"),
+    (Tool.PICK, "Pick", "P", "Select the region under the mouse, then paint"),
+)
+
+
+class ToolBar(QFrame):
+    """Tools, brush and undo."""
+
+    def __init__(self, view: AnnotateView, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("toolBar")
+        self._view = view
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(6, 3, 6, 3)
+        self._row.setSpacing(2)
+
+        tools = QButtonGroup(self)
+        tools.setExclusive(True)
+        self.tools: dict[Tool, QToolButton] = {}
+        for tool, title, key, tip in _TOOLS:
+            button = self._button(title, key, tip)
+            button.clicked.connect(lambda _=False, tool=tool: view.set_tool(tool))
+            tools.addButton(button)
+            self.tools[tool] = button
+        self._gap()
+        self.smaller = self._button("−", "[", "Smaller brush", checkable=False)
+        self.smaller.clicked.connect(lambda: view.step_brush(-1))
+        self.size = QLabel()
+        self.size.setObjectName("brushSize")
+        self.size.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.size.setToolTip("Diameter of brush and eraser")
+        self._row.addWidget(self.size)
+        self.larger = self._button("+", "]", "Larger brush", checkable=False)
+        self.larger.clicked.connect(lambda: view.step_brush(1))
+        self.ball = self._button("3D", "G", "Paint and fill in all slices (a ball), not in this slice alone")
+        self.ball.clicked.connect(view.set_ball)
+        self._gap()
+        self.undo = self._button("Undo", "Ctrl+Z", "Take the last stroke back, in whichever view", checkable=False)
+        self.undo.clicked.connect(view.undo)
+        self.redo = self._button("Redo", "Ctrl+Shift+Z", "Make it again", checkable=False)
+        self.redo.clicked.connect(view.redo)
+        self._row.addStretch(1)
+        view.state_changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the tool in hand."""
+        view = self._view
+        for tool, button in self.tools.items():
+            button.setChecked(tool is view.tool)
+            button.setEnabled(view.editable or not (tool.edits or tool is Tool.PICK))
+        for button in (self.smaller, self.larger, self.ball, self.undo, self.redo):
+            button.setEnabled(view.editable)
+        self.size.setText(f"{view.brush_mm:.1f} mm")
+        self.ball.setChecked(view.ball)
+
+    def _button(self, title: str, key: str, tip: str, checkable: bool = True) -> QToolButton:
+        button = QToolButton()
+        button.setText(title if len(key) > 1 or not title.isalpha() else f"{title}  {key}")
+        button.setCheckable(checkable)
+        button.setToolTip(f"{tip}  ({key})")
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._row.addWidget(button)
+        return button
+
+    def _gap(self) -> None:
+        line = QFrame()
+        line.setObjectName("toolGap")
+        line.setFixedWidth(1)
+        self._row.addSpacing(4)
+        self._row.addWidget(line)
+        self._row.addSpacing(4)

@@ -1,0 +1,84 @@
+"""The line below the views: what is under the mouse, the verdict, the grade and the comment."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QPushButton, QWidget
+
+from ctworkbench.core.workbench import Verdict
+
+VERDICT_KEYS = {
+    Verdict.ACCEPT: ("Accept", ("A",)),
+    Verdict.NEEDS_EDITS: ("Needs edits", ("X", "D")),
+    Verdict.REJECT: ("Reject", ("R",)),
+    Verdict.LATER: ("Later", ("L",)),
+}
+_WIDEST_COMMENT = 260
+
+
+class VerdictBar(QFrame):
+    """Verdict buttons with their keys, an optional grade and comment, and Save.
+
+    Signals:
+        judged: a verdict was given.
+        save_asked: the user wants the corrections saved.
+    """
+
+    judged = Signal(object)
+    save_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("verdictBar")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 5, 8, 5)
+        row.setSpacing(6)
+        self.buttons: dict[Verdict, QPushButton] = {}
+        for verdict, (title, keys) in VERDICT_KEYS.items():
+            button = QPushButton(f"{title}   {keys[0]}")
+            button.setProperty("verdict", verdict.value)
+            button.setToolTip(f"{title}, and go to the next scan  ({' or '.join(keys)})")
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.setCheckable(True)
+            button.clicked.connect(lambda _=False, verdict=verdict: self.judged.emit(verdict))
+            row.addWidget(button)
+            self.buttons[verdict] = button
+        self.grade = QComboBox()
+        self.grade.addItems(["Grade –", "1 unusable", "2 poor", "3 fair", "4 good", "5 excellent"])
+        self.grade.setToolTip("Quality of the label map as it was found (optional)")
+        self.grade.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        row.addWidget(self.grade)
+        self.comment = QLineEdit()
+        self.comment.setPlaceholderText("Comment (optional)")
+        self.comment.setToolTip("Goes with the verdict or the saved version; Esc goes back to the views")
+        self.comment.setMinimumWidth(60)
+        self.comment.setMaximumWidth(_WIDEST_COMMENT)
+        row.addWidget(self.comment, 2)
+        row.addStretch(1)
+        self.save = QPushButton("Save   Ctrl+S")
+        self.save.setProperty("role", "primary")
+        self.save.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.save.setToolTip("Save the corrections as a new version  (Ctrl+S)")
+        self.save.clicked.connect(self.save_asked)
+        row.addWidget(self.save)
+
+    @property
+    def chosen_grade(self) -> int | None:
+        """1 to 5, or None."""
+        return self.grade.currentIndex() or None
+
+    def show_verdict(self, verdict: Verdict | None) -> None:
+        """Mark the verdict that stands."""
+        for known, button in self.buttons.items():
+            button.setChecked(known is verdict)
+
+    def enable(self, judge: bool, save: bool) -> None:
+        """Which buttons can be pressed."""
+        for button in self.buttons.values():
+            button.setEnabled(judge)
+        self.grade.setEnabled(judge)
+        self.comment.setEnabled(judge or save)
+        self.save.setEnabled(save)
+
+    def clear(self) -> None:
+        """Forget grade and comment, for the next scan."""
+        self.grade.setCurrentIndex(0)
+        self.comment.clear()

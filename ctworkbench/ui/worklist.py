@@ -1,0 +1,257 @@
+"""The scans to be reviewed, as a list that is read at a glance and walked with the keyboard."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ctworkbench.core.workbench import ScanRow, Verdict
+
+_ALL, _TO_REVIEW = "All", "To review"
+_STATUS: dict[str, Verdict | None] = {
+    _ALL: None,
+    _TO_REVIEW: None,
+    "Accepted": Verdict.ACCEPT,
+    "Needs edits": Verdict.NEEDS_EDITS,
+    "Rejected": Verdict.REJECT,
+}
+# Ground and text of the chips: 4.5:1 or more.
+VERDICT_COLORS: dict[Verdict | None, tuple[str, str, str]] = {
+    Verdict.ACCEPT: ("accepted", "#1f5c3a", "#d7f5e3"),
+    Verdict.NEEDS_EDITS: ("needs edits", "#6b4d12", "#ffe7b3"),
+    Verdict.REJECT: ("rejected", "#74282b", "#ffdada"),
+    Verdict.LATER: ("later", "#3a4657", "#dbe6f3"),
+    None: ("to review", "#274a6e", "#d6e9fb"),
+}
+_NO_LABELS = ("no labels", "#333a45", "#b8c1cd")
+_ROW_HEIGHT = 46
+_SCAN = Qt.ItemDataRole.UserRole
+
+
+def verdict_of(row: ScanRow) -> Verdict | None:
+    """The verdict that stands; a scan whose every version was rejected has none that counts."""
+    return Verdict.REJECT if row.versions and row.origin is None else row.verdict
+
+
+def to_review(row: ScanRow) -> bool:
+    """Whether a scan waits for a verdict."""
+    return row.versions > 0 and verdict_of(row) in (None, Verdict.LATER)
+
+
+class _Scans(QAbstractListModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[ScanRow] = []
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.subject
+        if role == _SCAN:
+            return row
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return "\n".join([f"{row.subject}: {row.series_uid}", *row.warnings])
+        return None
+
+    def show(self, rows: list[ScanRow]) -> None:
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+
+class _RowPainter(QStyledItemDelegate):
+    """Subject and chip above, who and which label map below."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(160, _ROW_HEIGHT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        row: ScanRow = index.data(_SCAN)
+        state: Any = getattr(option, "state")  # noqa: B009 - not in the type stubs
+        area: QRect = getattr(option, "rect")  # noqa: B009
+        font: QFont = getattr(option, "font")  # noqa: B009
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(area, QColor("#2b4d70"))
+            painter.fillRect(QRect(area.left(), area.top(), 3, area.height()), QColor("#4aa3df"))
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(area, QColor("#282e37"))
+        painter.setPen(QColor("#2c333d"))
+        painter.drawLine(area.bottomLeft(), area.bottomRight())
+        box = area.adjusted(11, 5, -9, -5)
+        bold = QFont(font)
+        bold.setWeight(QFont.Weight.DemiBold)
+        small = QFont(font)
+        small.setPixelSize(11)
+        text, ground, ink = VERDICT_COLORS[verdict_of(row)] if row.versions else _NO_LABELS
+        painter.setFont(small)
+        wide = painter.fontMetrics().horizontalAdvance(text) + 14
+        chip = QRect(box.right() - wide + 1, box.top(), wide, 17)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(ground))
+        painter.drawRoundedRect(chip, 8, 8)
+        painter.setPen(QColor(ink))
+        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, text)
+        painter.setFont(bold)
+        painter.setPen(QColor("#eef1f5"))
+        name = painter.fontMetrics().elidedText(row.subject, Qt.TextElideMode.ElideRight, box.width() - wide - 6)
+        painter.drawText(box, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, name)
+        painter.setFont(small)
+        painter.setPen(QColor("#aab4c1"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, _second_line(row))
+        if row.warnings:
+            painter.setPen(QColor("#f2b84b"))
+            marks = f"⚠ {len(row.warnings)}"
+            painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, marks)
+        painter.restore()
+
+
+class Worklist(QWidget):
+    """Filter, status and the list.
+
+    Signals:
+        chosen: the user asked for a scan (its number).
+    """
+
+    chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("worklist")
+        self._all: list[ScanRow] = []
+        self._open: int | None = None
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter: subject, site, scanner")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setToolTip("Filter the list (Ctrl+F); Esc goes back to the views")
+        self.status = QComboBox()
+        self.status.addItems(list(_STATUS))
+        self.status.setToolTip("Which scans are listed")
+        self.status.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._model = _Scans()
+        self.list = QListView()
+        self.list.setObjectName("scans")
+        self.list.setModel(self._model)
+        self.list.setItemDelegate(_RowPainter(self.list))
+        self.list.setMouseTracking(True)
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # The keys of the room must not end in the list's own search.
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.count = QLabel()
+        self.count.setProperty("role", "muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 6, 6)
+        layout.setSpacing(5)
+        for widget in (self.filter, self.status, self.list, self.count):
+            layout.addWidget(widget, 1 if widget is self.list else 0)
+        self.filter.textChanged.connect(self._fill)
+        self.status.currentIndexChanged.connect(self._fill)
+        self.list.clicked.connect(lambda index: self.chosen.emit(index.data(_SCAN).id))
+
+    @property
+    def rows(self) -> tuple[ScanRow, ...]:
+        """The rows that are listed."""
+        return tuple(self._model.rows)
+
+    def show_scans(self, rows: Sequence[ScanRow]) -> None:
+        """List these scans, filtered as before."""
+        self._all = list(rows)
+        self._fill()
+
+    def mark(self, scan_id: int, verdict: Verdict | None) -> None:
+        """Show a verdict at once, ahead of the next reading."""
+        self._all = [replace(row, verdict=verdict) if row.id == scan_id else row for row in self._all]
+        self._fill()
+
+    def set_open(self, scan_id: int | None) -> None:
+        """Highlight the scan that is open."""
+        self._open = scan_id
+        self._highlight()
+
+    def neighbour(self, steps: int) -> int | None:
+        """The listed scan so many rows on from the open one; None past the ends."""
+        ids = [row.id for row in self._model.rows]
+        if not ids:
+            return None
+        if self._open not in ids:
+            return ids[0]
+        place = ids.index(self._open) + steps
+        return ids[place] if 0 <= place < len(ids) else None
+
+    def next_to_review(self) -> int | None:
+        """The next scan after the open one that waits for a verdict: fresh ones first, then those put off."""
+        rows = [row for row in self._all if self._found(row)]
+        places = [number for number, row in enumerate(rows) if row.id == self._open]
+        start = places[0] + 1 if places else 0
+        around = [row for row in rows[start:] + rows[:start] if row.id != self._open and to_review(row)]
+        fresh = [row for row in around if verdict_of(row) is None]
+        return next((row.id for row in fresh + around), None)
+
+    def _found(self, row: ScanRow) -> bool:
+        words = self.filter.text().lower().split()
+        text = " ".join((row.subject, row.site, row.scanner, row.series_uid)).lower()
+        return all(word in text for word in words)
+
+    def _fill(self) -> None:
+        status = self.status.currentText()
+        wanted = _STATUS[status]
+        self._model.show(
+            [
+                row
+                for row in self._all
+                if self._found(row)
+                and (
+                    status == _ALL
+                    or (status == _TO_REVIEW and to_review(row))
+                    or (wanted is not None and verdict_of(row) is wanted)
+                )
+            ]
+        )
+        waiting = sum(map(to_review, self._all))
+        self.count.setText(f"{len(self._model.rows)} of {len(self._all)} scans · {waiting} to review")
+        self._highlight()
+
+    def _highlight(self) -> None:
+        for number, row in enumerate(self._model.rows):
+            if row.id == self._open:
+                index = self._model.index(number)
+                self.list.setCurrentIndex(index)
+                self.list.scrollTo(index)
+                return
+        self.list.clearSelection()
+
+
+def who(row: ScanRow) -> str:
+    """Sex and age, as far as they are known."""
+    return " ".join(
+        part
+        for part in (row.sex.value if row.sex else "", "" if row.age_years is None else f"{row.age_years:.1f} y")
+        if part
+    )
+
+
+def _second_line(row: ScanRow) -> str:
+    versions = f"{row.versions} version{'s' if row.versions > 1 else ''}" if row.versions else "no label map"
+    origin = f"{row.origin.value} v{row.versions}" if row.origin else versions
+    return " · ".join(part for part in (who(row), origin) if part)
