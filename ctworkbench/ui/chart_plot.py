@@ -7,7 +7,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData, Dot
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, told apart by the colour-blind; the symbols tell the same a second time.
 SEX_COLORS = {"M": "#56b4e9", "F": "#e69f00", "": "#c8ccd2"}
 SEX_SYMBOLS = {"M": "s", "F": "o", "": "d"}
-SEX_TITLES = {"M": "boys", "F": "girls", "": "sex unknown"}
+SEX_TITLES = {"M": "male", "F": "female", "": "sex unknown"}
 _GROUND = "#1b1f25"
 _BOUNDS = ("minus2", "minus1", "mean", "plus1", "plus2")
 
@@ -65,17 +65,29 @@ class DotPlot(pg.GraphicsLayoutWidget):
     Args:
         tooltip: text for a dot.
         compact: leave out the axes' titles and the strip, as in small multiples.
+        strip_width: of the strip for scans that the norm says nothing about, in pixels.
+        parent: the widget it lies in.
     """
 
     dot_clicked = Signal(int)
     """The number of the scan whose dot was clicked."""
     title_clicked = Signal()
 
-    def __init__(self, tooltip: "Callable[[Dot], str]", compact: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        tooltip: "Callable[[Dot], str]",
+        compact: bool = False,
+        strip_width: int = 92,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setBackground(_GROUND)
         self._tooltip = tooltip
         self._compact = compact
+        self._strip_width = strip_width
+        self.caption = QLabel()
+        self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.caption.setStyleSheet(f"background: {_GROUND}; font-weight: 600; padding-top: 4px;")
         self._range: tuple[str, ...] = ()
         self.data: ChartData | None = None
         self.dots: dict[int, Dot] = {}
@@ -125,6 +137,9 @@ class DotPlot(pg.GraphicsLayoutWidget):
                 axis.setTickFont(font)
                 axis.setPen("#5a6778")
                 axis.setTextPen("#c3ccd8")
+            plot.getAxis("bottom").setTickDensity(0.6)
+            if not self._compact:
+                plot.getAxis("bottom").setHeight(42)  # equal, so that both grounds end on one line
             plot.showGrid(x=plot is self.plot, y=True, alpha=0.12)
         self.plot.getViewBox().setMouseEnabled(x=not self._compact, y=not self._compact)
         self.strip.getViewBox().setMouseEnabled(x=False, y=False)
@@ -179,14 +194,13 @@ class DotPlot(pg.GraphicsLayoutWidget):
 
     def _show_strip(self, visible: bool) -> None:
         self.strip.setVisible(visible)
-        width = 92 if visible else 0
+        width = self._strip_width if visible else 0
         self.strip.setMinimumWidth(width)
         self.strip.setMaximumWidth(width)
-        self.strip.setTitle("no centile", color="#f2b84b", size="9pt")
-        self.strip.setLabel("bottom", "not in norm", color="#a3adba")
+        self.strip.setLabel("bottom", "no centile", color="#f2b84b")
 
     def _show_words(self, data: "ChartData") -> None:
-        self.plot.setTitle(data.title, color="#e4e8ee", size="9pt" if self._compact else "11pt")
+        self.caption.setText(data.title.replace(" lobe", "") if self._compact else data.title)
         if not self._compact:
             self.plot.setLabel("left", data.unit, color="#c3ccd8")
             self.plot.setLabel("bottom", "age at scan (years)", color="#c3ccd8")
@@ -226,7 +240,7 @@ class DotPlot(pg.GraphicsLayoutWidget):
             label.setVisible(place is not None and not self._compact)
             if place is not None and scan_id is not None:
                 label.setText(self.dots[scan_id].subject)
-                label.setPos(place)
+                label.setPos(0.5 if label is self.outside_label else place.x(), place.y())
 
     def _place(self, scatter: pg.ScatterPlotItem, scan_id: int | None) -> QPointF | None:
         for point in scatter.points():
@@ -241,3 +255,14 @@ class DotPlot(pg.GraphicsLayoutWidget):
             if place is not None:
                 return QPointF(self.mapFromScene(plot.getViewBox().mapViewToScene(place)))
         return None
+
+
+def captioned(plot: DotPlot) -> QWidget:
+    """A plot with its caption above; a title inside the plot would not let it become narrower than its words."""
+    holder = QWidget()
+    layout = QVBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    layout.addWidget(plot.caption)
+    layout.addWidget(plot, 1)
+    return holder

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.ui.bridge import Bridge, OpenScan
-from ctworkbench.ui.chart_plot import SEX_COLORS, SEX_TITLES, DotPlot
+from ctworkbench.ui.chart_plot import SEX_COLORS, SEX_TITLES, DotPlot, captioned, sex_key
 from ctworkbench.ui.child_panel import ChildPanel
 from ctworkbench.ui.cohort_table import age_text
 
@@ -71,7 +71,7 @@ class ChartsPage(QWidget):
         self.chart = DotPlot(self._tip)
         self.chart.setObjectName("chart")
         self.chart.setAccessibleName("Volumes by age")
-        self.asymmetry = DotPlot(self._tip)
+        self.asymmetry = DotPlot(self._tip, strip_width=68)
         self.asymmetry.setObjectName("asymmetry")
         self.asymmetry.setAccessibleName("Asymmetry by age")
         self.child = ChildPanel(workbench, bridge)
@@ -84,7 +84,7 @@ class ChartsPage(QWidget):
         splitter.addWidget(self._build_middle())
         splitter.addWidget(self.child)
         splitter.setStretchFactor(0, 1)
-        splitter.setSizes([760, 350])
+        splitter.setSizes([780, 320])
         columns = QHBoxLayout()
         columns.setSpacing(10)
         columns.addWidget(self._build_choices())
@@ -127,7 +127,7 @@ class ChartsPage(QWidget):
 
     def _build_choices(self) -> QWidget:
         choices = QWidget()
-        choices.setFixedWidth(172)
+        choices.setFixedWidth(184)
         self.regions = QListWidget()
         self.regions.setObjectName("regions")
         self.regions.setAccessibleName("Region")
@@ -141,7 +141,9 @@ class ChartsPage(QWidget):
             item.setData(Qt.ItemDataRole.UserRole, region.name)
             self.regions.addItem(item)
         self.regions.setCurrentRow(1)
-        self.regions.setFixedHeight(11 * 25 + 14)
+        self.regions.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.regions.setFixedHeight(11 * 24 + 14)
+        self.regions.setUniformItemSizes(True)
         self.regions.currentRowChanged.connect(lambda _: self.refresh())
         self.source = QComboBox()
         self.source.setObjectName("source")
@@ -177,9 +179,9 @@ class ChartsPage(QWidget):
     def _build_middle(self) -> QWidget:
         single = QSplitter()
         single.setChildrenCollapsible(False)
-        single.addWidget(self.chart)
-        single.addWidget(self.asymmetry)
-        single.setSizes([470, 290])
+        single.addWidget(captioned(self.chart))
+        single.addWidget(captioned(self.asymmetry))
+        single.setSizes([430, 330])
         self._grid = QWidget()
         self._grid_layout = QGridLayout(self._grid)
         self._grid_layout.setContentsMargins(0, 0, 0, 0)
@@ -269,7 +271,7 @@ class ChartsPage(QWidget):
                     plot.setObjectName(f"chart_{name}")
                     plot.setMinimumSize(120, 120)
                     plot.dot_clicked.connect(self._click)
-                    self._grid_layout.addWidget(plot, *((number % 2, number // 2)))
+                    self._grid_layout.addWidget(captioned(plot), number % 2, number // 2)
                 self.multiples[name].show_chart(data, sexes, open_id)
         self.empty.setVisible(not first.dots)
         self.note.setText(first.note)
@@ -291,7 +293,7 @@ class ChartsPage(QWidget):
             if dot.z is not None
             else f"no centile: {self._outside.get(dot.scan_id, 'the norm does not hold')}"
         )
-        sex = SEX_TITLES[str(dot.sex or "")].removesuffix("s") if dot.sex else "sex unknown"
+        sex = SEX_TITLES[sex_key(dot.sex)]
         who = f"{dot.subject} · {sex} · {age_text(dot.age_years)}"
         return f"{who}\n{dot.value:.1f} {data.unit} · {z}\nlabels: {dot.source}\nClick to open the scan"
 

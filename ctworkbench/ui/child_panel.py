@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.ui.bridge import Bridge
+from ctworkbench.ui.chart_plot import SEX_TITLES, sex_key
 from ctworkbench.ui.cohort_table import age_text
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ChildPanel(QFrame):
         self._source = "current"
         self._regions: list[str] = []
         self.setProperty("role", "card")
-        self.setMinimumWidth(330)
+        self.setMinimumWidth(334)
         self.title = QLabel("No scan is open")
         self.title.setObjectName("child_title")
         self.title.setProperty("role", "heading")
@@ -70,8 +71,10 @@ class ChildPanel(QFrame):
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(26)
         header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column, width in enumerate((50, 50, 46, 56), start=1):
+            self.table.setColumnWidth(column, width)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.cellClicked.connect(lambda row, _: self.region_wanted.emit(self._regions[row]))
         self.report = QPushButton("Report PDF…")
@@ -112,7 +115,7 @@ class ChildPanel(QFrame):
         scan, rows, self._source = answer
         self._subject = scan.subject
         self._regions = [row.region for row in rows]
-        sex = {"M": "boy", "F": "girl"}.get(str(scan.sex or ""), "sex unknown")
+        sex = SEX_TITLES[sex_key(scan.sex)]
         self.title.setText(scan.subject)
         labels = f"labels v{scan.versions} {scan.origin}" if scan.versions else "no labels yet"
         self.facts.setText(f"{sex}, {age_text(scan.age_years)} · {labels}")
@@ -125,7 +128,7 @@ class ChildPanel(QFrame):
         self.table.setRowCount(len(rows))
         for number, row in enumerate(rows):
             cells = (
-                row.title,
+                row.title.replace(" lobe", ""),
                 f"{row.volume_cm3:.1f}",
                 "–" if row.expected_cm3 is None else f"{row.expected_cm3:.1f}",
                 "–" if row.z is None else f"{row.z:+.2f}",

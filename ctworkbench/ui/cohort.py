@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QPoint, QSettings, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -49,6 +49,22 @@ def summary(scans: "list[ScanRow]") -> str:
     if len(ages) < len(scans):
         parts.append(f"{len(scans) - len(ages)} of unknown age")
     return "  ·  ".join(parts)
+
+
+class ScanTable(QTableView):
+    """A table that tells of Enter and of Copy."""
+
+    open_pressed = Signal()
+    copy_pressed = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter opens, Copy copies; all else is the table's."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.open_pressed.emit()
+        elif event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_pressed.emit()
+        else:
+            super().keyPressEvent(event)
 
 
 class CohortPage(QWidget):
@@ -96,7 +112,7 @@ class CohortPage(QWidget):
     # -- building --------------------------------------------------------------------------------------------------
 
     def _build_table(self) -> QTableView:
-        table = QTableView()
+        table = ScanTable()
         table.setObjectName("cohort_table")
         table.setAccessibleName("Scans of the study")
         table.setModel(self.proxy)
@@ -113,14 +129,13 @@ class CohortPage(QWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for number, width in enumerate((86, 44, 76, 80, 126, 118, 104, 98, 108, 88, 78, 130, 140)):
+        for number, width in enumerate((82, 42, 72, 64, 114, 100, 104, 104, 108, 88, 76, 112, 80)):
             table.setColumnWidth(number, width)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
         table.doubleClicked.connect(lambda _: self.open_selected())
-        for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            QShortcut(QKeySequence(key), table, self.open_selected, context=Qt.ShortcutContext.WidgetShortcut)
-        QShortcut(QKeySequence.StandardKey.Copy, table, self.copy, context=Qt.ShortcutContext.WidgetShortcut)
+        table.open_pressed.connect(self.open_selected)
+        table.copy_pressed.connect(self.copy)
         table.selectionModel().selectionChanged.connect(lambda *_: self._show_next())
         return table
 
@@ -160,7 +175,7 @@ class CohortPage(QWidget):
         self.filter = QLineEdit()
         self.filter.setObjectName("cohort_filter")
         self.filter.setAccessibleName("Filter the scans")
-        self.filter.setPlaceholderText("Filter: words such as “F v1 not read”")
+        self.filter.setPlaceholderText("Filter, such as: F v1 not read")
         self.filter.setClearButtonEnabled(True)
         self.filter.setFixedWidth(250)
         self.filter.textChanged.connect(self.proxy.set_words)
@@ -398,8 +413,6 @@ class CohortPage(QWidget):
 
     def copy(self) -> None:
         """Put the scans in scope on the clipboard, columns parted by tabs."""
-        from PySide6.QtGui import QGuiApplication
-
         lines = ["\t".join(column.title for column in COLUMNS if column.title != "Now")]
         lines += ["\t".join(c.text(scan) for c in COLUMNS if c.title != "Now") for scan in self._scope()]
         QGuiApplication.clipboard().setText("\n".join(lines))

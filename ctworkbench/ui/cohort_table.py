@@ -38,7 +38,7 @@ def _labels(scan: "ScanRow") -> str:
 
 
 def _slices(scan: "ScanRow") -> str:
-    return " × ".join(str(n) for n in scan.shape)
+    return "×".join(str(n) for n in scan.shape)
 
 
 COLUMNS = (
@@ -53,7 +53,7 @@ COLUMNS = (
     Column("Site", lambda s: s.site or "–", lambda s: s.site, "Where the scan was made"),
     Column(
         "Spacing (mm)",
-        lambda s: " × ".join(f"{length:.2f}" for length in s.spacing),
+        lambda s: "×".join(f"{length:.2f}" for length in s.spacing),
         lambda s: max(s.spacing, default=0.0),
         "Size of a voxel along x, y and z",
     ),

@@ -20,6 +20,7 @@ class NoticeBar(QFrame):
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.action = QPushButton()
         self.action.setObjectName("notice_action")
+        self.action.hide()
         close = QPushButton("Dismiss")
         close.setObjectName("notice_dismiss")
         close.clicked.connect(self.hide)

@@ -72,8 +72,8 @@ class StartPage(QWidget):
         self.list = QListWidget()
         self.list.setObjectName("recent_studies")
         self.list.setAccessibleName("Recent studies")
-        self.list.itemActivated.connect(self._choose)
         self.list.itemClicked.connect(self._choose)
+        self.list.itemActivated.connect(self._choose)
         card = QFrame()
         card.setFixedWidth(620)
         layout = QVBoxLayout(card)
@@ -126,4 +126,5 @@ class StartPage(QWidget):
             self.study_chosen.emit(Path(chosen))
 
     def _choose(self, item: QListWidgetItem) -> None:
-        self.study_chosen.emit(Path(item.data(Qt.ItemDataRole.UserRole)))
+        if item.flags() & Qt.ItemFlag.ItemIsEnabled:
+            self.study_chosen.emit(Path(item.data(Qt.ItemDataRole.UserRole)))

@@ -131,7 +131,7 @@ class StudyView(QWidget):
         group = QButtonGroup(self)
         group.setExclusive(True)
         layout = QVBoxLayout(self.rail)
-        layout.setContentsMargins(0, 8, 0, 8)
+        layout.setContentsMargins(0, 8, 1, 8)
         layout.setSpacing(2)
         for number, (place, title) in enumerate(PLACES.items(), start=1):
             button = QPushButton(QIcon(str(resource(f"icons/{place}.svg"))), f"  {title}")

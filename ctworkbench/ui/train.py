@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
+from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -192,7 +193,9 @@ class TrainPage(QWidget):
             box = QCheckBox(region.title.replace(" lobe", ""))
             box.setObjectName(f"curve_{region.name}")
             box.setToolTip(f"Dice of the {region.title.lower()}, validation")
-            box.setStyleSheet(f"QCheckBox {{ color: {region.color}; }}")
+            swatch = QPixmap(10, 10)
+            swatch.fill(QColor(region.color))
+            box.setIcon(QIcon(swatch))
             box.toggled.connect(lambda _: self._draw())
             self.toggles[region.name] = box
             grid.addWidget(box, number // 2, number % 2)
@@ -231,7 +234,7 @@ class TrainPage(QWidget):
         self.table.setShowGrid(False)
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setStretchLastSection(True)
-        for column, width in enumerate((44, 92, 82, 128, 112, 84, 128, 72)):
+        for column, width in enumerate((40, 76, 64, 124, 118, 80, 124, 74)):
             self.table.setColumnWidth(column, width)
         self.table.itemSelectionChanged.connect(self._enable)
         layout = QVBoxLayout()

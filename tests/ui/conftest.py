@@ -1,0 +1,28 @@
+"""What tests of the window share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> QSettings:
+    """An empty memory of the window."""
+    return QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture(autouse=True)
+def no_window_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test leaves a window open that it did not find open."""
+    if "qtbot" not in request.fixturenames:
+        yield
+        return
+    before = {id(widget) for widget in QApplication.topLevelWidgets() if widget.isVisible()}
+    yield
+    QApplication.processEvents()
+    left = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible() and id(widget) not in before]
+    for widget in left:
+        widget.close()

@@ -1,0 +1,188 @@
+"""The cohort: its table, its next step, importing, and what was refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, QSettings, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from ctworkbench.core.settings import Settings
+from ctworkbench.core.workbench import Workbench
+from ctworkbench.ui.bridge import Bridge, OpenScan
+from ctworkbench.ui.cohort import CohortPage
+from ctworkbench.ui.cohort_table import ROW_ROLE
+from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
+from tests.ui.seeded_study import seed
+
+
+@pytest.fixture
+def workbench(tmp_path: Path) -> Iterator[Workbench]:
+    opened = seed(tmp_path / "study")
+    yield opened
+    opened.close()
+
+
+def show(workbench: Workbench, memory: QSettings, qtbot: QtBot) -> CohortPage:
+    page = CohortPage(workbench, Bridge(workbench), OpenScan(), memory)
+    page.resize(1200, 640)
+    qtbot.addWidget(page)
+    with qtbot.waitExposed(page):
+        page.show()
+    page.refresh()
+    qtbot.waitUntil(lambda: page._refused_before is not None)
+    return page
+
+
+@pytest.fixture
+def page(workbench: Workbench, memory: QSettings, qtbot: QtBot) -> Iterator[CohortPage]:
+    made = show(workbench, memory, qtbot)
+    yield made
+    made._bridge.close()
+
+
+def shown(page: CohortPage, column: int = 0) -> list[str]:
+    return [page.proxy.index(row, column).data() for row in range(page.proxy.rowCount())]
+
+
+def select(page: CohortPage, *subjects: str) -> None:
+    page.table.clearSelection()
+    for row, subject in enumerate(shown(page)):
+        if subject in subjects:
+            flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+            page.table.selectionModel().select(page.proxy.index(row, 0), flags)
+
+
+def test_that_the_table_tells_of_every_scan(page: CohortPage) -> None:
+    assert len(shown(page)) == 17
+    row = shown(page).index("GE-ADULT")
+    cells = [page.proxy.index(row, column).data() for column in range(page.proxy.columnCount())]
+    assert cells[1:4] == ["M", "45.00 y", "South"]
+    assert "gantry tilt 18.5°" in cells[6]
+    assert cells[8] == "v1 registration"
+    assert cells[-1] == "slices of two spacings"
+    assert "17 subjects" in page.summary.text()
+    assert "8 M / 8 F" in page.summary.text()
+    assert "1 of unknown age" in page.summary.text()
+
+
+def test_that_ages_are_sorted_as_numbers(page: CohortPage) -> None:
+    page.table.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+    assert shown(page)[0] == "GE-ADULT"
+    assert shown(page)[-1] == "P005"
+
+
+def test_that_the_filter_keeps_rows_with_every_word(page: CohortPage) -> None:
+    page.filter.setText("F expert")
+    assert shown(page) == ["P004", "P008", "P012"]
+    page.filter.setText("nothing like it")
+    assert shown(page) == []
+
+
+def test_that_the_next_step_is_named_for_all_and_for_the_selection(page: CohortPage) -> None:
+    assert page.next_button.text() == "Preprocess 1 scan"
+    select(page, "P015")
+    assert page.next_button.text() == "Label 1 scan"
+    assert page.scope.text() == "for the 1 selected scan"
+    select(page, "P003", "P008", "P001")
+    assert page.next_button.text() == "Review 2 label maps"
+    select(page, "P001")
+    assert page.next_button.text() == "See the charts"
+
+
+def test_that_the_tools_work_on_the_selection_alone(
+    page: CohortPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(workbench.labelling, "pseudo_label", lambda preset, ids: asked.append((preset, ids)) or [])
+    select(page, "P001", "P002")
+    page.label("fine")
+    qtbot.waitUntil(lambda: bool(asked))
+    assert asked == [("fine", [1, 2])]
+
+
+def test_that_what_cannot_be_labelled_is_told(page: CohortPage, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(page._bridge.noticed) as told:
+        page.label("quick")
+    assert "1 scans are not preprocessed" in told.args[0].message
+    assert told.args[0].remedy
+
+
+def test_that_enter_and_a_double_click_open_the_scan(page: CohortPage, qtbot: QtBot) -> None:
+    index = page.proxy.index(3, 0)
+    page.table.setCurrentIndex(index)
+    page.table.setFocus()
+    with qtbot.waitSignal(page.scan_wanted) as wanted:
+        QTest.keyClick(page.table, Qt.Key.Key_Return)
+    assert wanted.args == [index.data(ROW_ROLE).id]
+    other = page.proxy.index(6, 0)
+    place = page.table.visualRect(other).center()
+    QTest.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    with qtbot.waitSignal(page.scan_wanted) as wanted:
+        QTest.mouseDClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert wanted.args == [other.data(ROW_ROLE).id]
+
+
+def test_that_a_change_by_anyone_shows_and_the_selection_stays(
+    page: CohortPage, workbench: Workbench, qtbot: QtBot
+) -> None:
+    select(page, "P003")
+    assert workbench.review.accept_all() > 0
+    row = shown(page).index("P003")
+    qtbot.waitUntil(lambda: page.proxy.index(row, 9).data() == "accepted")
+    assert [scan.subject for scan in page.selected()] == ["P003"]
+
+
+def test_that_an_empty_study_offers_the_import(tmp_path: Path, memory: QSettings, qtbot: QtBot) -> None:
+    with Workbench.create(tmp_path / "empty", Settings()) as workbench:
+        page = show(workbench, memory, qtbot)
+        assert page.pages.currentIndex() == 0
+        page.pages.currentWidget().findChild(type(page.next_button), "import_first").click()
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, ImportDialog)
+        dialog.reject()
+        page._bridge.close()
+
+
+def test_that_dropped_folders_are_offered_for_import(page: CohortPage, tmp_path: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "scans")), QUrl.fromLocalFile(str(tmp_path / "cohort.csv"))])
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    page.dropEvent(QDropEvent(QPointF(5, 5), copy, mime, left, none))
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, ImportDialog)
+    assert dialog.paths == [tmp_path / "scans"]
+    assert dialog.cohort_csv == tmp_path / "cohort.csv"
+    dialog.reject()
+
+
+def test_that_the_import_takes_what_was_chosen(
+    page: CohortPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(workbench.cohort, "import_paths", lambda *given: asked.append(given) or ["job"])
+    page.import_scans([tmp_path, tmp_path])
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, ImportDialog)
+    dialog.accept()
+    qtbot.waitUntil(lambda: bool(asked))
+    assert asked == [([tmp_path], None)]
+
+
+def test_that_refusals_are_shown_with_their_remedy_and_can_be_copied_and_saved(
+    page: CohortPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    assert page.refused.text() == "1 refused…"
+    page.refused.click()
+    qtbot.waitUntil(lambda: isinstance(QApplication.activeModalWidget(), RefusalsDialog))
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, RefusalsDialog)
+    dialog.copy()
+    line = "P099/series 4\tFour slices share one position.\tExport the series again without the localizer."
+    assert line in QGuiApplication.clipboard().text()
+    dialog.save(tmp_path / "refused.csv")
+    assert "Four slices share one position." in (tmp_path / "refused.csv").read_text(encoding="utf-8")
+    dialog.reject()

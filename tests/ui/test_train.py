@@ -1,0 +1,144 @@
+"""Training: the form, the live curves, the table of models."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from ctworkbench.core.jobs import Event, Job, JobState
+from ctworkbench.core.workbench import Workbench
+from ctworkbench.ui.bridge import Bridge, JobView
+from ctworkbench.ui.train import TrainPage, basis_text, curves, label_kind
+from tests.ui.seeded_study import seed
+
+
+@pytest.fixture(scope="module")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    opened = seed(tmp_path_factory.mktemp("train") / "study", measured=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(workbench: Workbench, qtbot: QtBot) -> Iterator[TrainPage]:
+    bridge = Bridge(workbench)
+    made = TrainPage(workbench, bridge)
+    made.resize(1200, 640)
+    qtbot.addWidget(made)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.refresh()
+    qtbot.waitUntil(lambda: made.table.rowCount() == 1)
+    yield made
+    bridge.close()
+
+
+def training(kind: str = "pseudo", state: JobState = JobState.RUNNING) -> JobView:
+    params = {"cases": [{"subject": "P001", "label_kind": kind}]}
+    return JobView(Job(kind="train", title="Train", function="ctworkbench.x:y", params=params), state, fraction=0.5)
+
+
+def epoch(number: int, loss: float, dice: float) -> Event:
+    values = {"epoch": number, "loss": loss, "dice_train": dice, "dice_validation": dice - 0.25}
+    return Event(kind="metric", values={**values, "dice_validation_brainstem": dice - 0.125})
+
+
+def feed(page: TrainPage, view: JobView, *events: Event) -> None:
+    page._bridge.jobs[view.job.id] = view
+    page._bridge.jobs_changed.emit()
+    for event in events:
+        view.take(event)
+        page._bridge.job_event.emit(view.job.id, event)
+
+
+def points(page: TrainPage, name: str) -> list[tuple[float, float]]:
+    x, y = page._items[name].getData()
+    return list(zip(map(float, x), map(float, y), strict=True))
+
+
+def test_that_curves_grow_while_the_training_runs(page: TrainPage) -> None:
+    feed(page, training(), epoch(1, 0.9, 0.5), epoch(2, 0.6, 0.75))
+    assert points(page, "loss") == [(1.0, 0.9), (2.0, 0.6)]
+    assert points(page, "dice_validation") == [(1.0, 0.25), (2.0, 0.5)]
+    items = dict(page._items)
+    feed(page, page._job, epoch(3, 0.5, 0.6))
+    assert points(page, "loss")[-1] == (3.0, 0.5)
+    assert all(page._items[name] is item for name, item in items.items())
+
+
+def test_that_a_regions_curve_shows_once_it_is_ticked(page: TrainPage) -> None:
+    feed(page, training(), epoch(1, 0.9, 0.5))
+    assert "dice_validation_brainstem" not in page._items
+    page.toggles["brainstem"].setChecked(True)
+    assert points(page, "dice_validation_brainstem") == [(1.0, 0.375)]
+    page.toggles["brainstem"].setChecked(False)
+    assert not page._items["dice_validation_brainstem"].isVisible()
+
+
+def test_that_an_epoch_told_twice_counts_as_told_last() -> None:
+    told = [{"epoch": 1, "loss": 0.9}, {"epoch": 2, "loss": 0.8}, {"epoch": 2, "loss": 0.7}]
+    assert curves(told) == {"loss": ([1, 2], [0.9, 0.7])}
+
+
+def test_that_dice_is_named_for_the_labels_it_is_an_agreement_with(page: TrainPage) -> None:
+    assert label_kind(training("pseudo")) == "pseudo-labels"
+    assert label_kind(training("expert")) == "expert labels"
+    feed(page, training("pseudo"), epoch(1, 0.9, 0.5))
+    assert page.dice_plot.plotItem.titleLabel.text == "Dice: agreement with pseudo-labels"
+    assert page.table.item(0, 6).text() == "pseudo-labels"
+
+
+def test_that_the_form_says_what_would_be_learned_from(page: TrainPage, workbench: Workbench) -> None:
+    scans = workbench.cohort.scans()
+    accepted = sum(scan.verdict is not None and scan.verdict.value == "accept" for scan in scans)
+    assert page.basis.text().startswith(f"{accepted} accepted label maps")
+    assert "The test subjects are never learned from" in page.basis.text()
+    assert page.start.isEnabled()
+    text, ready = basis_text([scan for scan in scans if scan.verdict is None])
+    assert "No label map is accepted yet" in text
+    assert not ready
+
+
+def test_that_start_asks_for_what_was_chosen_and_waits_while_one_runs(
+    page: TrainPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(workbench.modelling, "train", lambda *given: asked.append(given) or ["job"])
+    page.preset.setCurrentText("demo")
+    page.start.click()
+    qtbot.waitUntil(lambda: bool(asked))
+    assert asked == [("resunet", "demo")]
+    feed(page, training())
+    assert not page.start.isEnabled()
+    assert page.stop.isEnabled()
+
+
+def test_that_every_preset_is_described(page: TrainPage) -> None:
+    for row in range(page.preset.count()):
+        page.preset.setCurrentIndex(row)
+        assert "epochs" in page.description.text()
+
+
+def test_that_the_selected_model_segments(
+    page: TrainPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(workbench.modelling, "segment", lambda *given: asked.append(given) or [])
+    assert not page.segment.isEnabled()
+    page.table.selectRow(0)
+    page.segment.click()
+    qtbot.waitUntil(lambda: bool(asked))
+    assert asked == [(1,)]
+
+
+def test_that_the_description_needs_no_torch(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from ctworkbench.core import plugins; "
+        "[plugins.load(plugins.PRESETS, n) for n in plugins.names(plugins.PRESETS)]; print('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
