@@ -5,7 +5,7 @@
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ from scipy import ndimage
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.phantom_child import draw_child
 from ctworkbench.core.phantom_dicom import SCANNER, SITE, SeriesHeader, write_series
-from ctworkbench.core.phantom_head import VENTRICLES, PhantomError, list_heads, read_head
+from ctworkbench.core.phantom_head import VENTRICLES, Head, PhantomError, list_heads, read_head
 from ctworkbench.core.phantom_scan import POINT_SPREAD_MM, draw_pose, measure_hu, plan_grid, truth_on
 from ctworkbench.core.phantom_shape import shape_child
 from ctworkbench.core.phantom_skull import build_skull
@@ -30,7 +30,7 @@ __all__ = ["PhantomError", "PhantomParams", "PhantomResult", "make_phantom", "pl
 _VENTRICLE_SHARE = 0.013
 _MOST_PHANTOMS = 9999
 # Streams of chance: what a child is must not depend on how it is scanned.
-_WHO, _SHAPE, _SKULL, _TISSUE, _POSE, _NOISE = range(6)
+_WHO, _CHILD, _SHAPE, _SKULL, _TISSUE, _POSE, _NOISE = range(7)
 
 
 class PhantomParams(BaseModel):
@@ -141,7 +141,7 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
     """
     context.progress(0.0, f"{params.code}: reading {params.head.name}")
     head = read_head(params.head)
-    child = draw_child(_stream(params.seed, params.index, _WHO + 10), params.sex, params.age_years)
+    child = draw_child(_stream(params.seed, params.index, _CHILD), params.sex, params.age_years)
     drawn = np.array([child.volumes_cm3[name] for name in load().region_names])
 
     context.progress(0.05, f"{params.code}: shaping the child's head")
@@ -157,20 +157,19 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
     grid = plan_grid(skull, pose, params.spacing, params.matrix, params.tilt_degrees)
     thickness = params.thickness or params.spacing[2]
 
-    def tick(start: float, stop: float, message: str, every: int = 16):
-        last = [-1]
-
-        def tell(part: float) -> None:
-            step = int(part * every)
-            if step != last[0]:
-                last[0] = step
-                context.progress(start + (stop - start) * part, f"{params.code}: {message}")
-
-        return tell
-
-    truth = truth_on(skull, pose, grid, head.labels, tick(0.5, 0.6, "truth"))
+    truth = truth_on(skull, pose, grid, head.labels, _teller(context, 0.5, 0.6, f"{params.code}: truth"))
     noise = _stream(params.seed, params.index, _NOISE)
-    image = measure_hu(skull, pose, grid, painted, palette, thickness, params.noise_hu, noise, tick(0.6, 0.9, "scan"))
+    image = measure_hu(
+        skull,
+        pose,
+        grid,
+        painted,
+        palette,
+        thickness,
+        params.noise_hu,
+        noise,
+        _teller(context, 0.6, 0.9, f"{params.code}: scan"),
+    )
     context.progress(0.9, f"{params.code}: writing")
     series, path = params.out / params.code, params.out / f"{params.code}_truth.nii.gz"
     identity = f"{params.model_dump_json(exclude={'out', 'head'})}|{head.name}"
@@ -212,11 +211,24 @@ def write_cohort(results: Sequence[PhantomResult], out: Path) -> Path:
     return path
 
 
+def _teller(context: JobContext, start: float, stop: float, message: str) -> Callable[[float], None]:
+    """Turns the part of a step that is done into the job's progress, told 16 times."""
+    told = -1
+
+    def tell(part: float) -> None:
+        nonlocal told
+        if int(part * 16) != told:
+            told = int(part * 16)
+            context.progress(start + (stop - start) * part, message)
+
+    return tell
+
+
 def _stream(seed: int, index: int, what: int) -> np.random.Generator:
     return np.random.default_rng([seed, index, what])
 
 
-def _share(head) -> float:
+def _share(head: Head) -> float:
     """Volume of the ventricles as a part of that of the ten regions."""
     return np.count_nonzero(head.is_tissue(VENTRICLES) & (head.labels == 0)) / np.count_nonzero(head.labels)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from ctworkbench.core.phantom_scan import PADDING_HU, ScanGrid
 
@@ -53,12 +53,14 @@ def write_series(folder: Path, image: NDArray[np.int16], grid: ScanGrid, header:
         dataset.save_as(folder / f"{k + 1:03d}.dcm", enforce_file_format=True)
 
 
-def uid(identity: str, what: str) -> str:
+def uid(identity: str, what: str) -> UID:
     """A UID made from a text (UUID-derived root 2.25): the same text, the same UID."""
-    return _ROOT + str(int.from_bytes(hashlib.sha256(f"ctworkbench phantom|{identity}|{what}".encode()).digest()[:15]))
+    return UID(
+        _ROOT + str(int.from_bytes(hashlib.sha256(f"ctworkbench phantom|{identity}|{what}".encode()).digest()[:15]))
+    )
 
 
-def _file_meta(instance: str) -> FileMetaDataset:
+def _file_meta(instance: UID) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = instance

@@ -38,8 +38,8 @@ def jacobian(displacement: Field) -> NDArray[np.float32]:
 class Steering:
     """Flows that change volumes: within the brain rather than through the skull, which keeps the head's outline.
 
-    A flow is σ∇φ with ∇·(σ∇φ) the wanted growth, σ = 1 in the brain and little outside it, and nothing flows through the
-    walls of the box. Solved by conjugate gradients, preconditioned by the equation with σ = 1 (a cosine transform).
+    A flow is σ∇φ with ∇·(σ∇φ) the wanted growth, σ = 1 in the brain and little outside it, and nothing flows through
+    the walls of the box. Solved by conjugate gradients, preconditioned by the equation with σ = 1 (a cosine transform).
     """
 
     def __init__(self, inside: Field, size: NDArray[np.float64]) -> None:
@@ -86,12 +86,12 @@ class Steering:
             if strength == 0:
                 break
             applied = self._divergence(self._through_faces(direction))
-            length = strength / np.vdot(direction, applied)
+            length = np.float32(strength / np.vdot(direction, applied))
             potential += length * direction
             residual -= length * applied
             ahead = self._precondition(residual)
             before, strength = strength, np.vdot(residual, ahead)
-            direction = ahead + (strength / before) * direction
+            direction = np.asarray(ahead + np.float32(strength / before) * direction, dtype=np.float32)
         return potential
 
     def _precondition(self, values: Field) -> Field:

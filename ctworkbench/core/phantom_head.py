@@ -65,7 +65,7 @@ class Head:
         return _box(self.labels > 0)
 
     def above_base(self, y: NDArray[np.float32], z: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Height in mm of voxel coordinates y and z above a plane that parts the vault from the skull base and the face.
+        """Height in mm of voxel coordinates y and z above a plane that parts the vault from base and face.
 
         The plane runs from above the orbits to below the occipital squama and is level from side to side.
         """
@@ -75,7 +75,7 @@ class Head:
         height_back = low[2] + 12 / self.spacing[2]
         forward = (y - np.float32(low[1])) / np.float32(high[1] - low[1])
         plane = np.float32(height_back) + np.clip(forward, 0, 1.1) * np.float32(height_front - height_back)
-        return (z - plane) * np.float32(self.spacing[2])
+        return np.asarray((z - plane) * np.float32(self.spacing[2]), dtype=np.float32)
 
     def is_tissue(self, codes: tuple[int, ...]) -> NDArray[np.bool_]:
         """Mask of some tissue codes."""

@@ -13,7 +13,7 @@ from ctworkbench.core.phantom_skull import Skull
 from ctworkbench.core.phantom_tissue import AIR_HU, Palette, hu_at
 
 _LPS = np.diag([-1.0, -1.0, 1.0])
-_NODE_MM = 3.0
+_NODE_MM = 2.0
 _BELOW_BRAIN_MM = 12.0
 _ABOVE_BRAIN_MM = 14.0
 POINT_SPREAD_MM = 0.5  # SD of a smooth head kernel, such as GE's STANDARD
@@ -100,7 +100,7 @@ def plan_grid(
 
 
 class Sampler:
-    """The fields of a skull on the voxels of a scan, slab by slab: exact at nodes 3 mm apart, linear between them."""
+    """The fields of a skull on the voxels of a scan, slab by slab: exact at nodes 2 mm apart, linear between them."""
 
     def __init__(self, skull: Skull, pose: Pose, grid: ScanGrid, beyond: float) -> None:
         """Args: `beyond`: how far, in slices, fields are asked for below the first and above the last slice."""
@@ -128,7 +128,7 @@ class Sampler:
         return _between(plane, self._nodes[0], np.arange(self._shape[0]), 1)
 
 
-def _between(values: NDArray[np.float32], nodes: NDArray[np.float64], at: NDArray, axis: int) -> NDArray[np.float32]:
+def _between(values: NDArray[np.float32], nodes: NDArray[np.floating], at: NDArray, axis: int) -> NDArray[np.float32]:
     """Linear interpolation along one axis whose nodes are evenly spaced."""
     index = (at - nodes[0]) / (nodes[1] - nodes[0])
     low = np.clip(np.floor(index).astype(int), 0, len(nodes) - 2)
@@ -202,7 +202,7 @@ def _noise_level(width: list[float]) -> float:
     return float(_noise((256, 256), width, np.random.default_rng(0)).std())
 
 
-def _in_plane(grid: ScanGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _in_plane(grid: ScanGrid) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Distances in mm to the right and to the front of the middle of the image, (columns, 1) and (1, rows)."""
     x = ((grid.shape[0] - 1) / 2 - np.arange(grid.shape[0])) * grid.spacing[0]
     y = ((grid.shape[1] - 1) / 2 - np.arange(grid.shape[1])) * grid.spacing[1]

@@ -2,8 +2,8 @@
 
 The map from the adult to the child is A ∘ exp(v): the exponential of a stationary velocity field (Arsigny et al.,
 MICCAI 2006), then a scaling along the axes. The field is the sum of a random smooth part, a part that shrinks the face,
-and a part that steers the regions: the gradient of a potential whose Laplacian is the wanted change of log volume, found
-by fixed-point iteration. All of it lives on cells of about 4 mm of the adult's head.
+and a part that steers the regions: a flow whose divergence is the wanted change of log volume, found by fixed-point
+iteration. All of it lives on cells of about 4 mm of the adult's head.
 """
 
 from collections.abc import Callable
@@ -65,7 +65,7 @@ class Shape:
             weights = np.stack([ndimage.map_coordinates(row, [cells], order=3, mode="nearest") for row in unit])
             moved = np.moveaxis(np.tensordot(moved, weights.astype(np.float32), axes=(k + 1, 0)), -1, k + 1)
         steady = np.stack(np.meshgrid(*places, indexing="ij")).astype(np.float32)
-        return steady + moved * self.cell.astype(np.float32).reshape(3, 1, 1, 1)
+        return np.asarray(steady + moved * self.cell.astype(np.float32).reshape(3, 1, 1, 1), dtype=np.float32)
 
 
 def shape_child(
@@ -93,6 +93,7 @@ def shape_child(
     wanted = targets * 1000.0
     bias = np.zeros(len(wanted))  # log of what a voxel count gives over what the Jacobian on the cells says
     scale, steps, worst = np.ones(3), 0, np.inf
+    missing = np.zeros(len(wanted))
     shape: Shape | None = None
     for _ in range(_ROUNDS):
         while steps < _ITERATIONS:
@@ -134,7 +135,7 @@ def _count(shape: Shape) -> NDArray[np.float64]:
     near = ndimage.binary_dilation(shape.head.labels > 0)
     nearest = [np.clip(np.rint(v), 0, n - 1).astype(np.int32) for v, n in zip(voxels, near.shape, strict=True)]
     found = region_at(shape.head.labels, voxels[:, near[tuple(nearest)]])
-    return np.bincount(found, minlength=REGIONS + 1)[1:] * _COUNT_MM**3
+    return np.asarray(np.bincount(found, minlength=REGIONS + 1)[1:] * _COUNT_MM**3, dtype=np.float64)
 
 
 def _random_velocity(shape: tuple[int, ...], size: NDArray[np.float64], rng: np.random.Generator) -> Field:
@@ -177,7 +178,7 @@ def _amounts(head: Head, cell: NDArray[np.float64]) -> NDArray[np.float64]:
     index = np.ravel_multi_index([w // int(c) + _MARGIN_CELLS for w, c in zip(where, cell, strict=True)], shape)
     total = int(np.prod(shape))
     flat = np.bincount(index + total * (what[where].astype(np.int64) - 1), minlength=total * VENTRICLE_REGION)
-    return flat.reshape(VENTRICLE_REGION, *shape) * float(np.prod(head.spacing))
+    return np.asarray(flat.reshape(VENTRICLE_REGION, *shape) * float(np.prod(head.spacing)), dtype=np.float64)
 
 
 def _grid(head: Head, cell: NDArray[np.float64]) -> tuple[int, int, int]:
@@ -199,7 +200,6 @@ def _face(head: Head, cell: NDArray[np.float64]) -> Field:
         3, 1, 1, 1
     ) - 0.5
     below = np.clip(-head.above_base(centres[1], centres[2]) / 15.0, 0.0, 1.0)
-    low, _ = head.brain_box
     forward = np.clip((centres[1] - head.centre[1]) * head.spacing[1] / 15.0, 0.0, 1.0)
     brain = np.zeros(shape, dtype=np.float32)
     inside = np.clip(np.round(centres), 0, np.array(head.labels.shape).reshape(3, 1, 1, 1) - 1).astype(int)

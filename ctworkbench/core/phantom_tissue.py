@@ -149,4 +149,4 @@ def hu_at(
 def _step(distance: NDArray[np.float32], width: float) -> NDArray[np.float32]:
     """A soft step from 0 to 1 at distance 0, over ± `width`."""
     t = np.clip(distance / np.float32(2 * width) + np.float32(0.5), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
