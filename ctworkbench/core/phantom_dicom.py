@@ -33,12 +33,14 @@ def write_series(folder: Path, image: NDArray[np.int16], grid: ScanGrid, header:
     """Write one file per slice, `001.dcm` the lowest.
 
     Args:
-        folder: made if need be.
+        folder: made if need be; slices of an earlier phantom (`NNN.dcm`) in it are removed.
         image: HU, (columns, rows, slices).
         grid: where the voxels lie.
         header: who and how.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("[0-9][0-9][0-9].dcm"):  # an earlier phantom may have had more slices
+        stale.unlink()
     stored = (image.astype(np.int32) - _INTERCEPT).astype(np.int16)
     dataset = _common(grid, header)
     for k in range(grid.shape[2]):

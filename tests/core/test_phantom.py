@@ -18,6 +18,8 @@ from ctworkbench.core.phantom import (
     plan_phantoms,
     write_cohort,
 )
+from ctworkbench.core.phantom_dicom import SeriesHeader, write_series
+from ctworkbench.core.phantom_scan import ScanGrid
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource
 from ctworkbench.core.volume import Volume, read_nifti, write_nifti
@@ -158,6 +160,14 @@ def _mirrored(n: int) -> np.ndarray:
     matrix = np.diag([-1.0, 1.0, 1.0, 1.0])
     matrix[0, 3] = n - 1
     return matrix
+
+
+def test_that_a_series_leaves_no_slices_of_a_longer_one_behind(tmp_path: Path) -> None:
+    grid = ScanGrid((64, 64, 2), (1.0, 1.0, 2.0), 0.0, (0.0, 0.0, 0.0))
+    header = SeriesHeader("P001", "M", 2.0, "test", 2.0, "STANDARD")
+    (tmp_path / "003.dcm").write_bytes(b"stale")
+    write_series(tmp_path, np.zeros(grid.shape, dtype=np.int16), grid, header)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["001.dcm", "002.dcm"]
 
 
 def test_that_a_longer_cohort_begins_with_the_shorter_one(tmp_path: Path) -> None:
