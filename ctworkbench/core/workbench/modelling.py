@@ -46,15 +46,16 @@ class ModellingRoom:
         again: bool = False,
         initiator: object = None,
     ) -> list[str]:
-        """Start a training on the accepted label maps, or go on with one that was cut off; the job's id.
+        """Start a training on the accepted label maps, or go on with one that was cut off; the jobs' ids.
 
         The split is by subject. It is made at the first training and stored; subjects accepted later are given a
-        role then, and no role ever changes. Subjects of the test set are never shown to a training.
+        role then, and no role ever changes. Subjects of the test set are never shown to a training. A preset that
+        cross-validates gives one job, and one model, per fold.
 
         Args:
             network: one of `networks()`.
             preset: one of `presets()`.
-            fold: fold of a cross-validation preset; all of them by default.
+            fold: one fold of a cross-validation preset; all of them by default.
             again: train once more although the same was trained already.
             initiator: handed on in the announcement.
 
@@ -63,36 +64,50 @@ class ModellingRoom:
         """
         if network not in self.networks():
             raise WorkbenchError(f"There is no network {network!r}.", f"Choose one of {', '.join(self.networks())}.")
-        if preset not in self.presets():
-            raise WorkbenchError(f"There is no preset {preset!r}.", f"Choose one of {', '.join(self.presets())}.")
+        count: int = plugins.load(plugins.PRESETS, preset).PRESET.folds
+        if fold is not None and not 0 <= fold < count:
+            raise WorkbenchError(f"The preset {preset} has no fold {fold}.", f"It has {count}, the first is 0.")
         study = self._study
-        params = TrainRequest(
-            cases=tuple(self._cases()),
-            network=network,
-            preset=preset,
-            scheme=study.scheme,
-            seed=study.split_seed,
-            fold=fold,
-        )
-        wanted = params.model_dump(mode="json")
-        old = [job for job in study.jobs.jobs() if job.kind == TRAIN and job.params == wanted]
-        for job in reversed(old):
+        cases = tuple(self._cases())
+        folds: list[int | None] = [fold] if fold is not None or count == 1 else list(range(count))
+        started: list[str] = []
+        for number in folds:
+            request = TrainRequest(
+                cases=cases,
+                network=network,
+                preset=preset,
+                scheme=study.scheme,
+                seed=study.split_seed,
+                fold=number,
+            )
+            job_id = self._train_once(request, again, alone=len(folds) == 1)
+            if job_id is not None:
+                started.append(job_id)
+        if not started:
+            raise WorkbenchError(
+                f"{network} was trained with the preset {preset} on exactly these label maps already.",
+                "Use that model, or train again (--again).",
+            )
+        study.announce(Changes(jobs=True), initiator)
+        return started
+
+    def _train_once(self, request: TrainRequest, again: bool, alone: bool) -> str | None:
+        """Start, join or continue one training; None if it was done already."""
+        study = self._study
+        wanted = request.model_dump(mode="json")
+        for job in reversed([job for job in study.jobs.jobs() if job.kind == TRAIN and job.params == wanted]):
             state = study.jobs.state(job.id)
             if not state.ended:
-                return [job.id]
-            if state is JobState.DONE and not again:
-                raise WorkbenchError(
-                    f"{network} was trained with the preset {preset} on exactly these label maps already.",
-                    "Use that model, or train again (--again).",
-                )
-            if state in (JobState.INTERRUPTED, JobState.CANCELLED, JobState.FAILED):
+                return job.id
+            if state is not JobState.DONE:
                 study.restart(job.id)
-                study.announce(Changes(jobs=True), initiator)
-                return [job.id]
-        title = f"Train {network} ({preset}) on {len(params.cases)} label maps"
-        job_id = study.start(TRAIN, title, "ctworkbench.train.loop:train", params, threads=study.settings.all_threads)
-        study.announce(Changes(jobs=True), initiator)
-        return [job_id]
+                return job.id
+            if not again:
+                return None
+        of_fold = "" if request.fold is None else f", fold {request.fold}"
+        title = f"Train {request.network} ({request.preset}{of_fold}) on {len(request.cases)} label maps"
+        threads = study.settings.all_threads if alone else 0
+        return study.start(TRAIN, title, "ctworkbench.train.loop:train", request, threads=threads)
 
     def _cases(self) -> list[TrainCase]:
         """Accepted label maps of all subjects but the test set's, each with its subject's role for good."""
