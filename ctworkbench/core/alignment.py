@@ -1,7 +1,7 @@
 """The first guess of a registration: which way a head is turned, without trusting its header.
 
 A gradient descent from the wrong side of a hill never arrives: on real heads that was the difference between a Dice of
-0.56 and 0.88. So the pose is searched for: centres of mass and volumes give place and scale, a lattice of rotations up to
+0.56 and 0.88. So the pose is searched for: centres of mass and volumes give place and scale, a lattice of turns up to
 ±36° about every axis is tried on 5-mm voxels, and the best few are refined before one is chosen.
 """
 
@@ -37,7 +37,7 @@ def initial_similarity(fixed: Brain, moving: Brain) -> tuple[Affine, float]:
     """The rotation, scale and shift that lay `moving` onto `fixed` best, and their score (1 is perfect).
 
     Returns:
-        4×4, world mm of `fixed` → world mm of `moving` (RAS+); and mask overlap plus half the correlation inside, over 1.5.
+        4×4, world mm of `fixed` → world mm of `moving` (RAS+); and (mask overlap + half the correlation inside) / 1.5.
     """
     points, values, mass = _samples(fixed)
     target = _coarse(moving)
@@ -96,7 +96,7 @@ def _coarse(brain: Brain) -> tuple[NDArray[np.float32], NDArray[np.float32], Aff
     affine[:3, :3] = affine[:3, :3] * factor
     mask = shrink(brain.mask.voxels)
     image = shrink(brain.image.voxels) / np.maximum(mask, 0.05)
-    return image, mask, affine
+    return image.astype(np.float32), mask, affine
 
 
 def _score(

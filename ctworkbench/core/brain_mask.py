@@ -130,6 +130,8 @@ def _inside(tissue: Mask, enclosed: NDArray[np.float32]) -> Mask:
     inside = _largest(grown)
     closed = _erode(_dilate(np.pad(inside, 8), 5), 5)[8:-8, 8:-8, 8:-8]  # under a fontanelle, and over noise
     inside |= closed & tissue
+    body = _dilate(_erode(np.pad(inside, 12), 7), 12)[12:-12, 12:-12, 12:-12]
+    inside &= body  # the spinal canal is a tube of under 28 mm: 10 mm of it are left below the wide posterior fossa
     return ndimage.binary_fill_holes(inside)
 
 

@@ -66,7 +66,7 @@ def carry_labels(
     displacement: NDArray[np.float32],
     grid: Affine,
 ) -> Volume:
-    """Labels of the template at the voxels of `mask`: linear interpolation of each region's indicator, the largest wins.
+    """Labels of the template at the voxels of `mask`: linear interpolation of each indicator, largest wins.
 
     Args:
         template: uint8 region codes.

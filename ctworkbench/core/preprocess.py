@@ -103,10 +103,10 @@ def to_one_mm(scan: Volume, name: str) -> Volume:
     start = np.maximum([s.start for s in box] * stride - margin, 0)
     stop = np.minimum([s.stop for s in box] * stride + margin, scan.voxels.shape)
     cut = scan.cropped(start.tolist(), stop.tolist())
-    voxels = np.clip(cut.voxels, _AIR_HU, 32000)
+    voxels = np.clip(cut.voxels, _AIR_HU, 32000).astype(np.float32)  # as integers, resampling would truncate
     sigma = [0.35 / s if s < 0.4 else 0.0 for s in spacing]
     if any(sigma):
-        voxels = ndimage.gaussian_filter(voxels.astype(np.float32), sigma)
+        voxels = ndimage.gaussian_filter(voxels, sigma)
     grid: Grid = cut.grid.isotropic(1.0)
     image = resample(Volume(voxels, cut.affine), grid, "linear", fill=_AIR_HU)
     return Volume(np.rint(image.voxels).astype(np.int16), grid.affine)

@@ -1,11 +1,11 @@
 """Pseudo-labels: the regions of a template, carried to a scan by atlas registration (ANTs; Avants et al. 2008).
 
 Template and scan are stripped to the brain, the head's pose is searched for (`alignment`), an affine transform is found
-at 4 mm and a diffeomorphism (SyN) at 2 mm or 1 mm. The labels follow as smooth indicators and are then fitted to the
+at 4 mm and a diffeomorphism (SyN) on a 2-mm grid. The labels follow as smooth indicators and are then fitted to the
 scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in docs/registration.md.
 """
 
-import os
+import shlex
 import shutil
 import time
 from pathlib import Path
@@ -31,6 +31,8 @@ Preset = Literal["quick", "fine"]
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SMOOTHING_MM = 0.8
 _MARGIN = 12
+_SYN_MM = 2
+_ITERATIONS: dict[Preset, str] = {"quick": "40x20x0", "fine": "60x30x10"}
 
 
 class LabelParams(BaseModel):
@@ -44,7 +46,7 @@ class LabelParams(BaseModel):
         template_image: HU of the template's brain.
         template_labels: region codes of the template.
         template_mask: brain mask of the template.
-        preset: "quick" deforms at 2 mm, "fine" at 1 mm.
+        preset: "quick" deforms down to 4 mm, "fine" on down to 2 mm, at three times the time.
         seed: of the metric's sampling.
     """
 
@@ -211,17 +213,13 @@ def _affine(fixed: Brain, moving: Brain, pose: Affine, folder: Path, seed: int) 
     lps = _LPS_FROM_RAS @ pose @ _LPS_FROM_RAS
     transform = sitk.AffineTransform(lps[:3, :3].ravel().tolist(), lps[:3, 3].tolist())
     sitk.WriteTransform(transform, str(folder / "pose.mat"))
-    pair = f"{folder / 'fixed4.nii'},{folder / 'moving4.nii'}"
-    masks = f"{folder / 'fixed4m.nii'},{folder / 'moving4m.nii'}"
+    pair = shlex.quote(f"{folder / 'fixed4.nii'},{folder / 'moving4.nii'}")
     _ants(
-        ["--initial-moving-transform", str(folder / "pose.mat")]
-        + ["--metric", f"MI[{pair},1,32,Regular,0.5]"]
-        + ["--transform", "Affine[0.1]", "--convergence", "[100x50,1e-6,8]"]
-        + ["--shrink-factors", "2x1", "--smoothing-sigmas", "1x0"],
+        f"--initial-moving-transform {shlex.quote(str(folder / 'pose.mat'))} --metric MI[{pair},1,32,Regular,0.5]"
+        " --transform Affine[0.1] --convergence [100x50,1e-6,8] --shrink-factors 2x1 --smoothing-sigmas 1x0",
         folder / "affine",
         seed,
     )
-    _ = masks
     found = sitk.AffineTransform(sitk.ReadTransform(str(folder / "affine0GenericAffine.mat")))
     matrix, centre = np.array(found.GetMatrix()).reshape(3, 3), np.array(found.GetCenter())
     lps = np.eye(4)
@@ -234,29 +232,20 @@ def _deform(fixed: Brain, moving: Brain, folder: Path, params: LabelParams) -> t
     """The displacement in mm RAS (x, y, z, 3) at the voxels of a coarse grid over `fixed`, applied before `affine`."""
     import nibabel as nib
 
-    step = 2 if params.preset == "quick" else 1
-    _write_channels(fixed, folder, "fixed", step)
-    _write_channels(moving, folder, "moving", step)
-    pair = f"{folder / 'fixed.nii'},{folder / 'moving.nii'}"
-    masks = f"{folder / 'fixedm.nii'},{folder / 'movingm.nii'}"
-    w = float(os.environ.get("W", "0.5"))
-    metric = os.environ.get("M", "MI")
-    arg = "32" if metric in ("MI", "Mattes") else "2"
-    its = os.environ.get("ITS", "40x20x0")
-    levels = len(its.split("x"))
+    _write_channels(fixed, folder, "fixed", _SYN_MM)
+    _write_channels(moving, folder, "moving", _SYN_MM)
+    pair = shlex.quote(f"{folder / 'fixed.nii'},{folder / 'moving.nii'}")
+    masks = shlex.quote(f"{folder / 'fixedm.nii'},{folder / 'movingm.nii'}")
     _ants(
-        ["--initial-moving-transform", str(folder / "affine0GenericAffine.mat")]
-        + ["--metric", f"{metric}[{pair},1,{arg}]"]
-        + (["--metric", f"MeanSquares[{masks},{w},0]"] if w else [])
-        + ["--transform", "SyN[%s]" % os.environ.get("SYN", "0.2,3,0"), "--convergence", f"[{its},1e-6,8]"]
-        + ["--shrink-factors", "x".join(str(2**k) for k in reversed(range(levels)))]
-        + ["--smoothing-sigmas", "x".join(str(k) for k in reversed(range(levels)))],
+        f"--initial-moving-transform {shlex.quote(str(folder / 'affine0GenericAffine.mat'))}"
+        f" --metric MI[{pair},1,32] --metric MeanSquares[{masks},0.5,0] --transform SyN[0.2,3,0]"
+        f" --convergence [{_ITERATIONS[params.preset]},1e-6,8] --shrink-factors 4x2x1 --smoothing-sigmas 2x1x0",
         folder / "warp",
         params.seed,
     )
-    image = nib.load(folder / "warp1Warp.nii.gz")
+    image = nib.Nifti1Image.from_filename(folder / "warp1Warp.nii.gz")
     field = np.asarray(image.dataobj, dtype=np.float32).reshape(*image.shape[:3], 3)
-    return field * np.array([-1, -1, 1], np.float32), image.affine
+    return field * np.array([-1, -1, 1], np.float32), np.asarray(image.affine, dtype=np.float64)
 
 
 def _write_channels(brain: Brain, folder: Path, name: str, step: int) -> None:
@@ -275,10 +264,19 @@ def _write_channels(brain: Brain, folder: Path, name: str, step: int) -> None:
         write_nifti(Volume(voxels, affine), folder / f"{name}{ending}.nii")
 
 
-def _ants(arguments: list[str], prefix: Path, seed: int) -> None:
-    """Run antsRegistration in this process: float, 3D."""
+def _ants(arguments: str, prefix: Path, seed: int) -> None:
+    """Run antsRegistration in this process: float, 3D, no guess of its own; `prefix` begins the names of its files.
+
+    Raises:
+        WorkbenchError: it failed, or wrote nothing.
+    """
     import ants
 
-    common = ["--dimensionality", "3", "--float", "1", "--random-seed", str(seed), "-u", "0", "-z", "1"]
-    common += ["--output", f"[{prefix}]"]
-    ants.registration([*common, *arguments], None)
+    fixed = f"--dimensionality 3 --float 1 --random-seed {seed} -u 0 -z 1"
+    command = shlex.split(f"{fixed} {arguments}")
+    try:
+        ants.registration([*command, "--output", f"[{prefix}]"], None)
+    except RuntimeError as error:
+        raise WorkbenchError(f"The registration failed: {error}", "Look at the brain mask of the scan.") from error
+    if not any(prefix.parent.glob(f"{prefix.name}*")):
+        raise WorkbenchError("The registration gave no result.", "Look at the brain mask of the scan.")
