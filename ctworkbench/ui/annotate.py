@@ -87,6 +87,7 @@ class AnnotateView(QWidget):
         self._labels: NDArray[np.uint8] = np.zeros((2, 2, 2), np.uint8)
         self._counts = RegionCounts(for_display(self._labels))
         self._comparing = False
+        self._compared: NDArray[np.uint8] | None = None
 
         self.axial, self.coronal, self.sagittal = OrthoView(AXIAL), OrthoView(CORONAL), OrthoView(SAGITTAL)
         self.views = (self.axial, self.coronal, self.sagittal)
@@ -153,7 +154,7 @@ class AnnotateView(QWidget):
 
     def show_compared(self, labels: NDArray[np.uint8]) -> None:
         """Show another label map in place of the one that is edited, to look at only."""
-        self._comparing = True
+        self._comparing, self._compared = True, labels
         for view in self.views:
             view.compared.data = for_display(labels)
             view.compared.scale = self._scale
@@ -163,7 +164,7 @@ class AnnotateView(QWidget):
     def hide_compared(self) -> None:
         """Show the label map that is edited again."""
         if self._comparing:
-            self._comparing = False
+            self._comparing, self._compared = False, None
             self._apply_overlay()
             self._apply_tool()
 
@@ -226,7 +227,8 @@ class AnnotateView(QWidget):
             f"{letters[0] if value >= 0 else letters[1]} {abs(value):.1f}"
             for value, letters in zip(world[:3], ("RL", "AP", "SI"), strict=True)
         ]
-        code = int(for_display(self._labels)[index])
+        labels = self._labels if self._compared is None else self._compared
+        code = int(for_display(labels)[index])
         title = next((region.title for region in self.scheme.regions if region.code == code), f"code {code}")
         return f"{'  '.join(directions)} mm    {shown[index]:.0f} HU    {title if code else 'no region'}"
 

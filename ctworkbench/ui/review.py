@@ -15,7 +15,7 @@ from ctworkbench.core.settings import resource
 from ctworkbench.core.workbench import ScanRow, Verdict
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.bridge import Bridge
-from ctworkbench.ui.case import Case, read_case, read_labels
+from ctworkbench.ui.case import Case, read_case, read_labels, title_of
 from ctworkbench.ui.case_header import Banner, CaseHeader
 from ctworkbench.ui.commands import CheatSheet, bind
 from ctworkbench.ui.display_panel import DisplayPanel
@@ -29,7 +29,6 @@ from ctworkbench.ui.worklist import Worklist
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
 
-RESEARCH_NOTICE = "Research use only – not for diagnosis"
 _FLASH_MILLISECONDS = 1800
 
 
@@ -194,6 +193,7 @@ class ReviewPage(QWidget):
         """Show the version before this one (or this one as it was saved, under corrections), or go back."""
         if self.view.comparing:
             self.view.hide_compared()
+            self.flash.hide()
             self._show_state()
             return
         shown = self.session.shown
@@ -203,11 +203,14 @@ class ReviewPage(QWidget):
             self.tell("There is no earlier version to compare with")
             return
         scan_id = self._wanted
+        title = next((title_of(row) for row in self.session.versions if row.id == target), "Earlier version")
 
         def show(labels: NDArray[np.uint8]) -> None:
             if self._wanted == scan_id and not self._disposed:
                 self.view.show_compared(labels)
                 self._show_state()
+                # Over the views, not above them: the image must not move between the two versions.
+                self.tell(f"{title} as it was saved  –  C goes back", stays=True)
 
         self._bridge.run(partial(read_labels, self._workbench, target), show, self._bridge.report, key="review compare")
 
@@ -218,14 +221,17 @@ class ReviewPage(QWidget):
             self.compare()
         self.setFocus()
 
-    def tell(self, text: str) -> None:
-        """Say something in passing, over the views."""
+    def tell(self, text: str, stays: bool = False) -> None:
+        """Say something over the views, in passing or until something else is said."""
         self.flash.setText(text)
         self.flash.adjustSize()
         self.flash.move((self.view.width() - self.flash.width()) // 2, 34)
         self.flash.show()
         self.flash.raise_()
-        self._flash_timer.start(_FLASH_MILLISECONDS)
+        if stays:
+            self._flash_timer.stop()
+        else:
+            self._flash_timer.start(_FLASH_MILLISECONDS)
 
     # Qt
 
@@ -376,8 +382,6 @@ class ReviewPage(QWidget):
             self.banner.tell(
                 f"Unsaved corrections were found but cannot be used. {case.damaged}", "warning", "", "Discard"
             )
-        elif self.view.comparing:
-            self.banner.tell("Comparing: the earlier version is shown. Press C to go back.", "info", "", "")
         elif shown is None and not session.dirty:
             self.banner.tell("No label map yet: run Label under Cohort, or draw one here.")
         elif session.read_only and shown is not None:
@@ -419,12 +423,6 @@ class ReviewPage(QWidget):
     # Building
 
     def _build(self) -> None:
-        notice = QLabel(RESEARCH_NOTICE)
-        notice.setProperty("role", "research")
-        line = QHBoxLayout()
-        line.setContentsMargins(8, 2, 8, 2)
-        line.addWidget(self.readout, 1)
-        line.addWidget(notice)
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
@@ -432,7 +430,7 @@ class ReviewPage(QWidget):
         for widget in (self.header, self.banner, self.tools):
             column.addWidget(widget)
         column.addWidget(self.view, 1)
-        column.addLayout(line)
+        column.addWidget(self.readout)
         column.addWidget(self.verdicts)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         side = QWidget()

@@ -69,6 +69,6 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("View", "One view, three views", ("M",), lambda: view.maximise()),
         Command("View", "Whole slice", ("Home",), view.fit),
         Command("View", "Crosshair", ("H",), lambda: view.set_crosshair_shown(not view.crosshair_shown)),
-        Command("View", "All keys", ("?", "F1"), lambda: page.cheat_sheet.toggle()),
+        Command("View", "All keys", ("?", "Shift+?", "F1"), lambda: page.cheat_sheet.toggle()),
         Command("View", "Back to the views", ("Esc",), page.leave),
     ]

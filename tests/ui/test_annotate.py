@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -360,3 +360,31 @@ def test_that_leaving_the_canvas_puts_the_readout_back_to_the_crosshair(view: An
     view.hovered.connect(said.append)
     QApplication.sendEvent(view.axial.canvas, QEvent(QEvent.Type.Leave))
     assert said == [view.describe(view.index)]
+
+
+def test_that_a_view_that_was_hidden_shows_what_was_changed_meanwhile(view: AnnotateView, qtbot: QtBot) -> None:
+    go_to_voxel(view, (10, 26, 12))
+    view.set_opacity(1.0)
+    view.set_labels_shown(False)
+    view.maximise(view.axial)
+    qtbot.wait(50)
+    view.set_labels_shown(True)
+    view.maximise()
+    color = QColor(load_scheme().region("left_frontal").color)
+    at = pixel(view, view.sagittal, (10, 26, 12)) + QPoint(6, 6)
+
+    def on_screen() -> QColor:
+        screen = view.screen().grabWindow(view.winId()).toImage()
+        place = view.sagittal.canvas.mapTo(view, at)
+        return screen.pixelColor(place)
+
+    qtbot.waitUntil(lambda: abs(on_screen().red() - color.red()) < 12 and abs(on_screen().blue() - color.blue()) < 12)
+
+
+def test_that_the_readout_speaks_of_the_version_that_is_shown(view: AnnotateView) -> None:
+    go_to_voxel(view, (10, 26, 12))
+    assert view.describe(view.index).endswith("Left frontal lobe")
+    view.show_compared(np.full(SHAPE, CEREBELLUM, np.uint8, order="F"))
+    assert view.describe(view.index).endswith("Cerebellum")
+    view.hide_compared()
+    assert view.describe(view.index).endswith("Left frontal lobe")
