@@ -12,6 +12,7 @@ from PySide6.QtCore import QMessageLogContext, QSettings, QStandardPaths, Qt, Qt
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
+from ctworkbench.core.errors import StudyError
 from ctworkbench.core.settings import Settings, resource
 from ctworkbench.ui.bridge import Notice
 from ctworkbench.ui.main_window import MainWindow
@@ -163,7 +164,7 @@ def screenshot(
         window.resize(*size)
         window.show()
         if not window.open_study(folder, place=page) or window.study is None:
-            raise FileNotFoundError(folder)
+            raise StudyError(f"{folder} cannot be opened.", "See whether it is a study.")
         _settle(app, window, page)
         out.parent.mkdir(parents=True, exist_ok=True)
         window.grab().save(str(out), "PNG")
@@ -171,18 +172,26 @@ def screenshot(
     return out
 
 
-def _settle(app: QApplication, window: MainWindow, page: str, seconds: float = 3.0) -> None:
-    """Open the first scan that has labels and let the page draw itself."""
+def _settle(app: QApplication, window: MainWindow, page: str) -> None:
+    """Open the first child that has labels and let the page draw itself."""
     import time
 
     study = window.study
     assert study is not None
     scans = study.workbench.cohort.scans()
-    chosen = next((scan for scan in scans if scan.versions), scans[0] if scans else None)
-    if chosen is not None and page in ("review", "charts"):
+    labelled = [scan for scan in scans if scan.versions]
+    within = [scan for scan in labelled if scan.age_years is not None and scan.age_years < 18]
+    chosen = next(iter(within or labelled or scans), None)
+
+    def wait(seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not until():
+            app.processEvents()
+            time.sleep(0.01)
+
+    if chosen is not None:
         study.open_scan.open(chosen.id)
         study.go(page)
-    end = time.monotonic() + (15 if page == "review" else seconds)
-    while time.monotonic() < end:
-        app.processEvents()
-        time.sleep(0.01)
+    if page == "review":
+        wait(60.0, lambda: study.review is not None and study.review.session.case is not None)
+    wait(2.5)

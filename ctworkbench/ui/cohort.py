@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QPoint, QSettings, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -23,48 +23,12 @@ from PySide6.QtWidgets import (
 
 from ctworkbench.core.jobs import JobState
 from ctworkbench.ui.bridge import Bridge, OpenScan
-from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CohortFilter, CohortModel
+from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CohortFilter, CohortModel, ScanTable, count, summary
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
     from ctworkbench.core.workbench.rows import ScanRow
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun: "1 scan", "3 scans"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def summary(scans: "list[ScanRow]") -> str:
-    """One line on a cohort: subjects, sexes, ages."""
-    subjects = {scan.subject: scan for scan in scans}.values()
-    sexes = [str(scan.sex or "") for scan in subjects]
-    ages = [scan.age_years for scan in scans if scan.age_years is not None]
-    parts = [count(len(subjects), "subject"), count(len(scans), "scan"), f"{sexes.count('M')} M / {sexes.count('F')} F"]
-    if sexes.count(""):
-        parts.append(f"{sexes.count('')} of unknown sex")
-    if ages:
-        parts.append(f"{min(ages):.2f}–{max(ages):.2f} years")
-    if len(ages) < len(scans):
-        parts.append(f"{len(scans) - len(ages)} of unknown age")
-    return "  ·  ".join(parts)
-
-
-class ScanTable(QTableView):
-    """A table that tells of Enter and of Copy."""
-
-    open_pressed = Signal()
-    copy_pressed = Signal()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter opens, Copy copies; all else is the table's."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.open_pressed.emit()
-        elif event.matches(QKeySequence.StandardKey.Copy):
-            self.copy_pressed.emit()
-        else:
-            super().keyPressEvent(event)
 
 
 class CohortPage(QWidget):
@@ -129,7 +93,7 @@ class CohortPage(QWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for number, width in enumerate((82, 42, 72, 64, 114, 100, 104, 104, 108, 88, 76, 112, 80)):
+        for number, width in enumerate((82, 42, 72, 62, 122, 102, 102, 104, 108, 88, 76, 104, 80)):
             table.setColumnWidth(number, width)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)

@@ -4,8 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QTableView
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ScanRow
@@ -15,7 +24,7 @@ ROW_ROLE = int(Qt.ItemDataRole.UserRole)
 SORT_ROLE = ROW_ROLE + 1
 
 _VERDICT_COLORS = {"accept": "#6fcf97", "needs edits": "#f2b84b", "reject": "#f08a8a", "later": "#8fb8de"}
-_VERDICT_TITLES = {"accept": "accepted", "needs edits": "needs edits", "reject": "rejected", "later": "later"}
+VERDICT_TITLES = {"accept": "accepted", "needs edits": "needs edits", "reject": "rejected", "later": "later"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ COLUMNS = (
     Column("Labels", _labels, lambda s: s.versions, "Newest version of the label map, and where it comes from"),
     Column(
         "Verdict",
-        lambda s: _VERDICT_TITLES[s.verdict.value] if s.verdict else ("not read" if s.versions else "–"),
+        lambda s: VERDICT_TITLES[s.verdict.value] if s.verdict else ("not read" if s.versions else "–"),
         lambda s: s.verdict or "",
         "The reader's verdict on the current label map",
     ),
@@ -84,6 +93,26 @@ COLUMNS = (
     Column("Warnings", lambda s: "; ".join(s.warnings), lambda s: len(s.warnings), "What is doubtful about the scan"),
 )
 NOW = next(number for number, column in enumerate(COLUMNS) if column.title == "Now")
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: "1 scan", "3 scans"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def summary(scans: "list[ScanRow]") -> str:
+    """One line on a cohort: subjects, sexes, ages."""
+    subjects = {scan.subject: scan for scan in scans}.values()
+    sexes = [str(scan.sex or "") for scan in subjects]
+    ages = [scan.age_years for scan in scans if scan.age_years is not None]
+    parts = [count(len(subjects), "subject"), count(len(scans), "scan"), f"{sexes.count('M')} M / {sexes.count('F')} F"]
+    if sexes.count(""):
+        parts.append(f"{sexes.count('')} of unknown sex")
+    if ages:
+        parts.append(f"{min(ages):.2f}–{max(ages):.2f} years")
+    if len(ages) < len(scans):
+        parts.append(f"{len(scans) - len(ages)} of unknown age")
+    return "  ·  ".join(parts)
 
 
 class CohortModel(QAbstractTableModel):
@@ -178,3 +207,19 @@ class CohortFilter(QSortFilterProxyModel):
         """Order of two cells by their sort keys."""
         model = self.sourceModel()
         return bool(model.data(source_left, SORT_ROLE) < model.data(source_right, SORT_ROLE))
+
+
+class ScanTable(QTableView):
+    """A table that tells of Enter and of Copy."""
+
+    open_pressed = Signal()
+    copy_pressed = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter opens, Copy copies; all else is the table's."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.open_pressed.emit()
+        elif event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_pressed.emit()
+        else:
+            super().keyPressEvent(event)

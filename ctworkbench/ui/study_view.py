@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer, Signal
@@ -12,7 +13,7 @@ from ctworkbench.core.settings import resource
 from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
 from ctworkbench.ui.charts import ChartsPage
 from ctworkbench.ui.cohort import CohortPage
-from ctworkbench.ui.cohort_table import age_text
+from ctworkbench.ui.cohort_table import VERDICT_TITLES, age_text
 from ctworkbench.ui.jobs import JobsPage
 from ctworkbench.ui.notices import NoticeBar, show_error
 from ctworkbench.ui.train import TrainPage
@@ -218,11 +219,14 @@ class StudyView(QWidget):
         """Import the viewer's libraries aside, so that the first visit to Review does not wait for them."""
 
         def load() -> None:
-            for name in _VIEWER_LIBRARIES:
-                importlib.import_module(name)
+            try:
+                for name in _VIEWER_LIBRARIES:
+                    importlib.import_module(name)
+            except ImportError:
+                log.exception("the viewer's libraries cannot be loaded")
 
-        if self.review is None:
-            self.bridge.run(load, lambda _: None)
+        if self.review is None:  # a daemon: closing the window does not wait for it
+            threading.Thread(target=load, name="viewer libraries", daemon=True).start()
 
     def _load_review(self) -> None:
         """Import the viewer, which takes seconds, and put it in its place."""
@@ -277,6 +281,6 @@ class StudyView(QWidget):
     def _show_scan(self, scan: "ScanRow") -> None:
         sex = {"M": "male", "F": "female"}.get(str(scan.sex or ""), "sex unknown")
         labels = f"labels v{scan.versions} {scan.origin}" if scan.versions else "no labels yet"
-        verdict = f", {scan.verdict}" if scan.verdict else ""
+        verdict = f", {VERDICT_TITLES[scan.verdict.value]}" if scan.verdict else ""
         self.scan_label.setText(f"Open: <b>{scan.subject}</b> · {sex} · {age_text(scan.age_years)} · {labels}{verdict}")
         self.scan_label.setToolTip(f"Series {scan.series_uid}\n{scan.source}")

@@ -62,7 +62,8 @@ def curves(metrics: list[dict[str, Any]]) -> dict[str, tuple[list[float], list[f
 def label_kind(view: JobView) -> str:
     """What the Dice of a training is an agreement with: pseudo-labels, expert labels, or both."""
     cases = view.job.params.get("cases")
-    kinds = {case.get("label_kind") for case in cases if isinstance(case, dict)} if isinstance(cases, list) else set()
+    found = cases if isinstance(cases, list) else []
+    kinds = {str(case.get("label_kind")) for case in found if isinstance(case, dict)}
     if kinds == {"expert"}:
         return "expert labels"
     return "pseudo-labels" if kinds == {"pseudo"} else "pseudo- and expert labels"
