@@ -1,0 +1,135 @@
+"""Pseudo-labels by registration: agreement with the truth of a phantom, sides, scores, refusals."""
+
+from itertools import permutations, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from ctworkbench.core.alignment import Brain, initial_similarity
+from ctworkbench.core.dicom import find_series
+from ctworkbench.core.dicom_series import read_series
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.jobs import JobCancelled, JobContext
+from ctworkbench.core.label_fitting import brain_tissue, fit_labels, smoothed
+from ctworkbench.core.label_maps import dice
+from ctworkbench.core.phantom import make_phantom, plan_phantoms
+from ctworkbench.core.preprocess import PreprocessParams, PreprocessResult, preprocess, to_one_mm
+from ctworkbench.core.register import LabelParams, LabelResult, pseudo_label
+from ctworkbench.core.settings import resource
+from ctworkbench.core.volume import Volume, read_nifti, write_nifti
+
+CODES = tuple(range(1, 11))
+ORIENTATIONS = ["".join(letters) for axes in permutations(("RL", "AP", "SI")) for letters in product(*axes)]
+
+
+def label(scan: Volume, folder: Path) -> tuple[LabelResult, PreprocessResult]:
+    folder.mkdir()
+    write_nifti(scan, folder / "scan.nii.gz")
+    context = JobContext(folder)
+    ready = preprocess(PreprocessParams(image=folder / "scan.nii.gz"), context)
+    params = LabelParams(scan=folder / "scan.nii.gz", image=ready.image, brain=ready.brain, skull=ready.skull)
+    return pseudo_label(params, context), ready
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory) -> tuple[Volume, Volume]:
+    folder = tmp_path_factory.mktemp("phantom")
+    plan = plan_phantoms(folder, 1, seed=20_261, spacing=(1.0, 1.0, 2.5), pose=1.5)[0]
+    made = make_phantom(plan, JobContext(folder))
+    found = find_series(sorted(path for path in made.series.rglob("*") if path.is_file()))
+    scan = read_series(next(iter(found.series.values()))).volume
+    return scan, read_nifti(made.truth).oriented(scan.grid.axcodes)
+
+
+@pytest.fixture(scope="module")
+def labelled(phantom, tmp_path_factory) -> LabelResult:
+    return label(phantom[0], tmp_path_factory.mktemp("labels") / "work")[0]
+
+
+@pytest.mark.xfail(strict=True, reason="the bar is not met on norm phantoms: docs/registration.md")
+def test_that_quick_labels_reach_the_bar_of_083_in_the_mean_and_070_in_every_region(phantom, labelled):
+    found = read_nifti(labelled.labels)
+    scan, truth = phantom
+    assert found.grid.matches(scan.grid) and found.voxels.dtype == np.uint8
+    overlap = dice(found.voxels, truth.voxels, CODES)
+    assert np.mean(list(overlap.values())) >= 0.83
+    assert min(overlap.values()) >= 0.70
+
+
+def test_that_no_region_is_lost_or_on_the_wrong_side(phantom, labelled):
+    overlap = dice(read_nifti(labelled.labels).voxels, phantom[1].voxels, CODES)
+    assert min(overlap.values()) > 0.5  # a region on the wrong side, or in the wrong place, has next to nothing
+
+
+def test_that_the_scores_tell_of_a_sound_registration(labelled):
+    scores = labelled.scores
+    assert scores["folding_fraction"] < 0.001 and 0 < scores["jacobian_min"] < 1 < scores["jacobian_max"]
+    assert scores["mask_overlap"] > 0.95 and scores["pose_score"] > 0.6
+    assert not (labelled.labels.parent / "tmp").exists()
+
+
+def test_that_labels_keep_their_side_when_the_scan_is_stored_mirrored_and_turned(phantom, labelled, tmp_path):
+    scan, _ = phantom
+    other, _ = label(scan.oriented("IRA"), tmp_path / "work")
+    turned = read_nifti(other.labels)
+    assert turned.grid.axcodes == "IRA"
+    straight = read_nifti(labelled.labels).oriented("IRA")
+    assert min(dice(turned.voxels, straight.voxels, CODES).values()) > 0.97
+
+
+@pytest.mark.parametrize("axcodes", ORIENTATIONS)
+def test_that_any_of_48_orientations_becomes_the_same_image(axcodes):
+    rng = np.random.default_rng(1)
+    voxels = np.full((40, 44, 48), -1000, dtype=np.int16)
+    voxels[8:30, 10:34, 9:40] = rng.integers(0, 80, (22, 24, 31))
+    scan = Volume(voxels, np.diag([2.0, 2.0, 2.0, 1.0]))
+    straight = to_one_mm(scan, "scan")
+    image = to_one_mm(scan.oriented(axcodes).oriented(), "scan")
+    np.testing.assert_array_equal(image.voxels, straight.voxels)
+    np.testing.assert_allclose(image.affine, straight.affine)
+
+
+@pytest.mark.parametrize("degrees", [(30, 0, 0), (0, -30, 0), (0, 0, 30), (-25, 25, 25)])
+def test_that_the_pose_is_found_up_to_30_degrees_about_any_axis(degrees):
+    template = read_nifti(resource("templates/adult_ct") / "ct.nii.gz")
+    mask = read_nifti(resource("templates/adult_ct") / "brain_mask.nii.gz")
+    image = Volume(np.where(mask.voxels > 0, np.clip(template.voxels, 0, 80), 0).astype(np.float32), mask.affine)
+    turn = np.eye(4)
+    turn[:3, :3] = 0.9 * Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    turn[:3, 3] = [20, -15, 30]
+    turned = Brain(Volume(image.voxels, turn @ image.affine), Volume(mask.voxels, turn @ mask.affine))
+    found, score = initial_similarity(turned, Brain(image, mask))
+    corners = np.array([[-60, 60, 0, 0, 0, 0], [0, 0, -80, 60, 0, 0], [0, 0, 0, 0, -50, 70], [1] * 6])
+    assert np.abs(found @ turn @ corners - corners)[:3].max() < 6.0
+    assert score > 0.9
+
+
+def test_that_fitted_labels_fill_the_brain_and_leave_the_ventricles_out():
+    x, y, z = np.ogrid[-45:45, -45:45, -45:45]
+    r = np.sqrt(x**2 + y**2 + z**2)
+    brain, ventricle = r < 38, np.sqrt(x**2 + (y / 2) ** 2 + z**2) < 7
+    hu = np.where(brain & ~ventricle, 32, 8).astype(np.float32)
+    inside = r < 42
+    hull, csf = brain_tissue(smoothed(hu, inside, 0.8), inside)
+    carried = np.where((r < 35) & (np.sqrt(x**2 + y**2 + z**2) > 6), np.where(x > 0, 1, 2), 0).astype(np.uint8)
+    fitted = fit_labels(carried, inside, hull, csf)
+    truth = np.where(brain & ~ventricle, np.where(x > 0, 1, 2), 0).astype(np.uint8)
+    assert min(dice(fitted, truth, [1, 2]).values()) > 0.97
+
+
+def test_that_an_empty_brain_mask_is_refused_by_name(tmp_path):
+    write_nifti(Volume(np.zeros((20, 20, 20), np.uint8), np.eye(4)), tmp_path / "brain.nii.gz")
+    write_nifti(Volume(np.zeros((20, 20, 20), np.int16), np.eye(4)), tmp_path / "image.nii.gz")
+    params = LabelParams(
+        scan=tmp_path / "image.nii.gz",
+        image=tmp_path / "image.nii.gz",
+        brain=tmp_path / "brain.nii.gz",
+        skull=tmp_path / "brain.nii.gz",
+    )
+    with pytest.raises(WorkbenchError, match=r"brain\.nii\.gz is empty"):
+        pseudo_label(params, JobContext(tmp_path))
+    (tmp_path / "CANCEL").touch()
+    with pytest.raises(JobCancelled):
+        pseudo_label(params, JobContext(tmp_path))
