@@ -38,6 +38,7 @@ class CohortPage(QWidget):
     """A scan was double-clicked: open it in Review."""
     place_wanted = Signal(str)
     """The next step lies in another place of the window."""
+    export_wanted = Signal()
 
     def __init__(
         self,
@@ -171,6 +172,9 @@ class CohortPage(QWidget):
             ("Measure", "measure", "Measure the regional volumes of all label maps", self.measure),
         ):
             tools.addWidget(self._tool(text, name, tip, slot))
+        export = self._tool("Export…", "export", "", self.export_wanted.emit)
+        export.setToolTip("Write images, label maps and volumes of the whole study (Ctrl+E)")
+        tools.addWidget(export)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(9)

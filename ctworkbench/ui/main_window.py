@@ -163,6 +163,7 @@ class MainWindow(QMainWindow):
     def _show_study(self, workbench: "Workbench", place: str) -> None:
         self.study = StudyView(workbench, self._memory, self._preload)
         self.study.message.connect(self._say)
+        self.study.cohort.export_wanted.connect(lambda: self.study is not None and self._export(self.study))
         self._strip = JobStrip(self.study.bridge)
         self._strip.jobs_wanted.connect(lambda: self.study is not None and self.study.go("jobs"))
         self.statusBar().addPermanentWidget(self._strip)

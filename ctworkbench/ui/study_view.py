@@ -3,6 +3,7 @@
 import importlib
 import logging
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer, Signal
@@ -33,6 +34,7 @@ _HINTS = {
     "jobs": "Long work: progress, cancel, start again",
 }
 _VIEWER_LIBRARIES = ("vispy.scene", "dask.array", "skimage", "napari.layers", "napari.components")
+_FRESH_SECONDS = 60.0
 RESEARCH = "Research use only – not for diagnosis"
 
 
@@ -62,6 +64,7 @@ class StudyView(QWidget):
         self.review: Any = None
         self._review_wanted: int | None = None
         self._stale = set(PLACES)
+        self._told: set[str] = set()
         self.cohort = CohortPage(workbench, self.bridge, self.open_scan, memory)
         self.train = TrainPage(workbench, self.bridge)
         self.charts = ChartsPage(workbench, self.bridge, self.open_scan)
@@ -97,6 +100,7 @@ class StudyView(QWidget):
         self.charts.scan_wanted.connect(self.review_scan)
         self.cohort.place_wanted.connect(self.go)
         self.bridge.noticed.connect(self._tell)
+        self.bridge.job_state.connect(self._on_job_state)
         self.bridge.changed.connect(self._on_changed)
         self.open_scan.changed.connect(self._follow)
 
@@ -267,6 +271,22 @@ class StudyView(QWidget):
     def _act_on_notice(self) -> None:
         self.notice.hide()
         self.go("jobs")
+
+    def _on_job_state(self, job_id: str, state: str) -> None:
+        """Tell what a measuring job that ended just now found wrong with label maps."""
+        view = self.bridge.jobs[job_id]
+        if state != "done" or view.job.kind != "measure" or job_id in self._told:
+            return
+        self._told.add(job_id)
+        if view.ended is not None and (datetime.now(UTC) - view.ended).total_seconds() > _FRESH_SECONDS:
+            return
+
+        def tell(problems: list[str]) -> None:
+            if problems:
+                more = f" And {len(problems) - 3} more." if len(problems) > 3 else ""
+                self.bridge.notify(" ".join(problems[:3]) + more, "Look at these label maps in Review.", "warning")
+
+        self.bridge.run(lambda: self.workbench.norms.problems([job_id]), tell, message="Reading what was measured…")
 
     def _on_changed(self, _changes: object) -> None:
         if self.open_scan.scan_id is not None:

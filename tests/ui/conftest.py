@@ -15,8 +15,8 @@ def memory(tmp_path: Path) -> QSettings:
 
 
 @pytest.fixture(autouse=True)
-def no_window_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No test leaves a window open that it did not find open."""
+def windows_left_open_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Windows that a test leaves open are closed, so that none stands in the way of the next."""
     if "qtbot" not in request.fixturenames:
         yield
         return

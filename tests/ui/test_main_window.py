@@ -270,3 +270,17 @@ def test_that_the_about_box_gives_licence_citation_and_notices(window: MainWindo
     text = " ".join(label.text() for label in dialog.findChildren(QLabel))
     assert "Front. Neurol. 2025; 16:1573060" in text
     assert "Research use only" in text
+
+
+def test_that_what_measuring_found_wrong_is_told(
+    window: MainWindow, study: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.open_study(study)
+    view = window.study
+    assert view is not None
+    job = Job(id="m1", kind="measure", title="Measure", function="ctworkbench.x:y", params={})
+    view.bridge.jobs[job.id] = JobView(job, JobState.DONE)
+    monkeypatch.setattr(view.workbench.norms, "problems", lambda ids: [f"{ids[0]}: the cerebellum is empty."])
+    view.bridge.job_state.emit(job.id, "done")
+    qtbot.waitUntil(lambda: "the cerebellum is empty. Look at these label maps" in view.notice.text.text())
+    assert view.notice.property("kind") == "warning"
