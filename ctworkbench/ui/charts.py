@@ -84,7 +84,7 @@ class ChartsPage(QWidget):
         splitter.addWidget(self._build_middle())
         splitter.addWidget(self.child)
         splitter.setStretchFactor(0, 1)
-        splitter.setSizes([780, 320])
+        splitter.setSizes([740, 366])
         columns = QHBoxLayout()
         columns.setSpacing(10)
         columns.addWidget(self._build_choices())

@@ -49,7 +49,7 @@ class ChildPanel(QFrame):
         self._source = "current"
         self._regions: list[str] = []
         self.setProperty("role", "card")
-        self.setMinimumWidth(334)
+        self.setMinimumWidth(366)
         self.title = QLabel("No scan is open")
         self.title.setObjectName("child_title")
         self.title.setProperty("role", "heading")
@@ -73,7 +73,7 @@ class ChildPanel(QFrame):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in enumerate((50, 48, 54, 55), start=1):
+        for column, width in enumerate((55, 55, 55, 59), start=1):
             self.table.setColumnWidth(column, width)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.cellClicked.connect(lambda row, _: self.region_wanted.emit(self._regions[row]))
