@@ -1,7 +1,5 @@
 """Three linked views of one scan and its label map, with the tools that correct it."""
 
-from enum import StrEnum
-
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
@@ -11,44 +9,13 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
 from ctworkbench.ui.ortho_view import AXIAL, CORONAL, SAGITTAL, OrthoView
-from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts
+from ctworkbench.ui.readout import describe
+from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts, for_display
+from ctworkbench.ui.tool import BRUSH_SIZES, DRAGS, NAPARI_MODES, OPACITIES, Tool, stepped
 from ctworkbench.ui.window_levels import PRESETS, WindowLevel, preset_of
 
-_BRUSH_SIZES = (1, 2, 3, 4, 5, 7, 9, 12, 16, 20, 26, 34, 44, 58, 76, 100)
-_OPACITIES = (0.15, 0.25, 0.4, 0.55, 0.7, 1.0)
 _CONTOUR_PIXELS = 2
 _HU_PER_PIXEL = 1.0
-
-
-class Tool(StrEnum):
-    """What the left mouse button does."""
-
-    NAVIGATE = "navigate"
-    WINDOW = "window"
-    BRUSH = "brush"
-    ERASER = "eraser"
-    FILL = "fill"
-    PICK = "pick"
-
-    @property
-    def edits(self) -> bool:
-        """Whether the tool changes the label map."""
-        return self in (Tool.BRUSH, Tool.ERASER, Tool.FILL)
-
-
-_NAPARI_MODES = {
-    Tool.NAVIGATE: "pan_zoom",
-    Tool.WINDOW: "pan_zoom",
-    Tool.BRUSH: "paint",
-    Tool.ERASER: "erase",
-    Tool.FILL: "fill",
-    Tool.PICK: "pick",
-}
-
-
-def for_display(voxels: NDArray) -> NDArray:
-    """The (x, y, z) RAS array as (z, y, x) running superior, posterior, left; shares memory."""
-    return voxels.transpose(2, 1, 0)[:, ::-1, ::-1]
 
 
 class AnnotateView(QWidget):
@@ -101,6 +68,7 @@ class AnnotateView(QWidget):
         for view in self.views:
             self.hub.add(view.labels)
             view.labels.events.selected_label.connect(self._picked)
+            view.labels.events.brush_size.connect(self._brush_resized)
             view.pointed.connect(self._pointed)
             view.stepped.connect(lambda steps, view=view: self.step(steps, view))
             view.windowed.connect(self._windowed)
@@ -218,19 +186,8 @@ class AnnotateView(QWidget):
         """Patient position in mm, HU and region at an index of the displayed array; "" outside."""
         if self._image is None:
             return ""
-        shown = for_display(self._image.voxels)
-        if not all(0 <= value < size for value, size in zip(index, shown.shape, strict=True)):
-            return ""
-        voxel = (shown.shape[2] - 1 - index[2], shown.shape[1] - 1 - index[1], index[0])
-        world = self._image.affine @ np.array([*voxel, 1.0])
-        directions = [
-            f"{letters[0] if value >= 0 else letters[1]} {abs(value):.1f}"
-            for value, letters in zip(world[:3], ("RL", "AP", "SI"), strict=True)
-        ]
         labels = self._labels if self._compared is None else self._compared
-        code = int(for_display(labels)[index])
-        title = next((region.title for region in self.scheme.regions if region.code == code), f"code {code}")
-        return f"{'  '.join(directions)} mm    {shown[index]:.0f} HU    {title if code else 'no region'}"
+        return describe(self._image, labels, self.scheme, index)
 
     # What is drawn, and how
 
@@ -249,10 +206,17 @@ class AnnotateView(QWidget):
         self._apply_tool()
         self.state_changed.emit()
 
+    @property
+    def tool_in_hand(self) -> Tool:
+        """The tool that works: the one chosen, unless there is nothing to edit, or it cannot be seen."""
+        blind = self._comparing or not self.labels_shown or not self.editable
+        return Tool.NAVIGATE if blind and self.tool is not Tool.WINDOW else self.tool
+
     def set_editable(self, editable: bool) -> None:
-        """Whether the label map may be edited."""
+        """Whether the label map may be edited; the tool chosen stays chosen."""
         self.editable = editable
-        self.set_tool(self.tool)
+        self._apply_tool()
+        self.state_changed.emit()
 
     def select_region(self, code: int) -> None:
         """Region that brush and fill draw."""
@@ -268,15 +232,14 @@ class AnnotateView(QWidget):
 
     def set_brush_size(self, size: int) -> None:
         """Diameter of brush and eraser in voxels of the finer axis."""
-        self.brush_size = int(np.clip(size, _BRUSH_SIZES[0], _BRUSH_SIZES[-1]))
+        self.brush_size = int(np.clip(size, BRUSH_SIZES[0], BRUSH_SIZES[-1]))
         for view in self.views:
             view.labels.brush_size = self.brush_size
         self.state_changed.emit()
 
     def step_brush(self, steps: int) -> None:
         """Make the brush larger or smaller."""
-        nearest = min(range(len(_BRUSH_SIZES)), key=lambda place: abs(_BRUSH_SIZES[place] - self.brush_size))
-        self.set_brush_size(_BRUSH_SIZES[int(np.clip(nearest + steps, 0, len(_BRUSH_SIZES) - 1))])
+        self.set_brush_size(int(stepped(BRUSH_SIZES, self.brush_size, steps)))
 
     @property
     def brush_mm(self) -> float:
@@ -298,8 +261,7 @@ class AnnotateView(QWidget):
 
     def step_opacity(self, steps: int) -> None:
         """Make the labels more or less opaque."""
-        nearest = min(range(len(_OPACITIES)), key=lambda place: abs(_OPACITIES[place] - self.opacity))
-        self.set_opacity(_OPACITIES[int(np.clip(nearest + steps, 0, len(_OPACITIES) - 1))])
+        self.set_opacity(stepped(OPACITIES, self.opacity, steps))
 
     def set_contour(self, contour: bool) -> None:
         """Draw the outlines of the regions only, or fill them."""
@@ -387,6 +349,12 @@ class AnnotateView(QWidget):
         if self.tool is Tool.PICK:
             self.set_tool(Tool.BRUSH)
 
+    def _brush_resized(self, event: object) -> None:
+        # Alt and a drag, napari's own gesture, sizes the brush of one view.
+        size = int(getattr(event, "source").brush_size)  # noqa: B009 - napari's events declare no source
+        if size != self.brush_size:
+            self.set_brush_size(size)
+
     def _edited(self, box: Box) -> None:
         self._counts.update(for_display(self._labels), box)
         self.edited.emit()
@@ -394,12 +362,10 @@ class AnnotateView(QWidget):
     # Put the state into napari's layers
 
     def _apply_tool(self) -> None:
-        blind = self._comparing or not self.labels_shown
-        tool = Tool.NAVIGATE if blind and self.tool is not Tool.WINDOW else self.tool
-        drag = {Tool.NAVIGATE: "crosshair", Tool.WINDOW: "window"}.get(tool, "paint")
+        tool = self.tool_in_hand
         for view in self.views:
-            view.left_drag = drag
-            view.labels.mode = _NAPARI_MODES[tool]
+            view.left_drag = DRAGS[tool]
+            view.labels.mode = NAPARI_MODES[tool]
             view.labels.selected_label = self.selected
             view.labels.brush_size = self.brush_size
             view.labels.n_edit_dimensions = 3 if self.ball else 2

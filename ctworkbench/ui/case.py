@@ -10,6 +10,7 @@ from ctworkbench.core.errors import VolumeError
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import AnnotationRow, ScanRow
 from ctworkbench.ui.recovery import Recovered, RecoveryFolder
+from ctworkbench.ui.shared_labels import RegionCounts, for_display
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
@@ -25,6 +26,7 @@ class Case:
         versions: all versions of its label map, newest first.
         shown: the version that `labels` holds; None where there is none yet.
         labels: uint8 (x, y, z), writable; zeros where there is none yet.
+        counts: its voxels by code.
         recovered: unsaved corrections that were found.
         damaged: why unsaved corrections that were found cannot be read.
     """
@@ -34,6 +36,7 @@ class Case:
     versions: tuple[AnnotationRow, ...]
     shown: AnnotationRow | None
     labels: NDArray[np.uint8]
+    counts: RegionCounts
     recovered: Recovered | None
     damaged: str = ""
 
@@ -61,7 +64,7 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
         damaged = str(error)
     if recovered is not None and not recovered.labels.grid.matches(image.grid):
         recovered, damaged = None, "The unsaved corrections that were found belong to another image."
-    return Case(scan, image, versions, shown, labels, recovered, damaged)
+    return Case(scan, image, versions, shown, labels, RegionCounts(for_display(labels)), recovered, damaged)
 
 
 def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]:

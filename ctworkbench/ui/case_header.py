@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from ctworkbench.core.workbench import AnnotationRow, ScanRow
 from ctworkbench.ui.case import title_of
@@ -116,31 +116,3 @@ class ShortenedLabel(QLabel):
         painter = QPainter(self)
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
-
-
-class Banner(QFrame):
-    """One line above the views that says what is special about this case, with up to two things to do about it."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("banner")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 4, 8, 4)
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        row.addWidget(self.text, 1)
-        self.first, self.second = QPushButton(), QPushButton()
-        for button in (self.first, self.second):
-            row.addWidget(button)
-        self.hide()
-
-    def tell(self, text: str, kind: str = "info", first: str = "", second: str = "") -> None:
-        """Show a line; buttons without a title stay away."""
-        self.setProperty("kind", kind)
-        self.style().unpolish(self)
-        self.style().polish(self)
-        self.text.setText(text)
-        for button, title in ((self.first, first), (self.second, second)):
-            button.setText(title)
-            button.setVisible(bool(title))
-        self.show()

@@ -61,6 +61,7 @@ class CheatSheet(QFrame):
     def __init__(self, commands: Iterable[Command], parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("cheatSheet")
+        self._room = parent
         groups: dict[str, list[tuple[str, str]]] = {}
         for command in commands:
             # A command without a title is the other half of a pair that the one before it names.
@@ -100,7 +101,7 @@ class CheatSheet(QFrame):
             self.hide()
             return
         self.adjustSize()
-        room = self.parentWidget().rect()
+        room = self._room.rect()
         self.move((room.width() - self.width()) // 2, max(0, (room.height() - self.height()) // 2))
         self.show()
         self.raise_()

@@ -5,21 +5,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QMessageBox, QSplitter, QVBoxLayout, QWidget
 
 from ctworkbench.core.errors import ConflictError, WorkbenchError
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.settings import resource
-from ctworkbench.core.workbench import ScanRow, Verdict
+from ctworkbench.core.workbench import AnnotationRow, ScanRow, Verdict
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.case import Case, read_case, read_labels, title_of
-from ctworkbench.ui.case_header import Banner, CaseHeader
+from ctworkbench.ui.case_header import CaseHeader
 from ctworkbench.ui.commands import CheatSheet, bind
 from ctworkbench.ui.display_panel import DisplayPanel
+from ctworkbench.ui.overlays import Cover, Flash
 from ctworkbench.ui.region_list import RegionList
+from ctworkbench.ui.review_banner import Banner
+from ctworkbench.ui.review_dialogs import ask_about_unsaved, ask_to_save_upon
 from ctworkbench.ui.review_keys import review_commands
 from ctworkbench.ui.review_session import ReviewSession
 from ctworkbench.ui.tools import ToolBar
@@ -28,8 +31,6 @@ from ctworkbench.ui.worklist import Worklist
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
-
-_FLASH_MILLISECONDS = 1800
 
 
 class ReviewPage(QWidget):
@@ -53,6 +54,7 @@ class ReviewPage(QWidget):
         self._workbench = workbench
         self._bridge = bridge
         self._wanted: int | None = None
+        self._loading = False
         self._stale = True
         self._disposed = False
 
@@ -67,22 +69,14 @@ class ReviewPage(QWidget):
         self.verdicts = VerdictBar()
         self.readout = QLabel()
         self.readout.setObjectName("readout")
-        self.cover = QLabel(self.view)
-        self.cover.setObjectName("cover")
-        self.cover.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.cover.setWordWrap(True)
-        self.flash = QLabel(self.view)
-        self.flash.setObjectName("flash")
-        self.flash.hide()
-        self._flash_timer = QTimer(self)
-        self._flash_timer.setSingleShot(True)
-        self._flash_timer.timeout.connect(self.flash.hide)
+        self.cover = Cover(self.view)
+        self.flash = Flash(self.view)
         self._build()
         commands = review_commands(self)
         self.shortcuts = bind(commands, self)
         self.cheat_sheet = CheatSheet(commands, self)
         self._connect()
-        self._cover("Choose a scan in the list, or press Space for the next one to review.")
+        self.cover.tell("Choose a scan in the list, or press Space for the next one to review.")
         self._show_state()
 
     # What the window calls
@@ -100,13 +94,7 @@ class ReviewPage(QWidget):
         """Whether the open case may be left: unsaved corrections are saved or given up first, as the user says."""
         if not self.session.dirty:
             return True
-        answer = QMessageBox.question(
-            self,
-            "Unsaved corrections",
-            f"The corrections of {self._subject()} are not saved yet. Save them as a new version?",
-            QMessageBox.StandardButton.Save | QMessageBox.StandardButton.Discard | QMessageBox.StandardButton.Cancel,
-            QMessageBox.StandardButton.Save,
-        )
+        answer = ask_about_unsaved(self, self._subject())
         if answer == QMessageBox.StandardButton.Save:
             return self.save()
         if answer == QMessageBox.StandardButton.Discard:
@@ -133,6 +121,10 @@ class ReviewPage(QWidget):
     def judge(self, verdict: Verdict) -> None:
         """Give a verdict on the version shown, saving corrections first, and go to the next scan to review."""
         case, shown = self.session.case, self.session.shown
+        if self._loading:
+            # A verdict must never go to the case that is just leaving the screen.
+            self._show_state()
+            return
         if case is None or (shown is None and not self.session.dirty):
             self.tell("There is no label map to judge")
             return
@@ -164,13 +156,12 @@ class ReviewPage(QWidget):
             return True
         comment = self.verdicts.comment.text().strip()
         try:
-            row = self.session.save(comment)
+            self._save(comment)
         except ConflictError as error:
             return self._save_upon_newest(error, comment)
         except WorkbenchError as error:
             self._bridge.report(error)
             return False
-        self.tell(f"Saved as v{row.version}")
         return True
 
     def go(self, steps: int) -> None:
@@ -191,6 +182,9 @@ class ReviewPage(QWidget):
 
     def compare(self) -> None:
         """Show the version before this one (or this one as it was saved, under corrections), or go back."""
+        if self._loading:
+            self._show_state()
+            return
         if self.view.comparing:
             self.view.hide_compared()
             self.flash.hide()
@@ -223,15 +217,7 @@ class ReviewPage(QWidget):
 
     def tell(self, text: str, stays: bool = False) -> None:
         """Say something over the views, in passing or until something else is said."""
-        self.flash.setText(text)
-        self.flash.adjustSize()
-        self.flash.move((self.view.width() - self.flash.width()) // 2, 34)
-        self.flash.show()
-        self.flash.raise_()
-        if stays:
-            self._flash_timer.stop()
-        else:
-            self._flash_timer.start(_FLASH_MILLISECONDS)
+        self.flash.tell(text, stays)
 
     # Qt
 
@@ -248,19 +234,15 @@ class ReviewPage(QWidget):
         super().hideEvent(event)
         self.session.pause()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep the cover as large as the views."""
-        if watched is self.view and event.type() == QEvent.Type.Resize:
-            self.cover.resize(self.view.size())
-        return super().eventFilter(watched, event)
-
     # Reading
 
     def _read(self, scan_id: int, annotation_id: int | None = None) -> None:
         self._wanted = scan_id
+        self._loading = True
+        self.view.set_editable(False)
         self.worklist.set_open(scan_id)
         self.session.pause()
-        self._cover("Loading…")
+        self.cover.tell("Loading…")
         read = partial(read_case, self._workbench, self.session.recovery, scan_id, annotation_id)
         self._bridge.run(
             read, self._take_case, partial(self._failed, scan_id), key="review case", message="Loading scan…"
@@ -269,9 +251,10 @@ class ReviewPage(QWidget):
     def _take_case(self, case: Case) -> None:
         if case.scan.id != self._wanted or self._disposed:
             return
+        self._loading = False
         same = self.session.case is not None and self.session.case.scan.id == case.scan.id
         index = self.view.index
-        self.view.show_case(case.image, case.labels)
+        self.view.show_case(case.image, case.labels, case.counts)
         if same:
             self.view.go_to(index)
         else:
@@ -279,7 +262,7 @@ class ReviewPage(QWidget):
         self.session.begin(case)
         if not self.isVisible():
             self.session.pause()
-        self._cover("")
+        self.cover.tell("")
         self.header.show_scan(case.scan)
         self.regions.refresh()
         if not self.verdicts.comment.hasFocus() and not self.worklist.filter.hasFocus():
@@ -289,11 +272,12 @@ class ReviewPage(QWidget):
     def _failed(self, scan_id: int, error: Exception) -> None:
         self._bridge.report(error)
         if scan_id == self._wanted:
+            self._loading = False
             self.session.end()
             self.header.show_nothing()
             self.regions.clear()
             self._wanted = None
-            self._cover(f"This scan cannot be shown.\n{error}")
+            self.cover.tell(f"This scan cannot be shown.\n{error}")
 
     def _take_scans(self, rows: list[ScanRow]) -> None:
         if self._disposed:
@@ -303,16 +287,16 @@ class ReviewPage(QWidget):
         case = self.session.case
         if case is None:
             if not rows:
-                self._cover("No scans in this study yet.\nImport some under Cohort.")
+                self.cover.tell("No scans in this study yet.\nImport some under Cohort.")
             elif self._wanted is None:
-                self._cover("Choose a scan in the list, or press Space for the next one to review.")
+                self.cover.tell("Choose a scan in the list, or press Space for the next one to review.")
             return
-        if any(row.id == case.scan.id and row.versions > len(self.session.versions) for row in rows):
-            if self.session.dirty:
-                self.session.read_versions()
-                self._show_state()
-            else:
-                self._read(case.scan.id)
+        newer = any(row.id == case.scan.id and row.versions > len(self.session.versions) for row in rows)
+        if newer and not self.session.dirty and not self._loading:
+            self._read(case.scan.id)
+            return
+        self.session.read_versions()
+        self._show_state()
 
     def _version_chosen(self, annotation_id: int) -> None:
         case = self.session.case
@@ -323,33 +307,28 @@ class ReviewPage(QWidget):
         else:
             self._show_state()
 
+    def _save(self, comment: str, upon: AnnotationRow | None = None) -> None:
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            row = self.session.save(comment, upon)
+        finally:
+            QApplication.restoreOverrideCursor()
+        self.tell(f"Saved as v{row.version}")
+
     def _save_upon_newest(self, error: ConflictError, comment: str) -> bool:
         self.session.read_versions()
         newest = self.session.versions[0] if self.session.versions else None
         if newest is None:
             self._bridge.report(error)
             return False
-        box = QMessageBox(
-            QMessageBox.Icon.Warning,
-            "Another version is newer",
-            f"v{newest.version} ({newest.origin.value}, {newest.author}) is newer than the version you corrected.",
-            parent=self,
-        )
-        box.setInformativeText(
-            f"Nothing is lost. Save yours as v{newest.version + 1} on top of it, or keep working and look at it first."
-        )
-        save = box.addButton(f"Save mine as v{newest.version + 1}", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton("Keep working", QMessageBox.ButtonRole.RejectRole)
-        box.exec()
-        if box.clickedButton() is not save:
+        if not ask_to_save_upon(self, newest):
             self._show_state()
             return False
         try:
-            row = self.session.save(comment, upon=newest)
+            self._save(comment, newest)
         except WorkbenchError as second:
             self._bridge.report(second)
             return False
-        self.tell(f"Saved as v{row.version}")
         return True
 
     # Showing
@@ -367,31 +346,7 @@ class ReviewPage(QWidget):
         self.verdicts.show_verdict(shown.verdict if shown and not session.dirty else None)
         judge = open_ and not session.read_only and not session.recovery_open and (shown is not None or session.dirty)
         self.verdicts.enable(judge, session.dirty)
-        self._show_banner()
-
-    def _show_banner(self) -> None:
-        session = self.session
-        case, shown = session.case, session.shown
-        newest = session.versions[0] if session.versions else None
-        if case is None:
-            self.banner.hide()
-        elif session.recovery_open and case.recovered is not None:
-            time = case.recovered.time.strftime("%d %b %H:%M")
-            self.banner.tell(f"Unsaved corrections from {time} were found.", "warning", "Restore", "Discard")
-        elif session.recovery_open:
-            self.banner.tell(
-                f"Unsaved corrections were found but cannot be used. {case.damaged}", "warning", "", "Discard"
-            )
-        elif shown is None and not session.dirty:
-            self.banner.tell("No label map yet: run Label under Cohort, or draw one here.")
-        elif session.read_only and shown is not None:
-            self.banner.tell(f"v{shown.version} is shown to look at only.", "info", "Go to the current version", "")
-        elif newest is not None and shown is not None and newest.id != shown.id:
-            self.banner.tell(
-                f"A newer version exists: v{newest.version} ({newest.origin.value}).", "info", f"Show v{newest.version}"
-            )
-        else:
-            self.banner.hide()
+        self.banner.show_for(session)
 
     def _banner_first(self) -> None:
         session = self.session
@@ -410,12 +365,6 @@ class ReviewPage(QWidget):
         if self.session.recovery_open:
             self.session.discard_recovered()
             self.view.set_editable(not self.session.read_only)
-
-    def _cover(self, text: str) -> None:
-        self.cover.setText(text)
-        self.cover.resize(self.view.size())
-        self.cover.setVisible(bool(text))
-        self.cover.raise_()
 
     def _subject(self) -> str:
         return self.session.case.scan.subject if self.session.case else ""
@@ -449,7 +398,6 @@ class ReviewPage(QWidget):
         layout.addWidget(self.splitter)
 
     def _connect(self) -> None:
-        self.view.installEventFilter(self)
         self.view.hovered.connect(self.readout.setText)
         self.session.changed.connect(self._show_state)
         self.session.autosave_failed.connect(self._bridge.report)

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from ctworkbench.core.workbench import Verdict
-from ctworkbench.ui.annotate import Tool
 from ctworkbench.ui.commands import Command
+from ctworkbench.ui.tool import Tool
 from ctworkbench.ui.verdict_bar import VERDICT_KEYS
 from ctworkbench.ui.window_levels import PRESETS
 

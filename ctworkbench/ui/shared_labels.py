@@ -20,6 +20,11 @@ Box = tuple[slice, ...]
 _CODES = 256
 
 
+def for_display(voxels: NDArray) -> NDArray:
+    """The (x, y, z) RAS array as (z, y, x) running superior, posterior, left; shares memory."""
+    return voxels.transpose(2, 1, 0)[:, ::-1, ::-1]
+
+
 class SharedLabels(Labels):
     """A napari labels layer that tells its `LabelHub` of every edit made in place."""
 

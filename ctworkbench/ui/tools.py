@@ -3,7 +3,8 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
-from ctworkbench.ui.annotate import AnnotateView, Tool
+from ctworkbench.ui.annotate import AnnotateView
+from ctworkbench.ui.tool import Tool
 
 _TOOLS = (
     (Tool.NAVIGATE, "Navigate", "N", "Click moves the crosshair"),
@@ -37,11 +38,11 @@ class ToolBar(QFrame):
         self._gap()
         self.smaller = self._button("−", "[", "Smaller brush", checkable=False)
         self.smaller.clicked.connect(lambda: view.step_brush(-1))
-        self.size = QLabel()
-        self.size.setObjectName("brushSize")
-        self.size.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.size.setToolTip("Diameter of brush and eraser")
-        self._row.addWidget(self.size)
+        self.diameter = QLabel()
+        self.diameter.setObjectName("brushSize")
+        self.diameter.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.diameter.setToolTip("Diameter of brush and eraser")
+        self._row.addWidget(self.diameter)
         self.larger = self._button("+", "]", "Larger brush", checkable=False)
         self.larger.clicked.connect(lambda: view.step_brush(1))
         self.ball = self._button("3D", "G", "Paint and fill in all slices (a ball), not in this slice alone")
@@ -59,11 +60,11 @@ class ToolBar(QFrame):
         """Show the tool in hand."""
         view = self._view
         for tool, button in self.tools.items():
-            button.setChecked(tool is view.tool)
+            button.setChecked(tool is view.tool_in_hand)
             button.setEnabled(view.editable or not (tool.edits or tool is Tool.PICK))
         for button in (self.smaller, self.larger, self.ball, self.undo, self.redo):
             button.setEnabled(view.editable)
-        self.size.setText(f"{view.brush_mm:.1f} mm")
+        self.diameter.setText(f"{view.brush_mm:.1f} mm")
         self.ball.setChecked(view.ball)
 
     def _button(self, title: str, key: str, tip: str, checkable: bool = True) -> QToolButton:

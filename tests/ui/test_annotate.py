@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.schemes import load as load_scheme
-from ctworkbench.ui.annotate import AnnotateView, Tool, for_display
+from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.ortho_view import OrthoView
+from ctworkbench.ui.shared_labels import for_display
+from ctworkbench.ui.tool import Tool
 from ctworkbench.ui.window_levels import PRESETS
 from tests.ui.study_with_heads import CEREBELLUM, LEFT_FRONTAL, RIGHT_TEMPORAL, SHAPE, SPACING, head
 
@@ -83,7 +85,7 @@ def drawn(plane: OrthoView, code: int) -> np.ndarray:
     """Where a region is drawn, in its full colour."""
     color = next(region.color for region in load_scheme().regions if region.code == code)
     rgb = [int(color[start : start + 2], 16) for start in (1, 3, 5)]
-    return (np.abs(shades(plane) - rgb) <= 12).all(axis=-1)
+    return np.all(np.abs(shades(plane) - rgb) <= 12, axis=-1)
 
 
 def test_that_the_brush_paints_the_voxel_under_the_mouse_and_every_view_shows_it(

@@ -7,8 +7,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
-from ctworkbench.ui.annotate import for_display
-from ctworkbench.ui.shared_labels import LabelHub, RegionCounts, SharedLabels, _box_of
+from ctworkbench.ui.shared_labels import LabelHub, RegionCounts, SharedLabels, _box_of, for_display
 
 
 def layer(array: np.ndarray) -> SharedLabels:

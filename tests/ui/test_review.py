@@ -12,11 +12,11 @@ from pytestqt.qtbot import QtBot
 from ctworkbench.core.errors import VolumeError
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import Origin, Verdict, Workbench
-from ctworkbench.ui.annotate import Tool
 from ctworkbench.ui.app import dress
 from ctworkbench.ui.bridge import Bridge, Notice
 from ctworkbench.ui.recovery import RecoveryFolder
 from ctworkbench.ui.review import ReviewPage
+from ctworkbench.ui.tool import Tool
 from ctworkbench.ui.window_levels import PRESETS
 from tests.ui.study_with_heads import CEREBELLUM, add_scan, head, make_study
 
@@ -456,3 +456,23 @@ def test_that_the_room_fits_a_small_screen(page: ReviewPage) -> None:
     # What a window of 1366 × 768 leaves beside its rail and between its bars.
     assert page.minimumSizeHint().width() <= 1232
     assert page.minimumSizeHint().height() <= 690
+
+
+def test_that_a_second_verdict_key_while_the_next_scan_loads_judges_nothing(
+    page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
+) -> None:
+    press(page, Qt.Key.Key_A)
+    press(page, Qt.Key.Key_R)
+    wait_for(page, ids[1], qtbot)
+    verdicts = [workbench.review.annotations(scan_id)[0].verdict for scan_id in ids]
+    assert verdicts == [Verdict.ACCEPT, None, None]
+    assert len(workbench.review.reviews(workbench.review.annotations(ids[0])[0].id)) == 1
+
+
+def test_that_the_brush_stays_in_hand_from_scan_to_scan(page: ReviewPage, qtbot: QtBot, ids: list[int]) -> None:
+    press(page, Qt.Key.Key_B)
+    press(page, Qt.Key.Key_PageDown)
+    wait_for(page, ids[1], qtbot)
+    assert page.view.tool_in_hand is Tool.BRUSH
+    dab(page)
+    page.session.discard_edits()

@@ -1,0 +1,51 @@
+"""The tools that the left mouse button can be, and the steps in which their settings go."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Literal
+
+BRUSH_SIZES = (1, 2, 3, 4, 5, 7, 9, 12, 16, 20, 26, 34, 44, 58, 76, 100)
+OPACITIES = (0.15, 0.25, 0.4, 0.55, 0.7, 1.0)
+
+
+class Tool(StrEnum):
+    """What the left mouse button does."""
+
+    NAVIGATE = "navigate"
+    WINDOW = "window"
+    BRUSH = "brush"
+    ERASER = "eraser"
+    FILL = "fill"
+    PICK = "pick"
+
+    @property
+    def edits(self) -> bool:
+        """Whether the tool changes the label map."""
+        return self in (Tool.BRUSH, Tool.ERASER, Tool.FILL)
+
+
+NAPARI_MODES = {
+    Tool.NAVIGATE: "pan_zoom",
+    Tool.WINDOW: "pan_zoom",
+    Tool.BRUSH: "paint",
+    Tool.ERASER: "erase",
+    Tool.FILL: "fill",
+    Tool.PICK: "pick",
+}
+
+
+# What a left drag does with each tool: napari paints, fills and picks, the rest is ours.
+DRAGS: dict[Tool, Literal["crosshair", "window", "paint"]] = {
+    Tool.NAVIGATE: "crosshair",
+    Tool.WINDOW: "window",
+    Tool.BRUSH: "paint",
+    Tool.ERASER: "paint",
+    Tool.FILL: "paint",
+    Tool.PICK: "paint",
+}
+
+
+def stepped(values: Sequence[float], value: float, steps: int) -> float:
+    """The value so many steps on from the one nearest to `value`, or the last there is."""
+    nearest = min(range(len(values)), key=lambda place: abs(values[place] - value))
+    return values[min(max(nearest + steps, 0), len(values) - 1)]
