@@ -44,6 +44,9 @@ def bind(commands: Iterable[Command], owner: QWidget) -> list[QShortcut]:
     return shortcuts
 
 
+# Three columns at the present number of keys: what fits a window of 1366 × 768.
+_COLUMN_ROWS = 24
+
 _MOUSE = (
     ("Click, drag", "Crosshair (N), paint (B E F)"),
     ("Shift + drag", "Crosshair, with any tool"),
@@ -71,15 +74,13 @@ class CheatSheet(QFrame):
         columns = QHBoxLayout()
         columns.setSpacing(36)
         names = list(groups)
-        # Three columns of about equal length.
         lengths = {name: len(rows) + 2 for name, rows in groups.items()}
-        target = sum(lengths.values()) / 3
-        column, used = QVBoxLayout(), 0.0
+        column, used = QVBoxLayout(), 0
         for name in names:
-            if used and used + lengths[name] / 2 > target:
+            if used and used + lengths[name] > _COLUMN_ROWS:
                 column.addStretch(1)
                 columns.addLayout(column)
-                column, used = QVBoxLayout(), 0.0
+                column, used = QVBoxLayout(), 0
             column.addWidget(self._block(name, groups[name]))
             used += lengths[name]
         column.addStretch(1)

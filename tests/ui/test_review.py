@@ -250,6 +250,7 @@ def test_that_tool_and_display_keys_reach_the_views(page: ReviewPage) -> None:
     assert not view.labels_shown
     press(page, Qt.Key.Key_T)
     assert view.contour
+    view.axial.activated.emit()  # the arrow keys step through the view that the mouse was over last
     index = view.index[0]
     press(page, Qt.Key.Key_Up)
     assert view.index[0] == index + 1
@@ -456,6 +457,9 @@ def test_that_the_room_fits_a_small_screen(page: ReviewPage) -> None:
     # What a window of 1366 × 768 leaves beside its rail and between its bars.
     assert page.minimumSizeHint().width() <= 1232
     assert page.minimumSizeHint().height() <= 690
+    page.cheat_sheet.adjustSize()
+    assert page.cheat_sheet.width() <= 1232
+    assert page.cheat_sheet.height() <= 690
 
 
 def test_that_a_second_verdict_key_while_the_next_scan_loads_judges_nothing(
