@@ -227,10 +227,16 @@ def from_sitk(image: "sitk.Image") -> Volume:
 def resample(volume: Volume, grid: Grid, interpolation: Interpolation = "linear", fill: float = 0.0) -> Volume:
     """The volume's values on another grid in the same patient space, dtype kept; `fill` outside.
 
-    Nothing is smoothed first: shrinking a fine image to a coarse grid is the caller's to prepare.
+    Whole numbers are interpolated as float32 and rounded to the nearest. Nothing is smoothed first: shrinking a fine
+    image to a coarse grid is the caller's to prepare.
     """
     import SimpleITK as sitk
 
+    kind = volume.voxels.dtype
+    if kind.kind in "iu" and interpolation != "nearest":  # SimpleITK would cut the fraction off: half a HU too low
+        fine = resample(Volume(volume.voxels.astype(np.float32), volume.affine), grid, interpolation, fill)
+        limits = np.iinfo(kind)
+        return Volume(np.clip(np.rint(fine.voxels), limits.min, limits.max).astype(kind), grid.affine)
     method = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "bspline": sitk.sitkBSpline}
     image = to_sitk(volume)
     reference = sitk.Image([1, 1, 1], image.GetPixelID())

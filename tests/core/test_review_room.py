@@ -46,7 +46,7 @@ def test_that_a_label_map_can_be_drawn_from_nothing_and_corrected(study: Workben
 def test_that_a_second_save_of_the_same_version_fails_and_loses_nothing(study: Workbench) -> None:
     first = study.review.save(1, None, drawn(study))
     second = study.review.save(1, first.id, drawn(study, 1))
-    with pytest.raises(ConflictError, match="Version 2"):
+    with pytest.raises(ConflictError, match="Version 2 was drawn"):
         study.review.save(1, first.id, drawn(study, 2))
     assert [row.id for row in study.review.annotations(1)] == [second.id, first.id]
     assert study.verify() == []
@@ -163,3 +163,22 @@ def test_that_a_kill_during_a_save_leaves_every_earlier_version_intact(study: Wo
             assert again.verify() == []
         assert versions == list(range(len(versions), 0, -1))
         assert len(versions) >= told
+
+
+def test_that_an_older_version_can_be_corrected_when_nobody_has_done_so(study: Workbench) -> None:
+    first = study.review.save(1, None, drawn(study))
+    second = study.review.save(1, first.id, drawn(study, 1))
+    third = study.review.save(1, second.id, drawn(study, 2))
+    study.review.judge(second.id, Verdict.ACCEPT)
+    with pytest.raises(ConflictError, match="Version 3"):
+        study.review.save(1, second.id, drawn(study, 3))
+    assert study.review.save(1, third.id, drawn(study, 3)).parent_id == third.id
+
+
+def test_that_a_scan_whose_label_maps_were_all_rejected_says_so(study: Workbench) -> None:
+    row = study.review.save(1, None, drawn(study))
+    assert study.cohort.scan(1).unread == 1
+    study.review.judge(row.id, Verdict.REJECT)
+    scan = study.cohort.scan(1)
+    assert (scan.verdict, scan.origin, scan.unread) == (Verdict.REJECT, Origin.EXPERT, 0)
+    assert study.review.current(1) is None

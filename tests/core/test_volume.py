@@ -253,3 +253,12 @@ def test_that_a_geometry_in_metres_is_refused(tmp_path: Path) -> None:
 def test_that_a_volume_without_a_usable_transform_cannot_be_made(affine: NDArray[np.float64]) -> None:
     with pytest.raises(VolumeError, match="spatial transform"):
         Volume(np.zeros((2, 2, 2)), affine)
+
+
+def test_that_whole_numbers_are_rounded_and_not_cut_off() -> None:
+    ramp = np.arange(40, dtype=np.int16).reshape(40, 1, 1).repeat(4, 1).repeat(4, 2)
+    volume = Volume(ramp, np.eye(4))
+    grid = Grid((39, 4, 4), np.array([[1.0, 0, 0, 0.75], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
+    found = resample(volume, grid)
+    assert found.voxels.dtype == np.int16
+    assert np.array_equal(found.voxels[:, 0, 0], np.arange(1, 40))

@@ -211,7 +211,8 @@ class CohortRoom:
             versions = annotation_rows(session, scan_ids)
         rows: list[ScanRow] = []
         for scan, subject in found:
-            now = current(versions.get(scan.id, []))
+            own = versions.get(scan.id, [])
+            now = current(own) or (own[0] if own else None)
             rows.append(
                 ScanRow(
                     id=scan.id,
@@ -226,7 +227,8 @@ class CohortRoom:
                     spacing=tuple(scan.spacing),
                     corrections=tuple(scan.corrections),
                     preprocessed=scan.id in prepared,
-                    versions=len(versions.get(scan.id, [])),
+                    versions=len(own),
+                    unread=sum(row.verdict is None for row in own),
                     origin=now.origin if now else None,
                     verdict=now.verdict if now else None,
                     split=subject.role.value if subject.role else "",

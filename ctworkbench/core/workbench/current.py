@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ctworkbench.core.model import Annotation, Review, Verdict
+from ctworkbench.core.model import Annotation, Origin, Review, Verdict
 from ctworkbench.core.workbench.rows import AnnotationRow
 
 
@@ -58,12 +58,14 @@ def current(versions: Sequence[AnnotationRow]) -> AnnotationRow | None:
     return next(accepted, None) or next(open_ones, None)
 
 
-def next_version(session: Session, scan_id: int) -> tuple[int, int | None]:
-    """Number of the next version of a scan's label map, and the id of the newest one."""
-    newest = session.execute(
-        select(Annotation.id, Annotation.version)
-        .where(Annotation.scan_id == scan_id)
-        .order_by(Annotation.version.desc())
-        .limit(1)
-    ).first()
-    return (1, None) if newest is None else (newest.version + 1, newest.id)
+def next_version(session: Session, scan_id: int) -> int:
+    """Number of the next version of a scan's label map."""
+    newest = session.scalar(select(func.max(Annotation.version)).where(Annotation.scan_id == scan_id))
+    return (newest or 0) + 1
+
+
+def corrected_already(session: Session, scan_id: int, parent_id: int | None) -> int | None:
+    """Version that an expert has drawn from the same parent already; None if there is none."""
+    query = select(Annotation.version).where(Annotation.scan_id == scan_id, Annotation.origin == Origin.EXPERT)
+    same = Annotation.parent_id.is_(None) if parent_id is None else Annotation.parent_id == parent_id
+    return session.scalar(query.where(same).order_by(Annotation.version.desc()).limit(1))

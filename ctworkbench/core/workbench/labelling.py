@@ -93,13 +93,13 @@ class LabellingRoom:
         with study.database.writing() as session:
             if not study.claim(session, job_id):
                 return Changes()
-            version, parent = next_version(session, job.subject)
+            version = next_version(session, job.subject)
             session.add(
                 Annotation(
                     scan_id=job.subject,
                     scheme=study.scheme,
                     version=version,
-                    parent_id=parent,
+                    parent_id=None,
                     labels_key=key,
                     author=study.settings.author,
                     origin=Origin.REGISTRATION,

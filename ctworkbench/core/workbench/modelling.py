@@ -298,13 +298,13 @@ class ModellingRoom:
             if run is None:
                 raise WorkbenchError("The model of a finished segmentation is not in the study any more.")
             for case, key, found in zip(result.cases, keys, scores, strict=True):
-                version, parent = next_version(session, int(case.key))
+                version = next_version(session, int(case.key))
                 session.add(
                     Annotation(
                         scan_id=int(case.key),
                         scheme=study.scheme,
                         version=version,
-                        parent_id=parent,
+                        parent_id=None,
                         labels_key=key,
                         author=f"model {run.id}",
                         origin=Origin.MODEL,

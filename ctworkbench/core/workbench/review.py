@@ -8,7 +8,7 @@ from ctworkbench.core.errors import ConflictError, WorkbenchError
 from ctworkbench.core.model import Annotation, Origin, Review, Scan, Subject, Verdict
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.volume import Volume
-from ctworkbench.core.workbench.current import annotation_row, annotation_rows, current, next_version
+from ctworkbench.core.workbench.current import annotation_row, annotation_rows, corrected_already, current, next_version
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReviewRow
 
@@ -67,7 +67,7 @@ class ReviewRoom:
             initiator: handed on in the announcement.
 
         Raises:
-            ConflictError: somebody saved another version meanwhile; nothing was written.
+            ConflictError: somebody saved a correction of the same version meanwhile; nothing was written.
             WorkbenchError: the grid or the codes do not fit the scan or the scheme.
         """
         study = self._study
@@ -81,12 +81,13 @@ class ReviewRoom:
         author = author or study.settings.author
         try:
             with study.database.writing() as session:
-                version, newest_id = next_version(session, scan_id)
-                if newest_id != parent_id:
+                taken = corrected_already(session, scan_id, parent_id)
+                if taken is not None:
                     raise ConflictError(
-                        f"Version {version - 1} of this label map was saved meanwhile.",
+                        f"Version {taken} was drawn from the same label map and saved meanwhile.",
                         "Your work is kept: compare with the newest version, then save upon it.",
                     )
+                version = next_version(session, scan_id)
                 row = Annotation(
                     scan_id=scan_id,
                     scheme=study.scheme,

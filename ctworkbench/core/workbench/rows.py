@@ -27,7 +27,13 @@ class Changes:
 
 @dataclass(frozen=True)
 class ScanRow:
-    """A scan as the cohort table shows it; origin and verdict are those of its current label map."""
+    """A scan as the cohort table shows it.
+
+    Attributes:
+        versions: number of its label maps.
+        unread: number of its label maps that nobody has judged.
+        origin, verdict: of the label map that counts; of the newest where all were rejected.
+    """
 
     id: int
     subject: str
@@ -42,6 +48,7 @@ class ScanRow:
     corrections: tuple[str, ...]
     preprocessed: bool
     versions: int
+    unread: int
     origin: Origin | None
     verdict: Verdict | None
     split: str

@@ -147,7 +147,7 @@ class Workbench:
                 try:
                     changes |= self._recorders[kind](job_id)
                     continue
-                except (WorkbenchError, OSError) as error:
+                except (WorkbenchError, OSError, ValueError, KeyError) as error:
                     log.warning("the outcome of %s could not be recorded", job_id, exc_info=True)
                     state, message = JobState.FAILED, f"Its outcome could not be recorded: {error}"
             if state != known:
