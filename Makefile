@@ -38,11 +38,10 @@ lint: setup ## ruff, pyright and import-linter; all of them run, whatever the fi
 pytest: setup ## the tests alone; ARGS chooses, such as ARGS="tests/core -k volume"
 	@$(ONE_THREAD) QT_QPA_PLATFORM=xcb $(XVFB) $(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not bench" $(ARGS)
 
-bench: setup ## measure speed and memory (tests/bench); bench-NAME runs one
-	@$(XVFB) $(PY) -m pytest -m bench tests/bench -s --timeout 3600 $(ARGS)
+bench: bench-phantom bench-labels ## measure speed and accuracy; bench-NAME runs tests/bench/bench_NAME.py with ARGS
 
 bench-%: setup
-	@$(XVFB) $(PY) -m pytest -m bench "tests/bench/test_$*.py" -s --timeout 3600 $(ARGS)
+	@$(ONE_THREAD) $(XVFB) $(PY) -m tests.bench.bench_$* $(ARGS)
 
 wheel: setup ## build the wheel into dist/
 	@$(PY) -m hatchling build -t wheel

@@ -1,8 +1,9 @@
 """Pseudo-labels: the regions of a template, carried to a scan by atlas registration (ANTs; Avants et al. 2008).
 
 Template and scan are stripped to the brain, the head's pose is searched for (`alignment`), an affine transform is found
-at 4 mm and a diffeomorphism (SyN) on a 2-mm grid. The labels follow as smooth indicators and are then fitted to the
-scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in docs/registration.md.
+at 4 mm and a diffeomorphism (SyN) on a grid of 2 mm (`quick`) or 1 mm (`fine`). The labels follow as smooth indicators
+and are then fitted to the scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in
+docs/registration.md.
 """
 
 import shlex
@@ -31,8 +32,11 @@ Preset = Literal["quick", "fine"]
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SMOOTHING_MM = 0.8
 _MARGIN = 12
-_SYN_MM = 2
-_ITERATIONS: dict[Preset, str] = {"quick": "40x20x0", "fine": "60x30x10"}
+_GRID_MM: dict[Preset, int] = {"quick": 2, "fine": 1}
+_SCHEDULE: dict[Preset, str] = {
+    "quick": "--convergence [40x20x0,1e-6,8] --shrink-factors 4x2x1 --smoothing-sigmas 2x1x0",
+    "fine": "--convergence [60x40x20x5,1e-6,8] --shrink-factors 8x4x2x1 --smoothing-sigmas 4x2x1x0",
+}
 
 
 class LabelParams(BaseModel):
@@ -46,7 +50,7 @@ class LabelParams(BaseModel):
         template_image: HU of the template's brain.
         template_labels: region codes of the template.
         template_mask: brain mask of the template.
-        preset: "quick" deforms down to 4 mm, "fine" on down to 2 mm, at three times the time.
+        preset: "quick" deforms on a 2-mm grid, "fine" on a 1-mm grid.
         seed: of the metric's sampling.
     """
 
@@ -57,7 +61,7 @@ class LabelParams(BaseModel):
     brain: Path
     skull: Path
     template_image: Path = resource("templates/adult_ct") / "ct.nii.gz"
-    template_labels: Path = resource("templates/adult_ct") / "labels10.nii.gz"
+    template_labels: Path = resource("templates/adult_ct") / "labels10_child.nii.gz"
     template_mask: Path = resource("templates/adult_ct") / "brain_mask.nii.gz"
     scheme: str = "lobes10"
     preset: Preset = "quick"
@@ -96,15 +100,19 @@ def pseudo_label(params: LabelParams, context: JobContext) -> LabelResult:
     start = time.monotonic()
     context.progress(0.0, "Reading scan and template")
     codes = load(params.scheme).codes
-    skull = _inside(params.brain)
+    skull = read_mask(params.brain)
     image = read_nifti(params.image).oriented()
-    inside, hu = _cut(skull, image)
+    inside, hu = cut_to_mask(skull, image)
     smooth = smoothed(hu.voxels, inside.voxels > 0, _SMOOTHING_MM)
     hull, csf = brain_tissue(smooth, inside.voxels > 0)
-    fixed = _brain(Volume(smooth, hu.affine), hull)
-    template_mask, template_hu = _cut(_inside(params.template_mask), read_nifti(params.template_image).oriented())
+    fixed = in_brain_window(Volume(smooth, hu.affine), hull)
+    template_mask, template_hu = cut_to_mask(
+        read_mask(params.template_mask), read_nifti(params.template_image).oriented()
+    )
     in_template = template_mask.voxels > 0
-    moving = _brain(Volume(smoothed(template_hu.voxels, in_template, _SMOOTHING_MM), template_hu.affine), in_template)
+    moving = in_brain_window(
+        Volume(smoothed(template_hu.voxels, in_template, _SMOOTHING_MM), template_hu.affine), in_template
+    )
     template = read_nifti(params.template_labels).oriented()
     folder = context.folder / "tmp"
     folder.mkdir(exist_ok=True)
@@ -112,9 +120,9 @@ def pseudo_label(params: LabelParams, context: JobContext) -> LabelResult:
         context.progress(0.05, "Finding the pose of the head")
         pose, pose_score = initial_similarity(fixed, moving)
         context.progress(0.2, "Affine registration at 4 mm")
-        affine = _affine(fixed, moving, pose, folder, params.seed)
+        affine = affine_transform(fixed, moving, pose, folder, params.seed)
         context.progress(0.35, f"Deforming the template ({params.preset})")
-        displacement, grid = _deform(fixed, moving, folder, params)
+        displacement, grid = deformation(fixed, moving, folder, params.preset, params.seed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     context.progress(0.8, "Carrying the labels")
@@ -130,7 +138,7 @@ def pseudo_label(params: LabelParams, context: JobContext) -> LabelResult:
     return LabelResult(labels=path, scores=scores, seconds=time.monotonic() - start, warnings=_warnings(scores))
 
 
-def _inside(path: Path) -> Volume:
+def read_mask(path: Path) -> Volume:
     """A mask, which must not be empty."""
     mask = read_nifti(path).oriented()
     if not mask.voxels.any():
@@ -138,7 +146,7 @@ def _inside(path: Path) -> Volume:
     return Volume((mask.voxels > 0).astype(np.uint8), mask.affine)
 
 
-def _cut(mask: Volume, image: Volume) -> tuple[Volume, Volume]:
+def cut_to_mask(mask: Volume, image: Volume) -> tuple[Volume, Volume]:
     """Mask and image cut to the box of the mask, with a margin: time goes with the voxels."""
     if not mask.grid.matches(image.grid):
         raise WorkbenchError("Image and brain mask do not lie on one grid.", "Preprocess the scan again.")
@@ -148,7 +156,7 @@ def _cut(mask: Volume, image: Volume) -> tuple[Volume, Volume]:
     return mask.cropped(start, stop), image.cropped(start, stop)
 
 
-def _brain(smooth: Volume, mask: NDArray[np.bool_]) -> Brain:
+def in_brain_window(smooth: Volume, mask: NDArray[np.bool_]) -> Brain:
     """HU within the brain window, 0 outside the mask; and the mask."""
     low, high = BRAIN_WINDOW
     voxels = np.where(mask, np.clip(smooth.voxels, low, high), 0).astype(np.float32)
@@ -204,7 +212,7 @@ def _warnings(scores: dict[str, float]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _affine(fixed: Brain, moving: Brain, pose: Affine, folder: Path, seed: int) -> Affine:
+def affine_transform(fixed: Brain, moving: Brain, pose: Affine, folder: Path, seed: int) -> Affine:
     """The affine transform from world of `fixed` to world of `moving`, found at 4 mm."""
     import SimpleITK as sitk
 
@@ -228,20 +236,25 @@ def _affine(fixed: Brain, moving: Brain, pose: Affine, folder: Path, seed: int) 
     return _LPS_FROM_RAS @ lps @ _LPS_FROM_RAS
 
 
-def _deform(fixed: Brain, moving: Brain, folder: Path, params: LabelParams) -> tuple[NDArray[np.float32], Affine]:
-    """The displacement in mm RAS (x, y, z, 3) at the voxels of a coarse grid over `fixed`, applied before `affine`."""
+def deformation(
+    fixed: Brain, moving: Brain, folder: Path, preset: Preset, seed: int
+) -> tuple[NDArray[np.float32], Affine]:
+    """The deformation that goes before the affine transform which `affine_transform` left in `folder`.
+
+    Returns:
+        displacement in mm RAS (x, y, z, 3), and the affine of the grid over `fixed` that it stands on.
+    """
     import nibabel as nib
 
-    _write_channels(fixed, folder, "fixed", _SYN_MM)
-    _write_channels(moving, folder, "moving", _SYN_MM)
+    _write_channels(fixed, folder, "fixed", _GRID_MM[preset])
+    _write_channels(moving, folder, "moving", _GRID_MM[preset])
     pair = shlex.quote(f"{folder / 'fixed.nii'},{folder / 'moving.nii'}")
     masks = shlex.quote(f"{folder / 'fixedm.nii'},{folder / 'movingm.nii'}")
     _ants(
         f"--initial-moving-transform {shlex.quote(str(folder / 'affine0GenericAffine.mat'))}"
-        f" --metric MI[{pair},1,32] --metric MeanSquares[{masks},0.5,0] --transform SyN[0.2,3,0]"
-        f" --convergence [{_ITERATIONS[params.preset]},1e-6,8] --shrink-factors 4x2x1 --smoothing-sigmas 2x1x0",
+        f" --metric MI[{pair},1,32] --metric MeanSquares[{masks},0.5,0] --transform SyN[0.2,3,0] {_SCHEDULE[preset]}",
         folder / "warp",
-        params.seed,
+        seed,
     )
     image = nib.Nifti1Image.from_filename(folder / "warp1Warp.nii.gz")
     field = np.asarray(image.dataobj, dtype=np.float32).reshape(*image.shape[:3], 3)

@@ -48,7 +48,6 @@ def labelled(phantom, tmp_path_factory) -> LabelResult:
     return label(phantom[0], tmp_path_factory.mktemp("labels") / "work")[0]
 
 
-@pytest.mark.xfail(strict=True, reason="the bar is not met on norm phantoms: docs/registration.md")
 def test_that_quick_labels_reach_the_bar_of_083_in_the_mean_and_070_in_every_region(phantom, labelled):
     found = read_nifti(labelled.labels)
     scan, truth = phantom

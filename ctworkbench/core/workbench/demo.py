@@ -89,9 +89,11 @@ def _judge(workbench: Workbench) -> None:
 
 
 def _reports(workbench: Workbench, folder: Path) -> None:
-    """A page for every child, and the adult's that says why it has no centile."""
+    """A boy's page, a girl's, and the adult's that says why it has no centile; `ctworkbench report` makes any other."""
     folder.mkdir(parents=True, exist_ok=True)
-    for row in workbench.cohort.scans():
+    rows = workbench.cohort.scans()
+    chosen = {row.sex: row for row in reversed(rows) if row.subject != REAL_SUBJECT}
+    for row in (*chosen.values(), *(row for row in rows if row.subject == REAL_SUBJECT)):
         workbench.norms.report(row.subject, folder / f"{row.subject}.pdf", "model")
 
 

@@ -15,6 +15,7 @@ from ctworkbench.core.workbench.rows import Changes
 
 LABEL = "label"
 BUNDLED_TEMPLATE = "adult_ct"
+TEMPLATE_FILES = ("ct.nii.gz", "labels10_child.nii.gz", "brain_mask.nii.gz")
 
 
 def preprocessings(session: Session) -> dict[int, Preprocessing]:
@@ -122,7 +123,7 @@ class LabellingRoom:
         if template is not None:
             return template
         folder = resource(f"templates/{BUNDLED_TEMPLATE}")
-        keys = [study.store.put_file(folder / name) for name in ("ct.nii.gz", "labels10.nii.gz", "brain_mask.nii.gz")]
+        keys = [study.store.put_file(folder / name) for name in TEMPLATE_FILES]
         with study.database.writing() as session:
             template = Template(name=BUNDLED_TEMPLATE, image_key=keys[0], labels_key=keys[1], mask_key=keys[2])
             session.add(template)
