@@ -65,6 +65,8 @@ class TrainAnswer(BaseModel):
         settings: the preset's settings that were used.
         dice_validation: mean Dice over regions of the validation cases; None where there were none.
         label_kind: what that was measured against: "pseudo" makes it agreement with pseudo-labels.
+        roles: what each subject was in this training; in a fold that is not what the stored split says.
+        code_version: version of the program that trained.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -75,6 +77,8 @@ class TrainAnswer(BaseModel):
     settings: dict[str, JsonValue]
     dice_validation: float | None
     label_kind: LabelKind
+    roles: dict[str, Role]
+    code_version: str
 
 
 class SegmentCase(BaseModel):

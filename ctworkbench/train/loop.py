@@ -61,7 +61,7 @@ class TrainResult(BaseModel):
         fold: the fold, None for the stored split.
         roles: role of every subject in this training.
         history: per epoch: `epoch`, `loss`, `dice_train` (on changed images), `dice_validation`, and
-            `dice_validation_<region>`; all on the network's grid.
+            `dice_validation_<region>`; all on the network's grid, validation against labels of `label_kind` alone.
         dice_train: mean Dice over training cases, unchanged images, on the network's grid.
         dice_train_regions: the same by region.
         validation: Dice of the validation cases on their scans' own grids, one entry per kind of label, as segmentation
@@ -146,8 +146,11 @@ def train(params: TrainParams, context: JobContext) -> TrainResult:
     sets = _prepare_all(course, role_of)
     state = load_checkpoint(course.checkpoint, course.network, course.optimizer, fingerprint(params))
     state = state or TrainState(fingerprint=fingerprint(params))
+    kinds = {item.case.label_kind for item in sets["validation"]}
+    shown: LabelKind = "expert" if "expert" in kinds else "pseudo"  # the two kinds are never averaged together
+    held_out = [item for item in sets["validation"] if item.case.label_kind == shown]
     while state.epoch < course.epochs:
-        _epoch(course, state, sets["train"], sets["validation"])
+        _epoch(course, state, sets["train"], held_out)
     return _finish(course, state, sets, role_of)
 
 

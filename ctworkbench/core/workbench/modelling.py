@@ -1,7 +1,9 @@
 """The modelling room: accepted label maps train a network, the network labels scans."""
 
+import math
 import shutil
 from collections.abc import Sequence
+from statistics import fmean
 
 from sqlalchemy import select
 
@@ -170,11 +172,16 @@ class ModellingRoom:
                     job_id=job_id,
                     network=params.network,
                     preset=params.preset,
-                    parameters={"seed": params.seed, "fold": params.fold, "scheme": params.scheme},
+                    parameters={
+                        "seed": params.seed,
+                        "fold": params.fold,
+                        "scheme": params.scheme,
+                        "cases": [_keys(case) for case in params.cases],
+                    },
                     result=result.model_dump(mode="json", exclude={"weights"}),
-                    split={case.subject: case.role for case in params.cases},
+                    split=dict(result.roles),
                     label_kind=_LABEL_KINDS[kinds.pop()] if len(kinds) == 1 else "pseudo- and expert labels",
-                    code_version=study.code_version,
+                    code_version=result.code_version,
                     weights_hash=result.weights_sha256,
                 )
             )
@@ -185,7 +192,7 @@ class ModellingRoom:
         """All trained networks, newest first."""
         with self._study.database.reading() as session:
             runs = session.scalars(select(ModelRun).order_by(ModelRun.id.desc())).all()
-            tested: dict[int, list[float]] = {}
+            tested: dict[int, dict[str, list[float]]] = {}
             for annotation, role in session.execute(
                 select(Annotation, Subject.role)
                 .join(Scan, Scan.id == Annotation.scan_id)
@@ -194,22 +201,9 @@ class ModellingRoom:
             ):
                 score = annotation.scores.get("dice_accepted")
                 if role is Role.TEST and score is not None and annotation.model_id is not None:
-                    tested.setdefault(annotation.model_id, []).append(score)
-        return [
-            ModelRow(
-                id=run.id,
-                job_id=run.job_id,
-                network=run.network,
-                preset=run.preset,
-                created=run.created,
-                weights_hash=run.weights_hash,
-                dice_validation=run.result.get("dice_validation"),
-                dice_test=sum(tested[run.id]) / len(tested[run.id]) if run.id in tested else None,
-                label_kind=run.label_kind,
-                subjects=len(run.split),
-            )
-            for run in runs
-        ]
+                    kind = "expert" if annotation.scores["dice_accepted_origin"] == Origin.EXPERT else "pseudo"
+                    tested.setdefault(annotation.model_id, {}).setdefault(kind, []).append(score)
+        return [_row(run, tested.get(run.id, {})) for run in runs]
 
     def segment(
         self, model_id: int | None = None, scan_ids: Sequence[int] | None = None, initiator: object = None
@@ -236,7 +230,8 @@ class ModellingRoom:
                     "This study has no trained model." if model_id is None else f"There is no model {model_id}.",
                     "Run `ctworkbench train` first.",
                 )
-            done = set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id == run.id)))
+            same = select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)  # one training, done twice
+            done = set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id.in_(same))))
             prepared = preprocessings(session)
             rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).all()
         rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
@@ -287,9 +282,11 @@ class ModellingRoom:
             accepted = [row for row in versions.get(int(case.key), []) if row.verdict is Verdict.ACCEPT]
             other = next((row for row in accepted if row.origin is not Origin.MODEL), None)
             if other is not None:
-                agreement = dice(study.store.get(key).voxels, study.store.get(other.labels_key).voxels, codes)
-                found["dice_accepted"] = sum(agreement.values()) / len(agreement)
-                found["dice_accepted_origin"] = str(other.origin)
+                overlap = dice(study.store.get(key).voxels, study.store.get(other.labels_key).voxels, codes)
+                agreement = [value for value in overlap.values() if not math.isnan(value)]  # NaN: in neither map
+                if agreement:
+                    found["dice_accepted"] = fmean(agreement)
+                    found["dice_accepted_origin"] = str(other.origin)
             scores.append(found)
         with study.database.writing() as session:
             if not study.claim(session, job_id):
@@ -318,3 +315,29 @@ class ModellingRoom:
                 )
         study.discard(*(case.labels for case in result.cases))
         return Changes(annotations=True, jobs=True)
+
+
+def _keys(case: TrainCase) -> dict[str, str]:
+    """What a training case was, by the keys of its files in the voxel store."""
+    files = {"labels": case.labels, "image": case.image, "brain": case.brain}
+    keys = {name: path.name.removesuffix(".nii.gz") for name, path in files.items()}
+    return {"subject": case.subject, "label_kind": case.label_kind, **keys}
+
+
+def _row(run: ModelRun, tested: dict[str, list[float]]) -> ModelRow:
+    """A model with its figures; where test subjects have labels of both kinds, those of experts alone are told."""
+    kind = "expert" if "expert" in tested else "pseudo"
+    return ModelRow(
+        id=run.id,
+        job_id=run.job_id,
+        network=run.network,
+        preset=run.preset,
+        created=run.created,
+        weights_hash=run.weights_hash,
+        dice_validation=run.result.get("dice_validation"),
+        dice_test=fmean(tested[kind]) if tested else None,
+        label_kind=run.label_kind,
+        subjects=len(run.split),
+        validation_kind=_LABEL_KINDS.get(run.result.get("label_kind", ""), ""),
+        test_kind=_LABEL_KINDS[kind] if tested else "",
+    )

@@ -10,11 +10,22 @@ from ctworkbench.core.cohort_tables import Observation, StatisticsTables
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobState
 from ctworkbench.core.measure import MeasureCase, MeasureParams, MeasureResult
-from ctworkbench.core.model import Annotation, Measurement, ModelRun, Origin, Scan, Sex, Subject, Template, Verdict
+from ctworkbench.core.model import (
+    Annotation,
+    Measurement,
+    ModelRun,
+    Origin,
+    Preprocessing,
+    Scan,
+    Sex,
+    Subject,
+    Template,
+    Verdict,
+)
 from ctworkbench.core.norms import Norm, published_norm
 from ctworkbench.core.report import ReportInput, child_report
 from ctworkbench.core.schemes import load as load_scheme
-from ctworkbench.core.workbench.current import annotation_rows, current
+from ctworkbench.core.workbench.current import annotation_rows, current, machine_made
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import (
     AnnotationRow,
@@ -242,9 +253,11 @@ class NormsRoom:
             if found is None:
                 raise WorkbenchError(f"There is no subject {subject_code} in this study.", "See `ctworkbench status`.")
             scan, subject = found.tuple()
-            chosen = _choose(annotation_rows(session, [scan.id]).get(scan.id, []), source)
+            versions = annotation_rows(session, [scan.id]).get(scan.id, [])
+            chosen = _choose(versions, source)
             if chosen is None:
                 raise WorkbenchError(f"{subject_code} has no label map.", "Run `ctworkbench label` first.")
+            machine = machine_made(versions, chosen)
             volumes = (
                 session.execute(
                     select(Measurement.region, Measurement.value).where(
@@ -254,17 +267,25 @@ class NormsRoom:
                 .tuples()
                 .all()
             )
-            template_id = session.scalar(select(Annotation.template_id).where(Annotation.id == chosen.id))
+            base = machine or chosen
+            template_id = session.scalar(select(Annotation.template_id).where(Annotation.id == base.id))
             template = None if template_id is None else session.get(Template, template_id)
-            model = None if chosen.model_id is None else session.get(ModelRun, chosen.model_id)
+            model = None if base.model_id is None else session.get(ModelRun, base.model_id)
+            prepared = session.scalar(
+                select(Preprocessing.warnings).where(Preprocessing.scan_id == scan.id).order_by(Preprocessing.id.desc())
+            )
         if not volumes:
             raise WorkbenchError(f"The label map of {subject_code} was not measured.", "Run `ctworkbench measure`.")
         provenance = [("Series UID", scan.series_uid), ("Label map", chosen.labels_key[:16])]
+        if base is not chosen:
+            provenance.append(("Drawn from", f"version {base.version} ({base.origin}), {base.labels_key[:16]}"))
         if template is not None:
-            made_by = f"template {template.name} ({template.labels_key[:12]}), preset {chosen.parameters['preset']}"
+            made_by = f"template {template.name} ({template.labels_key[:12]}), preset {base.parameters['preset']}"
             provenance.append(("Registration", made_by))
         if model is not None:
             made_by = f"{model.id}: {model.network}, {model.preset}, weights {model.weights_hash[:16]}"
+            if subject.code in model.split:
+                made_by += f"; this subject was in its {model.split[subject.code]} set"
             provenance.append(("Model", made_by))
         provenance.append(
             ("Made by", f"CT Workbench {chosen.code_version}, {chosen.created:%Y-%m-%d}, {chosen.author}")
@@ -282,7 +303,7 @@ class NormsRoom:
                 scan=scan.series_uid,
                 scanner=scan.scanner,
                 provenance=tuple(provenance),
-                warnings=(*scan.corrections, *scan.warnings),
+                warnings=(*scan.corrections, *scan.warnings, *(prepared or ())),
                 scheme=study.scheme,
                 program=f"CT Workbench {study.code_version}",
             ),

@@ -109,9 +109,10 @@ class ModelRow:
     """A trained network.
 
     Attributes:
-        dice_validation: mean Dice over regions and validation subjects; see `label_kind` for what it is against.
-        dice_test: the same over the locked test subjects, once they were segmented; None until then.
-        label_kind: "pseudo-labels" or "expert labels": what it was trained on and compared with.
+        dice_validation: mean Dice over regions and validation subjects, against `validation_kind`.
+        dice_test: the same over the locked test subjects, against `test_kind`; None until they were segmented.
+        label_kind: what it was trained on: "pseudo-labels", "expert labels", or "pseudo- and expert labels".
+        validation_kind, test_kind: "pseudo-labels" or "expert labels", never both in one figure; "" without a figure.
     """
 
     id: int
@@ -124,6 +125,8 @@ class ModelRow:
     dice_test: float | None
     label_kind: str
     subjects: int
+    validation_kind: str = ""
+    test_kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,153 @@
+"""What the study keeps of models: who was shown to them, figures of one kind of truth at a time, the way back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ctworkbench.core.jobs import Job, JobState
+from ctworkbench.core.model import Annotation, JobRecord, ModelRun, Role, Subject
+from ctworkbench.core.training import (
+    SegmentedScan,
+    SegmentRequest,
+    SegmentResult,
+    TrainAnswer,
+    TrainCase,
+    TrainRequest,
+)
+from ctworkbench.core.volume import write_nifti
+from ctworkbench.core.workbench import Origin, Verdict, Workbench
+from ctworkbench.core.workbench.current import machine_made
+from tests.core.heads import labels_of, study_with_heads
+
+HASH = "a" * 64
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Iterator[Workbench]:
+    with study_with_heads(tmp_path, count=2) as workbench:
+        yield workbench
+
+
+def finished(study: Workbench, kind: str, params: TrainRequest | SegmentRequest) -> Path:
+    """The folder of a job that is said to have run; its result is the caller's to write."""
+    job = Job(
+        id=f"{kind}-{len(study.jobs.jobs())}",
+        kind=kind,
+        title=kind,
+        function="none:none",
+        params=params.model_dump(mode="json"),
+    )
+    folder = study.jobs.folder / job.id
+    folder.mkdir(parents=True)
+    (folder / "job.json").write_text(job.model_dump_json())
+    with study._study.database.writing() as session:
+        session.add(JobRecord(id=job.id, kind=kind, scan_id=None, state=JobState.QUEUED, message=""))
+    return folder
+
+
+def trained(study: Workbench, folder: Path) -> TrainAnswer:
+    weights = folder / "weights"
+    weights.write_bytes(b"w")
+    return TrainAnswer(
+        weights=weights,
+        weights_sha256=HASH,
+        network_params={},
+        settings={},
+        dice_validation=0.8,
+        label_kind="expert",
+        roles={"S1": "validation", "S2": "train"},
+        code_version="0.0.7",
+    )
+
+
+def model(study: Workbench) -> int:
+    """A model of one fold, in which the roles are not those of the stored split."""
+    cases = tuple(
+        TrainCase(
+            subject=code,
+            image=Path("i.nii.gz"),
+            brain=Path("b.nii.gz"),
+            labels=Path(f"{code}key.nii.gz"),
+            role="train",
+            label_kind=kind,
+        )
+        for code, kind in (("S1", "expert"), ("S2", "pseudo"))
+    )
+    folder = finished(study, "train", TrainRequest(cases=cases, fold=0))
+    (folder / "result.json").write_text(trained(study, folder).model_dump_json())
+    study.modelling.record_train(folder.name)
+    return study.modelling.models()[0].id
+
+
+def segmented(study: Workbench, scan_ids: list[int]) -> None:
+    """Scans labelled by the model exactly as `labels_of` does: two regions of ten."""
+    params = SegmentRequest(
+        cases=(), weights=Path("w"), weights_sha256=HASH, network="n", network_params={}, settings={}
+    )
+    folder = finished(study, "segment", params)
+    cases: list[SegmentedScan] = []
+    for scan_id in scan_ids:
+        path = folder / f"{scan_id}.nii.gz"
+        write_nifti(labels_of(study.cohort.image(scan_id)), path)
+        cases.append(SegmentedScan(key=str(scan_id), labels=path, scores={}, seconds=1.0))
+    (folder / "result.json").write_text(SegmentResult(cases=tuple(cases), device="cpu").model_dump_json())
+    study.modelling.record_segment(folder.name)
+
+
+def test_that_a_model_keeps_the_roles_of_its_own_fold_and_the_keys_of_what_it_saw(study: Workbench) -> None:
+    model(study)
+    with study._study.database.reading() as session:
+        run = session.get_one(ModelRun, 1)
+    assert run.split == {"S1": "validation", "S2": "train"}
+    assert [case["labels"] for case in run.parameters["cases"]] == ["S1key", "S2key"]
+    assert run.code_version == "0.0.7"
+    row = study.modelling.models()[0]
+    assert (row.label_kind, row.validation_kind) == ("pseudo- and expert labels", "expert labels")
+    assert (row.dice_test, row.test_kind) == (None, "")
+
+
+def test_that_regions_in_neither_map_are_left_out_of_the_agreement(study: Workbench) -> None:
+    model(study)
+    accepted = study.review.save(1, None, labels_of(study.cohort.image(1)))
+    study.review.judge(accepted.id, Verdict.ACCEPT)
+    segmented(study, [1])
+    newest = study.review.annotations(1)[0]
+    assert newest.origin is Origin.MODEL
+    assert newest.scores["dice_accepted"] == 1.0  # eight of ten regions are in neither map: not a number, not a zero
+
+
+def test_that_test_figures_never_mix_experts_with_registrations(study: Workbench) -> None:
+    model(study)
+    with study._study.database.writing() as session:
+        for subject in session.query(Subject):
+            subject.role = Role.TEST
+        for scan_id, origin, score in ((1, Origin.EXPERT, 0.9), (2, Origin.REGISTRATION, 0.5)):
+            session.add(
+                Annotation(
+                    scan_id=scan_id,
+                    scheme="lobes10",
+                    version=1,
+                    parent_id=None,
+                    labels_key="k",
+                    author="a",
+                    origin=Origin.MODEL,
+                    scores={"dice_accepted": score, "dice_accepted_origin": str(origin)},
+                    model_id=1,
+                    code_version="0",
+                )
+            )
+    row = study.modelling.models()[0]
+    assert (row.dice_test, row.test_kind) == (0.9, "expert labels")
+
+
+def test_that_an_experts_label_map_leads_back_to_the_machine_it_was_drawn_from(study: Workbench) -> None:
+    model(study)
+    segmented(study, [1])
+    base = study.review.annotations(1)[0]
+    first = study.review.save(1, base.id, labels_of(study.cohort.image(1)))
+    second = study.review.save(1, first.id, labels_of(study.cohort.image(1)))
+    free = study.review.save(1, None, labels_of(study.cohort.image(1)))
+    versions = study.review.annotations(1)
+    assert machine_made(versions, second) == base
+    assert machine_made(versions, free) is None
