@@ -71,6 +71,35 @@ def test_that_importing_the_same_files_again_adds_nothing(study: Workbench, tmp_
     }
 
 
+def import_again(study: Workbench, files: Path, ages: dict[str, str]) -> list[tuple[bool, str]]:
+    """Import the same images with a table of other ages; what was refused or skipped, and why."""
+    rows = [f"{code},{'MF'[index % 2]},{ages[code]}" for index, code in enumerate(sorted(ages))]
+    (files / "other.csv").write_text("\n".join(["subject,sex,age_years", *rows]) + "\n")
+    jobs = study.cohort.import_paths([files], files / "other.csv")
+    assert study.wait(jobs) == []
+    return sorted((row.skipped, row.reason) for row in study.cohort.refused_by(jobs[0]))
+
+
+def test_that_an_unknown_age_is_taken_from_a_later_table_and_a_known_one_never_changed(tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    write_nifti(head(3), files / "S0_image.nii.gz")
+    with Workbench.create(tmp_path / "study", Settings()) as study:
+        assert study.wait(study.cohort.import_paths([files])) == []
+        scan = study.cohort.scan(1)
+        assert (scan.sex, scan.age_years) == (None, None)
+        assert any("unknown" in warning for warning in scan.warnings)
+        assert import_again(study, files, {"S0": "1.9"}) == [
+            (True, "It is in the study already; now known: sex, age_years.")
+        ]
+        scan = study.cohort.scan(1)
+        assert (str(scan.sex), scan.age_years) == ("M", 1.9)
+        assert not any("unknown" in warning for warning in scan.warnings)
+        refused = import_again(study, files, {"S0": "2.3"})
+        assert refused == [(False, "It is in the study already with the age 1.90 years; here it is 2.30.")]
+        assert study.cohort.scan(1).age_years == 1.9
+
+
 def test_that_a_subject_whose_sex_changes_is_refused(study: Workbench, tmp_path: Path) -> None:
     files = tmp_path / "more"
     files.mkdir()

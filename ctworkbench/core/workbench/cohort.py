@@ -18,6 +18,8 @@ from ctworkbench.core.workbench.rows import Changes, RefusalRow, ScanRow
 
 IMPORT = "import"
 PREPROCESS = "preprocess"
+_SAME_AGE_YEARS = 0.05
+_ONE_TABLE = "Keep what is right in one cohort table; a scan that came in wrong belongs in a new study."
 
 
 class CohortRoom:
@@ -71,7 +73,8 @@ class CohortRoom:
                         skipped=skipped,
                     )
                 )
-            study.audit(session, "import", job_id, {"accepted": len(result.accepted), "refused": len(result.refused)})
+            counts = {"accepted": len(result.accepted), "refused": len(result.refused)}
+            study.audit(session, "import", job_id, counts | {"code_version": study.code_version})
         study.discard(*(scan.image for scan in result.accepted))
         return Changes(scans=True, jobs=True)
 
@@ -89,8 +92,9 @@ class CohortRoom:
         def refuse(reason: str, remedy: str, skipped: bool) -> Refusal:
             return Refusal(job_id=job_id, source=found.source, reason=reason, remedy=remedy, skipped=skipped)
 
-        if session.scalar(select(Scan.id).where(Scan.series_uid == found.series_uid)) is not None:
-            return refuse("It is in the study already.", "Nothing needs to be done.", True)
+        known = session.scalar(select(Scan).where(Scan.series_uid == found.series_uid))
+        if known is not None:
+            return refuse(*self._complete(session, known, found))
         sex = None if found.sex is None else Sex(found.sex)
         subject = session.scalar(select(Subject).where(Subject.code == found.subject))
         if subject is None:
@@ -124,6 +128,33 @@ class CohortRoom:
             )
         )
         return None
+
+    def _complete(self, session: Session, scan: Scan, found: ImportedScan) -> tuple[str, str, bool]:
+        """Take sex and age of a scan that is in the study already where they were unknown: reason, remedy, skipped.
+
+        What is known is never overwritten: volumes may have been compared with it. That it differs is told.
+        """
+        subject = session.get_one(Subject, scan.subject_id)
+        if subject.code != found.subject:
+            return f"It is in the study already, as {subject.code}; here it is {found.subject}.", _ONE_TABLE, False
+        if found.sex is not None and subject.sex is not None and subject.sex != found.sex:
+            return f"It is in the study already with the sex {subject.sex}; here it is {found.sex}.", _ONE_TABLE, False
+        if found.age_years is not None and scan.age_years is not None:
+            off = abs(found.age_years - scan.age_years)
+            if off > _SAME_AGE_YEARS:
+                ages = f"{scan.age_years:.2f} years; here it is {found.age_years:.2f}"
+                return f"It is in the study already with the age {ages}.", _ONE_TABLE, False
+        news: dict[str, object] = {}
+        if subject.sex is None and found.sex is not None:
+            subject.sex = Sex(found.sex)
+            news["sex"] = found.sex
+        if scan.age_years is None and found.age_years is not None:
+            scan.age_years = news["age_years"] = found.age_years
+        if not news:
+            return "It is in the study already.", "Nothing needs to be done.", True
+        scan.warnings = list(found.warnings)
+        self._study.audit(session, "complete scan", f"scan {scan.id}", news)
+        return f"It is in the study already; now known: {', '.join(news)}.", "Nothing needs to be done.", True
 
     def preprocess(self, scan_ids: Sequence[int] | None = None, initiator: object = None) -> list[str]:
         """Start preprocessing of the scans that lack it; the jobs' ids."""
