@@ -108,9 +108,10 @@ def check_spacing(stack: Stack, thickness: NDArray[np.float64] | None) -> None:
     usual = float(np.median(gaps))
     same = np.flatnonzero(gaps < max(_SAME_PLACE * usual, 0.01))
     if len(same):
-        count = len(same) + 1
+        places = 1 + int(np.count_nonzero(np.diff(same) > 1))
+        where = "the same position" if places == 1 else f"{places} positions, several at each"
         raise ImportRefused(
-            f"{count} slices lie at the same position ({stack.distances[same[0]]:.1f} mm from the first): duplicates.",
+            f"{len(same) + places} slices lie at {where} (first at {stack.distances[same[0]]:.1f} mm): duplicates.",
             "Export the series once, without copies or repeated scans.",
         )
     zones = _zones(gaps)

@@ -5,6 +5,7 @@ A job folder holds `job.json` (what to do), `events.jsonl` (what happened), `log
 window that was closed, or killed, finds every job again.
 """
 
+import errno
 import importlib
 import json
 import logging
@@ -17,13 +18,14 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast, get_type_hints
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from ctworkbench.core.errors import JobCancelled, JobError, WorkbenchError
 from ctworkbench.core.settings import Settings
@@ -159,7 +161,10 @@ def run_job(folder: Path) -> int:
     except Exception as error:  # the last line of defence of a process: told, logged, never swallowed
         log.exception("unexpected")
         summary = traceback.format_exception_only(error)[-1].strip()
-        context.write(Event(kind="failed", message=summary, remedy=f"The whole story is in {folder.name}/log.txt."))
+        remedy = f"The whole story is in {folder.name}/log.txt."
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            summary, remedy = "The disk is full.", "Free some space and run the command again."
+        context.write(Event(kind="failed", message=summary, remedy=remedy))
         return 1
     return 0
 
@@ -308,13 +313,14 @@ class JobRunner:
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """The whole lines of an events file."""
+    """The whole lines of an events file; one that a crash cut off is left out, wherever it stands."""
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as stream:
+    with path.open(encoding="utf-8", errors="replace") as stream:
         for line in stream:
             if line.endswith("\n"):
-                yield Event.model_validate_json(line)
+                with suppress(ValidationError):  # the end of a killed run, and what its next run wrote on the same line
+                    yield Event.model_validate_json(line)
 
 
 def _identity(process: psutil.Process) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ctworkbench.core.errors import StudyError, WorkbenchError
+from ctworkbench.core.errors import StudyError, VolumeError, WorkbenchError
 from ctworkbench.core.volume import Grid, Volume, nifti_bytes, read_grid, read_nifti
+
+_RESTORE = "Restore it from a backup; `ctworkbench verify` names all that is damaged."
 
 
 def content_key(volume: Volume) -> str:
@@ -54,8 +56,13 @@ class VoxelStore:
         """
         path = self.path(key)
         if not path.exists():
-            raise StudyError(f"The image {key[:12]} is missing from the study's voxels.", "Restore it from a backup.")
-        return read_nifti(path)
+            raise StudyError(f"The image {key[:12]} is missing from the study's voxels.", _RESTORE)
+        try:
+            return read_nifti(path)
+        except VolumeError as error:
+            raise StudyError(
+                f"The image {key[:12]} in the study's voxels is damaged: {error.message}", _RESTORE
+            ) from error
 
     def grid(self, key: str) -> Grid:
         """The grid of an image, its voxels left unread.
@@ -64,8 +71,13 @@ class VoxelStore:
             StudyError: it is gone or cannot be read.
         """
         if not self.path(key).exists():
-            raise StudyError(f"The image {key[:12]} is missing from the study's voxels.", "Restore it from a backup.")
-        return read_grid(self.path(key))
+            raise StudyError(f"The image {key[:12]} is missing from the study's voxels.", _RESTORE)
+        try:
+            return read_grid(self.path(key))
+        except VolumeError as error:
+            raise StudyError(
+                f"The image {key[:12]} in the study's voxels is damaged: {error.message}", _RESTORE
+            ) from error
 
     def path(self, key: str) -> Path:
         """Where the image of a key lies or would lie."""

@@ -5,6 +5,9 @@ indices to world millimetres in RAS+, where x grows to the patient's right, y to
 Libraries that speak LPS (DICOM, SimpleITK, ANTs) are met at their border only.
 """
 
+import os
+import uuid
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +15,11 @@ from typing import TYPE_CHECKING, Literal
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
+from isal import igzip, isal_zlib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from ctworkbench.core.errors import VolumeError
@@ -27,6 +32,20 @@ Interpolation = Literal["linear", "nearest", "bspline"]
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MAX_SHEAR = 1e-3
+_NIFTI_2 = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))
+_DAMAGED = (
+    ImageFileError,
+    HeaderDataError,
+    WrapStructError,
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    OverflowError,
+    zlib.error,
+    isal_zlib.error,
+)
+"""What the readers raise over a file that is not whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +150,7 @@ def read_nifti(path: Path) -> Volume:
         VolumeError: unreadable, not 3D, or without a spatial transform (sform and qform codes both 0).
     """
     try:
-        image = nib.load(path)
+        image = _load(path)
         if not isinstance(image, nib.Nifti1Image):
             raise VolumeError(f"{path.name} is not a NIfTI file.", "Give .nii or .nii.gz files.")
         header = image.header
@@ -144,7 +163,7 @@ def read_nifti(path: Path) -> Volume:
         if units not in ("mm", "unknown"):
             raise VolumeError(f"{path.name} states its geometry in {units}, not in mm.", "Convert it to mm.")
         voxels = np.asanyarray(image.dataobj)
-    except (ImageFileError, OSError, EOFError, ValueError, igzip.BadGzipFile) as error:
+    except _DAMAGED as error:
         raise VolumeError(f"{path.name} cannot be read: {error}", "Check that the file is whole.") from error
     while voxels.ndim > 3 and voxels.shape[-1] == 1:
         voxels = voxels[..., 0]
@@ -169,7 +188,7 @@ def read_grid(path: Path) -> Grid:
     """
     try:
         image = nib.load(path)
-    except (ImageFileError, OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise VolumeError(f"{path.name} cannot be read: {error}", "Check that the file is whole.") from error
     if not isinstance(image, nib.Nifti1Image) or len(image.shape) != 3:
         raise VolumeError(f"{path.name} is not a 3D NIfTI file.")
@@ -177,9 +196,37 @@ def read_grid(path: Path) -> Grid:
     return Grid((shape[0], shape[1], shape[2]), np.asarray(image.affine, dtype=np.float64))
 
 
+def _load(path: Path) -> object:
+    """An image of any kind that nibabel knows.
+
+    A compressed file is unpacked to its end: only there does its checksum tell whether the voxels are what they were,
+    and nibabel alone would stop before it.
+    """
+    if not path.name.lower().endswith(".nii.gz"):
+        return nib.load(path)
+    content = igzip.decompress(path.read_bytes())
+    kind = nib.Nifti2Image if content[:4] in _NIFTI_2 else nib.Nifti1Image
+    return kind.from_bytes(content)
+
+
 def write_nifti(volume: Volume, path: Path) -> None:
-    """Write `.nii` or `.nii.gz`, uncompressed bytes deterministic, sform and qform set where a qform can hold it."""
-    path.write_bytes(nifti_bytes(volume, compressed=path.name.endswith(".gz")))
+    """Write `.nii` or `.nii.gz`, uncompressed bytes deterministic, sform and qform set where a qform can hold it.
+
+    The file is wholly there under its name, or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    content = nifti_bytes(volume, compressed=path.name.endswith(".gz"))
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.part")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def nifti_bytes(volume: Volume, compressed: bool) -> bytes:

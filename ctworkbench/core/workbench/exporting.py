@@ -2,7 +2,8 @@
 
 import csv
 import io
-import shutil
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import select
@@ -21,40 +22,53 @@ def export_study(study: OpenStudy, out: Path) -> Path:
     """Write `CODE_image.nii.gz`, `CODE_labels.nii.gz` and `volumes.csv`.
 
     Images stand on the scan's own grid, in the axis order in which the scan came. A subject's second scan is
-    `CODE-2`, its third `CODE-3`. `volumes.csv` holds every volume measured, of every version.
+    `CODE-2`, its third `CODE-3`; what a file name may not hold becomes "_". `volumes.csv` holds every volume measured,
+    of every version.
 
     Raises:
-        WorkbenchError: the folder cannot be written, or the study has no scans.
+        WorkbenchError: the folder cannot be written, the study has no scans, or an image of it is damaged.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WorkbenchError(f"{out} cannot be written: {error.strerror}.", "Choose another folder.") from error
     with study.database.reading() as session:
         query = select(Scan.id, Scan.image_key, Scan.orientation, Subject.code).join(Subject)
         scans = session.execute(query.order_by(Subject.code, Scan.id)).all()
         versions = annotation_rows(session)
     if not scans:
         raise WorkbenchError("The study holds no scans to export.", "Import some first.")
-    seen: dict[str, int] = {}
-    for scan_id, image_key, orientation, code in scans:
-        seen[code] = seen.get(code, 0) + 1
-        name = code if seen[code] == 1 else f"{code}-{seen[code]}"
-        _write(study, image_key, orientation, out / f"{name}_image.nii.gz")
-        labels = current(versions.get(scan_id, []))
-        if labels is not None:
-            _write(study, labels.labels_key, orientation, out / f"{name}_labels.nii.gz")
     path = out / "volumes.csv"
-    replace_text(path, _volumes(study))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        names = file_names([code for *_, code in scans])
+        for name, (scan_id, image_key, orientation, _) in zip(names, scans, strict=True):
+            write_nifti(study.store.get(image_key).oriented(orientation), out / f"{name}_image.nii.gz")
+            labels = current(versions.get(scan_id, []))
+            if labels is not None:
+                write_nifti(study.store.get(labels.labels_key).oriented(orientation), out / f"{name}_labels.nii.gz")
+        replace_text(path, _volumes(study))
+    except OSError as error:
+        raise WorkbenchError(
+            f"{out} cannot be written: {error.strerror or error}.", "Free some space, or choose another folder."
+        ) from error
     return path
 
 
-def _write(study: OpenStudy, key: str, orientation: str, path: Path) -> None:
-    """Write one stored image in the axis order its scan came in."""
-    if study.store.grid(key).axcodes == orientation:
-        shutil.copyfile(study.store.path(key), path)
-    else:
-        write_nifti(study.store.get(key).oriented(orientation), path)
+def file_names(codes: Sequence[str]) -> list[str]:
+    """One name per scan for its files, made of its subject's code; no two are equal, none leads out of the folder.
+
+    Args:
+        codes: the subject of each scan; a code that stands there again is a further scan.
+    """
+    safe = [re.sub(r'[\x00-\x1f/\\:*?"<>|]|^\.+', "_", code)[:120] or "_" for code in codes]
+    plain = set(safe)  # a further scan's number must not make it another subject's name
+    taken: set[str] = set()
+    names: list[str] = []
+    for name in safe:
+        number, chosen = 1, name
+        while chosen in taken or (number > 1 and chosen in plain):
+            number += 1
+            chosen = f"{name}-{number}"
+        taken.add(chosen)
+        names.append(chosen)
+    return names
 
 
 def _volumes(study: OpenStudy) -> str:
