@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
@@ -99,24 +99,41 @@ def read_cohort(path: Path) -> dict[str, CohortRow]:
 
 
 def find_row(
-    cohort: Mapping[str, CohortRow], subject: str, series_uid: str, names: tuple[str, ...]
+    cohort: Mapping[str, CohortRow], subject: str, series_uid: str, places: Iterable[Path]
 ) -> CohortRow | None:
-    """The row of a scan: the one that names its series or file, else its subject's only row.
+    """The row of a scan: the one that names its series or file, else its subject's only row that names neither.
+
+    A file is named by as much of the end of its path as tells it from others: `P002/ct.nii.gz` is never `ct.nii.gz`
+    of another folder.
 
     Args:
         cohort: the rows of the table.
         subject: the subject that the scan names itself.
         series_uid: its series' UID, or empty.
-        names: names that the scan's file or folder goes by.
+        places: paths of the scan's file or files, and of their folder.
+
+    Raises:
+        ImportRefused: two rows name the scan's file.
     """
     for row in cohort.values():
         if row.series_uid and row.series_uid == series_uid:
             return row
+    places = list(places)
+    depth: dict[int, list[CohortRow]] = {}
     for row in cohort.values():
-        if row.file and (row.file in names or Path(row.file.replace("\\", "/")).name in names):
-            return row
+        wanted = tuple(part for part in Path(row.file.replace("\\", "/")).parts if part not in ("/", "."))
+        if wanted and any(place.parts[-len(wanted) :] == wanted for place in places):
+            depth.setdefault(len(wanted), []).append(row)
+    named = depth[max(depth)] if depth else []
+    if len(named) > 1:
+        raise ImportRefused(
+            f"the cohort table's rows of {' and '.join(row.subject for row in named)} both name it ({named[0].file}).",
+            "Name each file by its folder too, such as P001/ct.nii.gz.",
+        )
+    if named:
+        return named[0]
     own = [row for row in cohort.values() if row.subject == subject]
-    return own[0] if len(own) == 1 and not own[0].series_uid else None
+    return own[0] if len(own) == 1 and not own[0].series_uid and not own[0].file else None
 
 
 def parse_date(text: str) -> date | None:

@@ -2,15 +2,14 @@
 
 import re
 import shutil
-import tarfile
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from ctworkbench.core import archives
 from ctworkbench.core.cohort_table import (
     MAX_AGE_YEARS,
     CohortRow,
@@ -24,12 +23,10 @@ from ctworkbench.core.dicom import Series, find_series
 from ctworkbench.core.dicom_series import NotForUs, check_kind, read_series
 from ctworkbench.core.errors import ImportRefused, VolumeError
 from ctworkbench.core.jobs import JobContext
-from ctworkbench.core.nifti_scan import is_named_as_labels, read_scan, subject_of
+from ctworkbench.core.nifti_scan import is_named_as_labels, read_scan, stem, subject_of
 from ctworkbench.core.volume import Volume, write_nifti
 
 _NIFTI = (".nii", ".nii.gz")
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
-_MAX_UNPACKED_BYTES = 64 * 2**30
 _AGE_UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 _GIVE = "Give a folder with DICOM series, or .nii.gz files."
 _SCANNED = 0.1
@@ -113,6 +110,19 @@ class _Import:
     accepted: list[ImportedScan] = field(default_factory=list[ImportedScan])
     refused: list[RefusedSource] = field(default_factory=list[RefusedSource])
     skipped: list[RefusedSource] = field(default_factory=list[RefusedSource])
+    mapped: dict[str, str] = field(default_factory=dict[str, str])
+
+    def map_once(self, row: CohortRow, owner: str) -> None:
+        """Refuse a second child's scan for a row that names a file: one name has fitted two.
+
+        Raises:
+            ImportRefused: the row's file stands for another scan already.
+        """
+        if row.file and self.mapped.setdefault(row.file, owner) != owner:
+            raise ImportRefused(
+                f"the cohort table's row of {row.subject} names {row.file!r}, which fits another scan too.",
+                "Name each file by its folder too, such as P001/ct.nii.gz, or give the series_uid.",
+            )
 
     def refuse(self, source: str, reason: str, remedy: str) -> None:
         """Note a refusal."""
@@ -172,6 +182,8 @@ def import_scans(params: ImportParams, context: JobContext) -> ImportResult:
         for source, inside in sources.items():
             if inside and found.files.isdisjoint(inside) and not any(path in nifti for path in inside):
                 work.refuse(source.name, f"{source.name} is not, and holds no, DICOM or NIfTI image.", _GIVE)
+        if not work.accepted and not work.refused:  # nothing was taken beside which these could be passed over
+            work.refused, work.skipped = work.skipped, work.refused
         work.note_absent()
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
@@ -202,7 +214,7 @@ def _files(paths: Sequence[Path], unpacked: Path, work: _Import) -> dict[Path, l
         path = given.resolve()
         try:
             if path.is_dir():
-                inside = [file for file in _walk(path) if not file.name.lower().endswith(_ARCHIVES)]
+                inside = [file for file in archives.walk(path) if not file.name.lower().endswith(archives.SUFFIXES)]
                 sources[path] = inside
                 if not inside:
                     work.refuse(
@@ -210,8 +222,8 @@ def _files(paths: Sequence[Path], unpacked: Path, work: _Import) -> dict[Path, l
                     )
             elif not path.exists():
                 work.refuse(path.name, f"{path.name} does not exist.", "Check the path.")
-            elif path.name.lower().endswith(_ARCHIVES):
-                sources[path] = list(_walk(_unpack(path, unpacked / str(len(sources)))))
+            elif path.name.lower().endswith(archives.SUFFIXES):
+                sources[path] = list(archives.walk(archives.unpack(path, unpacked / str(len(sources)))))
             else:
                 path.open("rb").close()
                 sources[path] = [path]
@@ -220,50 +232,6 @@ def _files(paths: Sequence[Path], unpacked: Path, work: _Import) -> dict[Path, l
         except OSError as error:
             work.refuse(path.name, f"{path.name} cannot be read: {error.strerror or error}.", "Check its permissions.")
     return sources
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files under a folder, sorted, hidden ones left out.
-
-    Raises:
-        OSError: a folder may not be listed.
-    """
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name == "__MACOSX":
-            continue
-        if path.is_dir():
-            yield from _walk(path)
-        elif path.is_file():
-            yield path
-
-
-def _unpack(archive: Path, folder: Path) -> Path:
-    """Unpack an archive under a folder of its own.
-
-    Raises:
-        ImportRefused: damaged, encrypted, or too large.
-    """
-    target = folder / archive.name.split(".")[0]
-    target.mkdir(parents=True)
-    try:
-        if archive.name.lower().endswith(".zip"):
-            with zipfile.ZipFile(archive) as content:
-                _check_size(archive, sum(entry.file_size for entry in content.infolist()))
-                content.extractall(target)
-        else:
-            with tarfile.open(archive) as content:
-                _check_size(archive, sum(entry.size for entry in content))
-                content.extractall(target, filter="data")
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError, NotImplementedError) as error:
-        raise ImportRefused(
-            f"{archive.name} cannot be unpacked: {error}.", "Unpack it yourself and give the folder."
-        ) from error
-    return target
-
-
-def _check_size(archive: Path, size: int) -> None:
-    if size > _MAX_UNPACKED_BYTES:
-        raise ImportRefused(f"{archive.name} would unpack to {size / 2**30:.0f} GB.", "Unpack it yourself.")
 
 
 def _import_series(
@@ -309,10 +277,11 @@ def _who(work: _Import, series: Series) -> tuple[CohortRow | None, str, list[str
     """The cohort's row for a series, its subject, and what is to be said of them."""
     subject = series.text("PatientID")
     if work.cohort is not None:
-        names = (series.folder, *(image.path.name for image in series.slices))
-        row = find_row(work.cohort, subject, series.uid, names)
+        files = {image.path for image in series.slices}
+        row = find_row(work.cohort, subject, series.uid, files | {file.parent for file in files})
         if row is None:
             raise _not_in_cohort(work.cohort, subject or series.folder, "series_uid")
+        work.map_once(row, f"{subject} {series.study_uid}")
         return row, row.subject, []
     if not subject:
         return None, series.folder, ["no patient ID: the subject is named after the folder"]
@@ -366,9 +335,10 @@ def _import_nifti(work: _Import, path: Path, by_name: bool) -> None:
             raise NotForUs("it looks like a label map by its name, not HU.", "Import the CT image it belongs to.")
         row: CohortRow | None = None
         if work.cohort is not None:
-            row = find_row(work.cohort, subject, "", (path.name, subject))
+            row = find_row(work.cohort, subject, "", (path, path.with_name(stem(path)), path.with_name(subject)))
             if row is None:
                 raise _not_in_cohort(work.cohort, subject, "file")
+            work.map_once(row, str(path))
         read = read_scan(path)
     except NotForUs as error:
         (work.refused if by_name else work.skipped).append(_refusal(path.name, error))

@@ -127,7 +127,7 @@ def test_that_rows_are_found_by_series_then_file_then_subject(tmp_path: Path) ->
     assert len(cohort) == 4
 
     def age(subject: str, uid: str, *names: str) -> float | None:
-        row = find_row(cohort, subject, uid, names)
+        row = find_row(cohort, subject, uid, [Path("/data") / name for name in names])
         return row.age_years if row else None
 
     assert age("other", "1.2.4") == 2.0
@@ -135,3 +135,21 @@ def test_that_rows_are_found_by_series_then_file_then_subject(tmp_path: Path) ->
     assert age("C", "9") == 4.0
     assert age("A", "9") is None
     assert age("D", "9") is None
+
+
+def test_that_a_file_is_told_from_its_namesake_in_another_folder() -> None:
+    cohort = {
+        code: CohortRow(subject=code, sex=sex, file=file)
+        for code, sex, file in (("A", "M", "one/ct.nii.gz"), ("B", "F", "two\\ct.nii.gz"), ("C", "M", "ct.nii.gz"))
+    }
+    places = {name: Path("/data") / name / "ct.nii.gz" for name in ("one", "two", "three")}
+    found = {name: find_row(cohort, "ct", "", [place]) for name, place in places.items()}
+    assert {name: row.subject for name, row in found.items() if row} == {"one": "A", "two": "B", "three": "C"}
+    cohort["D"] = CohortRow(subject="D", sex="F", file="one/ct.nii.gz")
+    with pytest.raises(ImportRefused, match="A and D both name it"):
+        find_row(cohort, "ct", "", [places["one"]])
+
+
+def test_that_a_row_about_one_file_does_not_serve_another_of_the_same_subject() -> None:
+    cohort = {"A": CohortRow(subject="A", age_years=1.5, file="first.nii.gz")}
+    assert find_row(cohort, "A", "", [Path("/data/A_image.nii.gz")]) is None

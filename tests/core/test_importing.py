@@ -357,3 +357,40 @@ def test_that_a_result_survives_json(tmp_path: Path, context: JobContext) -> Non
     assert ImportParams.model_validate_json(params.model_dump_json()) == params
     params = ImportParams(paths=(tmp_path,), cohort=tmp_path / "cohort.csv")
     assert ImportParams.model_validate_json(params.model_dump_json()) == params
+
+
+def test_that_a_name_in_the_table_that_fits_two_scans_serves_one_and_refuses_the_other(
+    tmp_path: Path, context: JobContext
+) -> None:
+    for number, folder in enumerate(("one", "two")):
+        (tmp_path / "files" / folder).mkdir(parents=True)
+        scan = made_head(turned=float(number))
+        write_nifti(scan, tmp_path / "files" / folder / "ct.nii.gz")
+    cohort = {"A": CohortRow(subject="A", sex="M", age_years=1.5, file="ct.nii.gz")}
+    result = run(context, tmp_path / "files", cohort=cohort)
+    assert [scan.subject for scan in result.accepted] == ["A"]
+    (refused,) = result.refused
+    assert "fits another scan too" in refused.reason
+
+
+@pytest.mark.parametrize("name", ["cut.tar.xz", "cut.tar.gz", "cut.zip"])
+@pytest.mark.parametrize("how", ["cut off", "altered"])
+def test_that_a_damaged_archive_is_refused_by_name(tmp_path: Path, context: JobContext, name: str, how: str) -> None:
+    scan = tmp_path / "scan.bin"
+    scan.write_bytes(np.random.default_rng(1).bytes(200_000))
+    archive = tmp_path / name
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as content:
+            content.write(scan, "scan.bin")
+    else:
+        with tarfile.open(archive, f"w:{name.rsplit('.')[-1]}") as content:
+            content.add(scan, "scan.bin")
+    whole = bytearray(archive.read_bytes())
+    if how == "altered":
+        whole[100_000:100_400] = bytes(400)
+    archive.write_bytes(whole if how == "altered" else whole[:120_000])
+    result = run(context, archive)
+    assert result.accepted == ()
+    (refused,) = result.refused
+    assert name in refused.reason
+    assert not (context.folder / "unpacked").exists()
