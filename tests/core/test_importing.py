@@ -383,7 +383,7 @@ def test_that_a_damaged_archive_is_refused_by_name(tmp_path: Path, context: JobC
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as content:
             content.write(scan, "scan.bin")
     else:
-        with tarfile.open(archive, f"w:{name.rsplit('.')[-1]}") as content:
+        with tarfile.open(archive, "w:xz" if name.endswith("xz") else "w:gz") as content:
             content.add(scan, "scan.bin")
     whole = bytearray(archive.read_bytes())
     if how == "altered":
