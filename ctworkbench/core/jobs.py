@@ -199,6 +199,7 @@ def supervise(folder: Path, threads: int, grace_seconds: float) -> None:
     command = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "ctworkbench"]
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
     environment = os.environ | dict.fromkeys(names, str(threads))
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve the other jobs
     with (folder / "log.txt").open("ab") as out:
         process = subprocess.Popen(
             [*command, "run-job", str(folder)],

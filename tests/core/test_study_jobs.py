@@ -54,6 +54,14 @@ def test_that_a_folder_without_a_study_says_how_to_make_one(tmp_path: Path) -> N
     assert "ctworkbench new" in refused.value.remedy
 
 
+@pytest.mark.parametrize("name", ['with "quotes"', "with space", "头颅 CT", "back\\slash", "100%?#"])
+def test_that_a_study_may_have_any_name(tmp_path: Path, name: str) -> None:
+    Workbench.create(tmp_path / name, Settings()).close()
+    with Workbench.open(tmp_path / name, Settings()) as study:
+        assert study.name == name
+        assert study.cohort.scans() == []
+
+
 def test_that_a_study_can_be_moved(study: Workbench, tmp_path: Path) -> None:
     study.close()
     (tmp_path / "study").rename(tmp_path / "else where")

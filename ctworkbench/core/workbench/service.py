@@ -1,5 +1,6 @@
 """The Workbench: one open study and its rooms."""
 
+import json
 import logging
 import tomllib
 import uuid
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 STUDY_FILE = "study.toml"
 DATABASE_FILE = "study.db"
 DEFAULT_SPLIT_SEED = 20250424
+_FOLDERS = ("voxels", "jobs", "models", "recovery")
 
 
 class Workbench:
@@ -79,23 +81,24 @@ class Workbench:
         """
         if (folder / STUDY_FILE).exists():
             raise StudyError(f"{folder} is a study already.", f"Open it: ctworkbench open {folder}")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or not _is_half_made(folder)):
             raise StudyError(f"{folder} is not empty.", "Choose a new folder for the study.")
         try:
-            for name in ("voxels", "jobs", "models", "recovery"):
+            for name in _FOLDERS:
                 (folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StudyError(f"{folder} cannot be written: {error.strerror}.", "Choose another folder.") from error
         database = Database.create(database_url or _sqlite_url(folder))
         name = folder.resolve().name
         with database.writing() as session:
-            if session.scalar(select(Study.id)) is not None:
+            if session.scalar(select(Study.id)) is None:
+                study = Study(name=name, uid=str(uuid.uuid4()), scheme=DEFAULT, split_seed=DEFAULT_SPLIT_SEED)
+                session.add(study)
+            elif database_url is not None:
                 raise StudyError(f"The database {database_url} holds a study already.", "Give an empty database.")
-            study = Study(name=name, uid=str(uuid.uuid4()), scheme=DEFAULT, split_seed=DEFAULT_SPLIT_SEED)
-            session.add(study)
-        lines = [f'name = "{name}"', "format = 1"]
+        lines = [f"name = {json.dumps(name)}", "format = 1"]  # a JSON string is a TOML string
         if database_url is not None:
-            lines.append(f'database = "{database_url}"')
+            lines.append(f"database = {json.dumps(database_url)}")
         replace_text(folder / STUDY_FILE, "\n".join(lines) + "\n")
         return cls(folder, database, settings)
 
@@ -224,6 +227,15 @@ class Workbench:
             record.state = state
             record.message = message
         return Changes(jobs=True)
+
+
+def _is_half_made(folder: Path) -> bool:
+    """Whether a folder holds nothing, or only what a `create` leaves that was cut off before it wrote `study.toml`."""
+    return all(
+        (entry.name in _FOLDERS and entry.is_dir() and not any(entry.iterdir()))
+        or entry.name.startswith((DATABASE_FILE, f".{STUDY_FILE}."))
+        for entry in folder.iterdir()
+    )
 
 
 def _sqlite_url(folder: Path) -> URL:
