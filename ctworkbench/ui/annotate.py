@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
+from ctworkbench.ui.framing import Frame, frame_of, middle_of
 from ctworkbench.ui.ortho_view import AXIAL, CORONAL, SAGITTAL, OrthoView
 from ctworkbench.ui.readout import describe
 from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts, for_display
@@ -82,14 +83,22 @@ class AnnotateView(QWidget):
 
     # The case shown
 
-    def show_case(self, image: Volume, labels: NDArray[np.uint8], counts: RegionCounts | None = None) -> None:
-        """Show a scan with a label map to be edited in place.
+    def show_case(
+        self,
+        image: Volume,
+        labels: NDArray[np.uint8],
+        counts: RegionCounts | None = None,
+        frame: Frame | None = None,
+    ) -> None:
+        """Show a scan with a label map to be edited in place, the crosshair in the middle of the brain.
 
         Args:
             image: HU, axes (x, y, z), RAS.
             labels: region codes on the same grid, writable; edits go straight into it.
             counts: its counts over `for_display(labels)`, where they were made beforehand.
+            frame: where to look at first, where that was found beforehand.
         """
+        frame = frame or frame_of(image, labels)
         self._image = image
         spacing = image.spacing
         self._scale = (spacing[2], spacing[1], spacing[0])
@@ -107,8 +116,8 @@ class AnnotateView(QWidget):
         self.show_labels(labels, counts)
         shape = (shown.shape[0], shown.shape[1], shown.shape[2])
         for view in self.views:
-            view.set_geometry(shape, self._scale)
-        self.go_to((shape[0] // 2, shape[1] // 2, shape[2] // 2))
+            view.set_geometry(shape, self._scale, frame.low, frame.high)
+        self.go_to(frame.centre)
 
     def show_labels(self, labels: NDArray[np.uint8], counts: RegionCounts | None = None) -> None:
         """Put another label map of the same scan on the views; the history of edits starts afresh."""
@@ -171,16 +180,10 @@ class AnnotateView(QWidget):
 
     def jump_to(self, code: int) -> bool:
         """Move the crosshair into the middle of a region, on its largest axial slice; whether it has one."""
-        shown = for_display(self._labels)
-        areas = [int(np.count_nonzero(plane == code)) for plane in shown]
-        z = int(np.argmax(areas))
-        if not areas[z]:
-            return False
-        points = np.argwhere(shown[z] == code)
-        # A curved region does not hold its own centroid: the nearest voxel of the region does for it.
-        y, x = points[np.argmin(((points - points.mean(axis=0)) ** 2).sum(axis=1))]
-        self.go_to((z, int(y), int(x)))
-        return True
+        place = middle_of(for_display(self._labels), code)
+        if place is not None:
+            self.go_to(place)
+        return place is not None
 
     def describe(self, index: tuple[int, int, int]) -> str:
         """Patient position in mm, HU and region at an index of the displayed array; "" outside."""
@@ -296,7 +299,7 @@ class AnnotateView(QWidget):
         self.state_changed.emit()
 
     def fit(self) -> None:
-        """Show the whole slice in every view."""
+        """Show the whole head in every view."""
         for view in self.views:
             view.fit()
 

@@ -1,5 +1,6 @@
 """One scan made ready for review: read aside, shown at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from ctworkbench.core.errors import VolumeError
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import AnnotationRow, ScanRow
+from ctworkbench.ui.cohort_table import VERDICT_TITLES
+from ctworkbench.ui.framing import Frame, frame_of
 from ctworkbench.ui.recovery import Recovered, RecoveryFolder
 from ctworkbench.ui.shared_labels import RegionCounts, for_display
 
@@ -27,6 +30,7 @@ class Case:
         shown: the version that `labels` holds; None where there is none yet.
         labels: uint8 (x, y, z), writable; zeros where there is none yet.
         counts: its voxels by code.
+        frame: where to look at first.
         recovered: unsaved corrections that were found.
         damaged: why unsaved corrections that were found cannot be read.
     """
@@ -37,6 +41,7 @@ class Case:
     shown: AnnotationRow | None
     labels: NDArray[np.uint8]
     counts: RegionCounts
+    frame: Frame
     recovered: Recovered | None
     damaged: str = ""
 
@@ -64,7 +69,8 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
         damaged = str(error)
     if recovered is not None and not recovered.labels.grid.matches(image.grid):
         recovered, damaged = None, "The unsaved corrections that were found belong to another image."
-    return Case(scan, image, versions, shown, labels, RegionCounts(for_display(labels)), recovered, damaged)
+    counts, frame = RegionCounts(for_display(labels)), frame_of(image, labels)
+    return Case(scan, image, versions, shown, labels, counts, frame, recovered, damaged)
 
 
 def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]:
@@ -73,7 +79,18 @@ def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]
 
 
 def title_of(row: AnnotationRow) -> str:
-    """One line that tells a version from the others."""
-    author = f" · {row.author}" if row.author else ""
-    verdict = f" · {row.verdict.value}" if row.verdict else ""
-    return f"v{row.version} {row.origin.value}{author}{verdict}"
+    """One line that tells a version from the others: "v2 expert · accepted"."""
+    return f"v{row.version} {row.origin.value} · {VERDICT_TITLES[row.verdict.value] if row.verdict else 'not judged'}"
+
+
+def story_of(row: AnnotationRow, versions: Sequence[AnnotationRow]) -> str:
+    """All that is known of a version: what it is, by whom, when, what it was drawn from, and what was said of it."""
+    parent = next((other for other in versions if other.id == row.parent_id), None)
+    parts = [
+        title_of(row),
+        f"by {row.author}" if row.author not in ("", "unknown") else "",
+        row.created.astimezone().strftime("%d %b %Y %H:%M"),
+        f"drawn from v{parent.version}" if parent else "",
+        f"“{row.comment}”" if row.comment else "",
+    ]
+    return "  ·  ".join(part for part in parts if part)

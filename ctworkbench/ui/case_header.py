@@ -2,13 +2,12 @@
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
 from ctworkbench.core.workbench import AnnotationRow, ScanRow
-from ctworkbench.ui.case import title_of
+from ctworkbench.ui.case import story_of, title_of
+from ctworkbench.ui.cohort_table import spacing_text
 from ctworkbench.ui.worklist import who
-
-_WIDEST_PICKER = 240
 
 
 class CaseHeader(QFrame):
@@ -17,12 +16,14 @@ class CaseHeader(QFrame):
     Signals:
         version_chosen: another version is to be shown (its number in the study).
         compare_asked: the earlier version is to be shown, or no longer.
+        compare_with: a version chosen for comparing is to be shown (its number in the study).
         keys_asked: the list of keys is to be shown.
         previous_asked, next_asked: go through the list.
     """
 
     version_chosen = Signal(int)
     compare_asked = Signal()
+    compare_with = Signal(int)
     keys_asked = Signal()
     previous_asked = Signal()
     next_asked = Signal()
@@ -47,12 +48,15 @@ class CaseHeader(QFrame):
         self.unsaved.setObjectName("unsaved")
         self.unsaved.setToolTip("There are corrections that are not saved as a version yet (Ctrl+S)")
         self.versions = QComboBox()
-        self.versions.setToolTip("Versions of the label map; older ones are shown to look at only")
-        self.versions.setMaximumWidth(_WIDEST_PICKER)
         self.versions.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.versions.activated.connect(lambda place: self.version_chosen.emit(self.versions.itemData(place)))
-        self.compare = self._button("Compare", "Show the earlier version in place of this one, and back  (C)")
+        self.compare = self._button(
+            "Compare", "Show the earlier version in place of this one, and back  (C); the arrow offers all"
+        )
         self.compare.setCheckable(True)
+        self.compare.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self._others = QMenu(self.compare)
+        self.compare.setMenu(self._others)
         self.compare.clicked.connect(self.compare_asked)
         self.keys = self._button("?", "All keys  (?)")
         self.keys.clicked.connect(self.keys_asked)
@@ -75,8 +79,7 @@ class CaseHeader(QFrame):
         """Who this is, and what the image is."""
         self.subject.setText("  ".join(part for part in (scan.subject, who(scan)) if part))
         size = "×".join(str(number) for number in scan.shape)
-        spacing = "×".join(f"{length:.2f}" for length in scan.spacing)
-        parts = [size, f"{spacing} mm", scan.scanner, *scan.corrections]
+        parts = [f"{spacing_text(scan.spacing)} mm", size, scan.scanner, *scan.corrections]
         text = "  ·  ".join(part for part in parts if part)
         self.details.setText(text)
         self.details.setToolTip(f"{text}\nSeries {scan.series_uid}")
@@ -91,9 +94,21 @@ class CaseHeader(QFrame):
             self.versions.clear()
             for row in versions:
                 self.versions.addItem(title_of(row), row.id)
+                story = story_of(row, versions)
+                self.versions.setItemData(self.versions.count() - 1, story, Qt.ItemDataRole.ToolTipRole)
             if shown is not None:
                 self.versions.setCurrentIndex(self.versions.findData(shown.id))
+        self.versions.setToolTip("Versions of the label map" if shown is None else story_of(shown, versions))
         self.versions.setVisible(bool(versions))
+        self._others.clear()
+        for row in versions:
+            if shown is not None and row.id != shown.id:
+                self._others.addAction(title_of(row), lambda row=row: self.compare_with.emit(row.id))
+
+    def show_unsaved(self, dirty: bool, saving: bool) -> None:
+        """Say whether there are corrections that are not safe yet."""
+        self.unsaved.setText("saving…" if saving else "● unsaved")
+        self.unsaved.setVisible(dirty or saving)
 
     @staticmethod
     def _button(title: str, tip: str) -> QToolButton:

@@ -21,10 +21,11 @@ from PySide6.QtWidgets import (
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_plot import SEX_TITLES, sex_key
 from ctworkbench.ui.cohort_table import age_text
+from ctworkbench.ui.standing import version_for
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
-    from ctworkbench.core.workbench.rows import ChildRow, ScanRow
+    from ctworkbench.core.workbench.rows import AnnotationRow, ChildRow, ScanRow
 
 _TITLES = ("Region", "cm³", "Mean", "z", "Centile")
 
@@ -98,7 +99,8 @@ class ChildPanel(QFrame):
         workbench = self._workbench
 
         def read() -> tuple:
-            return workbench.cohort.scan(scan_id), workbench.norms.child(scan_id, source), source
+            version = version_for(workbench.review.annotations(scan_id), source)
+            return workbench.cohort.scan(scan_id), version, workbench.norms.child(scan_id, source), source
 
         self._bridge.run(read, self._show, key="child")
 
@@ -111,13 +113,13 @@ class ChildPanel(QFrame):
         self.table.hide()
         self.report.setEnabled(False)
 
-    def _show(self, answer: "tuple[ScanRow, list[ChildRow], str]") -> None:
-        scan, rows, self._source = answer
+    def _show(self, answer: "tuple[ScanRow, AnnotationRow | None, list[ChildRow], str]") -> None:
+        scan, version, rows, self._source = answer
         self._subject = scan.subject
         self._regions = [row.region for row in rows]
         sex = SEX_TITLES[sex_key(scan.sex)]
         self.title.setText(scan.subject)
-        labels = f"labels v{scan.versions} {scan.origin}" if scan.versions else "no labels yet"
+        labels = f"labels v{version.version} {version.origin}" if version is not None else "no such labels yet"
         self.facts.setText(f"{sex}, {age_text(scan.age_years)} · {labels}")
         reasons = list(dict.fromkeys(row.reason for row in rows if row.reason))
         text = f"Outside the norm: no centile, because {'; '.join(reasons)}." if reasons else ""

@@ -25,6 +25,7 @@ from ctworkbench.core.jobs import JobState
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CohortFilter, CohortModel, ScanTable, count, summary
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
+from ctworkbench.ui.standing import Standings
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
@@ -56,6 +57,7 @@ class CohortPage(QWidget):
         self._refused_before: int | None = None
         self._measured: set[int] = set()
         self._models = 0
+        self._standings = Standings(workbench)
         self._next: Callable[[], object] = self.import_scans
         self.setAcceptDrops(True)
 
@@ -94,7 +96,7 @@ class CohortPage(QWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for number, width in enumerate((82, 42, 72, 62, 122, 102, 102, 104, 108, 88, 76, 104, 80)):
+        for number, width in enumerate((92, 40, 72, 116, 118, 52, 138, 54, 106, 130, 74, 92, 80)):
             table.setColumnWidth(number, width)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
@@ -140,7 +142,7 @@ class CohortPage(QWidget):
         self.filter = QLineEdit()
         self.filter.setObjectName("cohort_filter")
         self.filter.setAccessibleName("Filter the scans")
-        self.filter.setPlaceholderText("Filter, such as: F v1 not read")
+        self.filter.setPlaceholderText("Filter, such as: F model not read")
         self.filter.setClearButtonEnabled(True)
         self.filter.setFixedWidth(250)
         self.filter.textChanged.connect(self.proxy.set_words)
@@ -212,14 +214,15 @@ class CohortPage(QWidget):
             workbench = self._workbench
             scans = workbench.cohort.scans()
             measured = {row.scan_id for row in workbench.norms.volumes("current")} if scans else set()
-            return scans, workbench.cohort.refusals(), measured, len(workbench.modelling.models())
+            standings = self._standings.read(scans)
+            return scans, standings, workbench.cohort.refusals(), measured, len(workbench.modelling.models())
 
         self._bridge.run(read, self._show, key="cohort")
 
     def _show(self, answer: tuple) -> None:
-        scans, refusals, self._measured, self._models = answer
+        scans, standings, refusals, self._measured, self._models = answer
         refused = [refusal for refusal in refusals if not refusal.skipped]
-        self.model.set_scans(scans)
+        self.model.set_scans(scans, standings)
         self.pages.setCurrentIndex(1 if scans else 0)
         self.summary.setText(summary(scans))
         self.refused.setVisible(bool(refusals))
@@ -283,7 +286,9 @@ class CohortPage(QWidget):
         kinds = {view.job.kind for view in self._bridge.live}
         raw = [scan for scan in scans if not scan.preprocessed]
         bare = [scan for scan in scans if scan.preprocessed and not scan.versions]
-        unread = [scan for scan in scans if scan.versions and scan.verdict is None]
+        standings = self.model.standings
+        newer = {scan_id for scan_id, standing in standings.items() if standing.newer and not standing.newer.verdict}
+        unread = [scan for scan in scans if scan.versions and (scan.verdict is None or scan.id in newer)]
         unmeasured = [scan for scan in scans if scan.versions and scan.id not in self._measured]
         for missing, verb, doing, act in (
             (raw, "Preprocess", "preprocess", self.preprocess),
@@ -382,7 +387,8 @@ class CohortPage(QWidget):
     def copy(self) -> None:
         """Put the scans in scope on the clipboard, columns parted by tabs."""
         lines = ["\t".join(column.title for column in COLUMNS if column.title != "Now")]
-        lines += ["\t".join(c.text(scan) for c in COLUMNS if c.title != "Now") for scan in self._scope()]
+        columns = [column for column in COLUMNS if column.title != "Now"]
+        lines += ["\t".join(self.model.text(scan, column) for column in columns) for scan in self._scope()]
         QGuiApplication.clipboard().setText("\n".join(lines))
 
     # -- dropping --------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The cohort as a Qt table: one row a scan, sorted and filtered."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QTableView
+
+from ctworkbench.ui.standing import Standing
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ScanRow
@@ -32,7 +35,7 @@ class Column:
     """One column: its title, what it says of a scan, what it sorts by, and what it means."""
 
     title: str
-    text: Callable[["ScanRow"], str]
+    text: Callable[["ScanRow", Standing | None], str]
     key: Callable[["ScanRow"], Any]
     help: str
 
@@ -42,55 +45,89 @@ def age_text(age_years: float | None) -> str:
     return "unknown" if age_years is None else f"{age_years:.2f} y"
 
 
-def _labels(scan: "ScanRow") -> str:
-    return f"v{scan.versions} {scan.origin}" if scan.versions else "–"
+def corrections_text(corrections: Sequence[str]) -> str:
+    """What was put right at import in a few words; padding, which is cut off every scan, is left to the tooltip."""
+    short: list[str] = []
+    for correction in corrections:
+        tilt = re.search(r"gantry tilt ([+-]?[\d.]+°)", correction)
+        if tilt is not None:
+            short.append(f"tilt {tilt.group(1)}")
+        elif correction.startswith("slice spacing"):
+            short.append("spacing")
+        elif "padding" not in correction:
+            short.append(correction)
+    return ", ".join(short) or "none"
 
 
-def _slices(scan: "ScanRow") -> str:
-    return "×".join(str(n) for n in scan.shape)
+def spacing_text(spacing: Sequence[float]) -> str:
+    """Voxel sizes in mm for people: "1.0×1.0×1.25"."""
+    return "×".join(f"{length:.2f}"[:-1] if f"{length:.2f}".endswith("0") else f"{length:.2f}" for length in spacing)
+
+
+def labels_text(scan: "ScanRow", standing: Standing | None) -> str:
+    """The label map that counts: "v1 registration"."""
+    if not scan.versions:
+        return "–"
+    counts = standing.counts if standing is not None else None
+    return f"v{counts.version if counts is not None else scan.versions} {scan.origin}"
+
+
+def verdict_text(scan: "ScanRow", standing: Standing | None) -> str:
+    """The reader's verdict on the label map that counts, and the newer one that nobody has read."""
+    if not scan.versions:
+        return "–"
+    told = VERDICT_TITLES[scan.verdict.value] if scan.verdict else "not read"
+    newer = standing.newer if standing is not None else None
+    return f"{told}, v{newer.version} {'later' if newer.verdict else 'unread'}" if newer is not None else told
+
+
+def _slices(scan: "ScanRow") -> int:
+    """Number of slices: voxels along the axis with the largest spacing."""
+    pairs = zip(scan.spacing, range(len(scan.shape)), scan.shape, strict=True)
+    return max(((spacing, axis, number) for spacing, axis, number in pairs), default=(0.0, 0, 0))[2]
 
 
 COLUMNS = (
-    Column("Subject", lambda s: s.subject, lambda s: s.subject, "Code of the subject"),
-    Column("Sex", lambda s: s.sex or "?", lambda s: s.sex or "", "M or F; ? where it is unknown"),
+    Column("Subject", lambda s, _: s.subject, lambda s: s.subject, "Code of the subject"),
+    Column("Sex", lambda s, _: s.sex or "?", lambda s: s.sex or "", "M or F; ? where it is unknown"),
     Column(
         "Age",
-        lambda s: age_text(s.age_years),
+        lambda s, _: age_text(s.age_years),
         lambda s: -1.0 if s.age_years is None else s.age_years,
         "Age at the scan",
     ),
-    Column("Site", lambda s: s.site or "–", lambda s: s.site, "Where the scan was made"),
+    Column("Site", lambda s, _: s.site or "–", lambda s: s.site, "Where the scan was made"),
     Column(
         "Spacing (mm)",
-        lambda s: "×".join(f"{length:.2f}" for length in s.spacing),
+        lambda s, _: spacing_text(s.spacing),
         lambda s: max(s.spacing, default=0.0),
         "Size of a voxel along x, y and z",
     ),
-    Column("Voxels", _slices, lambda s: min(s.shape, default=0), "Number of voxels along x, y and z"),
+    Column("Slices", lambda s, _: str(_slices(s)), _slices, "Number of slices; the tooltip tells the whole size"),
     Column(
         "Corrections",
-        lambda s: ", ".join(s.corrections) or "none",
-        lambda s: len(s.corrections),
-        "What was put right at import, such as gantry tilt",
+        lambda s, _: corrections_text(s.corrections),
+        lambda s: corrections_text(s.corrections),
+        "What was put right at import, such as gantry tilt; the tooltip tells all of it",
     ),
     Column(
-        "Preprocessed",
-        lambda s: "yes" if s.preprocessed else "no",
+        "Masks",
+        lambda s, _: "yes" if s.preprocessed else "no",
         lambda s: s.preprocessed,
-        "Skull and brain masks made",
+        "Skull and brain masks are made by Preprocess",
     ),
-    Column("Labels", _labels, lambda s: s.versions, "Newest version of the label map, and where it comes from"),
+    Column("Labels", labels_text, lambda s: (s.versions, str(s.origin)), "The label map that counts"),
+    Column("Verdict", verdict_text, lambda s: s.verdict or "", "The reader's verdict on the label map that counts"),
     Column(
-        "Verdict",
-        lambda s: VERDICT_TITLES[s.verdict.value] if s.verdict else ("not read" if s.versions else "–"),
-        lambda s: s.verdict or "",
-        "The reader's verdict on the current label map",
+        "Split",
+        lambda s, _: s.split or "–",
+        lambda s: s.split,
+        "Part of the split: by subject, made once, never remade",
     ),
+    Column("Now", lambda s, _: "", lambda s: "", "The job that works on this scan"),
     Column(
-        "Split", lambda s: s.split or "–", lambda s: s.split, "Part of the split: by subject, made once, never remade"
+        "Warnings", lambda s, _: "; ".join(s.warnings), lambda s: len(s.warnings), "What is doubtful about the scan"
     ),
-    Column("Now", lambda s: "", lambda s: "", "The job that works on this scan"),
-    Column("Warnings", lambda s: "; ".join(s.warnings), lambda s: len(s.warnings), "What is doubtful about the scan"),
 )
 NOW = next(number for number, column in enumerate(COLUMNS) if column.title == "Now")
 
@@ -122,9 +159,17 @@ class CohortModel(QAbstractTableModel):
         super().__init__(parent)
         self.scans: list[ScanRow] = []
         self.doing: dict[int, str] = {}
+        self.standings: dict[int, Standing] = {}
 
-    def set_scans(self, scans: "list[ScanRow]") -> None:
-        """Show these scans."""
+    def text(self, scan: "ScanRow", column: Column) -> str:
+        """What a column says of a scan."""
+        if column.title == "Now":
+            return self.doing.get(scan.id, "")
+        return column.text(scan, self.standings.get(scan.id))
+
+    def set_scans(self, scans: "list[ScanRow]", standings: dict[int, Standing] | None = None) -> None:
+        """Show these scans, with the standing of those that have several label maps."""
+        self.standings = dict(standings or {})
         if [scan.id for scan in scans] == [scan.id for scan in self.scans]:
             self.scans = scans
             if scans:
@@ -152,18 +197,23 @@ class CohortModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Text, tooltip, colour, sort key, or under ROW_ROLE the row itself."""
         scan, column = self.scans[index.row()], COLUMNS[index.column()]
+        text = self.text(scan, column)
         if role == Qt.ItemDataRole.DisplayRole:
-            return self.doing.get(scan.id, "") if index.column() == NOW else column.text(scan)
+            return text
         if role == Qt.ItemDataRole.ToolTipRole:
-            lines = [column.text(scan), f"Series {scan.series_uid}", f"Scanner: {scan.scanner or 'unknown'}"]
+            size = "×".join(str(number) for number in scan.shape)
+            lines = [text, f"Series {scan.series_uid}", f"{size} voxels, {spacing_text(scan.spacing)} mm"]
+            lines.append(f"Scanner: {scan.scanner or 'unknown'}")
+            lines += [f"Corrected: {correction}" for correction in scan.corrections]
             return "\n".join(line for line in (*lines, *scan.warnings) if line)
         if role == Qt.ItemDataRole.ForegroundRole:
             if column.title == "Verdict" and scan.verdict:
-                return QColor(_VERDICT_COLORS[scan.verdict.value])
-            if column.title == "Warnings" or (column.text(scan) in ("–", "no", "none", "?", "unknown", "not read")):
-                return QColor(
-                    "#f2b84b" if column.title == "Warnings" or column.text(scan) in ("?", "unknown") else "#8f9aa8"
-                )
+                newer = text.endswith("unread")
+                return QColor("#8fb8de" if newer else _VERDICT_COLORS[scan.verdict.value])
+            if column.title == "Warnings" or text in ("?", "unknown"):
+                return QColor("#f2b84b")
+            if text in ("–", "no", "none", "not read"):
+                return QColor("#8f9aa8")
         if role == SORT_ROLE:
             return self.doing.get(scan.id, "") if index.column() == NOW else column.key(scan)
         if role == ROW_ROLE:
@@ -200,7 +250,7 @@ class CohortFilter(QSortFilterProxyModel):
         if not isinstance(model, CohortModel):
             return True
         scan = model.scans[source_row]
-        content = " ".join([*(column.text(scan) for column in COLUMNS), model.doing.get(scan.id, "")]).lower()
+        content = " ".join(model.text(scan, column) for column in COLUMNS).lower()
         return all(word in content for word in self._words)
 
     def lessThan(self, source_left: Index, source_right: Index) -> bool:

@@ -18,6 +18,7 @@ from PySide6.QtGui import QEnterEvent, QMouseEvent, QResizeEvent, QShowEvent, QW
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QScrollBar, QWidget
 from vispy.scene.visuals import InfiniteLine
 
+from ctworkbench.ui.framing import Index
 from ctworkbench.ui.shared_labels import SharedLabels
 
 _CROSSHAIR = (0.25, 0.85, 0.75, 0.55)
@@ -93,7 +94,8 @@ class OrthoView(QWidget):
         self._fitted = True
         self._wheel = 0
         self._disposed = False
-        self._extent = (1.0, 1.0, 1.0)
+        self._low = (0.0, 0.0, 0.0)
+        self._high = (1.0, 1.0, 1.0)
         self._scale = (1.0, 1.0, 1.0)
 
         self.model = ViewerModel(title=plane.name, order=plane.order, axis_labels=("z", "y", "x"))
@@ -147,9 +149,20 @@ class OrthoView(QWidget):
         self.canvas.installEventFilter(self)
         self.viewer.installEventFilter(self)
 
-    def set_geometry(self, shape: tuple[int, int, int], scale: tuple[float, float, float]) -> None:
-        """Tell the view the size of the array, and voxel sizes in mm, along (z, y, x); shows all of it."""
-        self._extent = (shape[0] * scale[0], shape[1] * scale[1], shape[2] * scale[2])
+    def set_geometry(
+        self, shape: tuple[int, int, int], scale: tuple[float, float, float], low: Index, high: Index
+    ) -> None:
+        """Tell the view the array it shows, and fill it with a part of that.
+
+        Args:
+            shape: size of the array along (z, y, x).
+            scale: voxel sizes in mm along (z, y, x).
+            low: first corner of the part that fills the view, an array index.
+            high: corner beyond the last voxel of that part.
+        """
+        # A voxel's middle lies at its index, so its near edge is half a voxel before that.
+        self._low = ((low[0] - 0.5) * scale[0], (low[1] - 0.5) * scale[1], (low[2] - 0.5) * scale[2])
+        self._high = ((high[0] - 0.5) * scale[0], (high[1] - 0.5) * scale[1], (high[2] - 0.5) * scale[2])
         self._scale = scale
         self.slice_bar.blockSignals(True)
         self.slice_bar.setRange(0, shape[self.plane.axis] - 1)
@@ -188,13 +201,13 @@ class OrthoView(QWidget):
         self.compared.colormap = colormap
 
     def fit(self) -> None:
-        """Show the whole slice; it stays whole when the view changes its size, until someone zooms."""
+        """Show the whole head; it stays whole when the view changes its size, until someone zooms."""
         self._fitted = True
         width, height = max(1, self.canvas.width()), max(1, self.canvas.height())
-        tall, wide = self._extent[self.plane.down], self._extent[self.plane.across]
+        down, across = self.plane.down, self.plane.across
+        tall, wide = self._high[down] - self._low[down], self._high[across] - self._low[across]
         camera = self.model.scene.camera
-        half_down, half_across = self._half_voxel()
-        camera.center = (0.0, tall / 2 - half_down, wide / 2 - half_across)
+        camera.center = (0.0, (self._low[down] + self._high[down]) / 2, (self._low[across] + self._high[across]) / 2)
         camera.zoom = _MARGIN * min(width / wide, height / tall)
 
     def world_at(self, pixel: QPointF) -> tuple[float, float, float]:
@@ -362,9 +375,6 @@ class OrthoView(QWidget):
             down + before[self.plane.down] - after[self.plane.down],
             across + before[self.plane.across] - after[self.plane.across],
         )
-
-    def _half_voxel(self) -> tuple[float, float]:
-        return self._scale[self.plane.down] / 2, self._scale[self.plane.across] / 2
 
     def _overlay(self, text: str, name: str) -> QLabel:
         # Plain labels over the canvas: napari's text overlay draws its text anew on every change.

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QMessageBox, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QMessageBox, QWidget
 
-from ctworkbench.core.errors import ConflictError, WorkbenchError
+from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.settings import resource
-from ctworkbench.core.workbench import AnnotationRow, ScanRow, Verdict
+from ctworkbench.core.workbench import ScanRow, Verdict
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.case import Case, read_case, read_labels, title_of
@@ -22,9 +22,12 @@ from ctworkbench.ui.display_panel import DisplayPanel
 from ctworkbench.ui.overlays import Cover, Flash
 from ctworkbench.ui.region_list import RegionList
 from ctworkbench.ui.review_banner import Banner
-from ctworkbench.ui.review_dialogs import ask_about_unsaved, ask_to_save_upon
+from ctworkbench.ui.review_dialogs import ask_about_unsaved
 from ctworkbench.ui.review_keys import review_commands
+from ctworkbench.ui.review_layout import lay_out
 from ctworkbench.ui.review_session import ReviewSession
+from ctworkbench.ui.saving import Saving
+from ctworkbench.ui.standing import Standing, Standings
 from ctworkbench.ui.tools import ToolBar
 from ctworkbench.ui.verdict_bar import VerdictBar
 from ctworkbench.ui.worklist import Worklist
@@ -67,11 +70,15 @@ class ReviewPage(QWidget):
         self.regions = RegionList(self.view)
         self.display = DisplayPanel(self.view)
         self.verdicts = VerdictBar()
+        self._standings = Standings(workbench)
         self.readout = QLabel()
         self.readout.setObjectName("readout")
         self.cover = Cover(self.view)
         self.flash = Flash(self.view)
-        self._build()
+        self.saving = Saving(
+            self, self.session, self.view, bridge, lambda: self.verdicts.comment.text().strip(), self.tell
+        )
+        lay_out(self)
         commands = review_commands(self)
         self.shortcuts = bind(commands, self)
         self.cheat_sheet = CheatSheet(commands, self)
@@ -83,20 +90,16 @@ class ReviewPage(QWidget):
 
     def open_scan(self, scan_id: int) -> None:
         """Show a scan; asks first when there are corrections that are not saved."""
-        if scan_id == self._wanted:
-            return
-        if not self.maybe_close():
-            self.worklist.set_open(self._wanted)
-            return
-        self._read(scan_id)
+        self._open(scan_id)
 
     def maybe_close(self) -> bool:
         """Whether the open case may be left: unsaved corrections are saved or given up first, as the user says."""
+        self.session.wait()
         if not self.session.dirty:
             return True
         answer = ask_about_unsaved(self, self._subject())
         if answer == QMessageBox.StandardButton.Save:
-            return self.save()
+            return self.saving.finish()
         if answer == QMessageBox.StandardButton.Discard:
             self.session.discard_edits()
             return True
@@ -107,7 +110,7 @@ class ReviewPage(QWidget):
         self._stale = True
         if self.isVisible() and not self._disposed:
             self._stale = False
-            self._bridge.run(self._workbench.cohort.scans, self._take_scans, self._bridge.report, key="review list")
+            self._bridge.run(self._read_list, self._take_scans, self._bridge.report, key="review list")
 
     def dispose(self) -> None:
         """Finish writing, clear the layers and close the canvases."""
@@ -134,35 +137,31 @@ class ReviewPage(QWidget):
                 "Go back to the current version first" if not self.session.recovery_open else "Restore or discard first"
             )
             return
-        if self.session.dirty and not self.save():
+        if self.session.dirty or self.session.saving:
+            self.saving.begin(then=partial(self.judge, verdict))
             return
+        bar = self.verdicts
         try:
-            self.session.judge(verdict, self.verdicts.chosen_grade, self.verdicts.comment.text().strip())
+            self.session.judge(verdict, bar.chosen_grade, bar.comment.text().strip(), bar.chosen_reasons)
         except WorkbenchError as error:
             self._bridge.report(error)
             return
-        self.worklist.mark(case.scan.id, verdict)
-        following = self.worklist.next_to_review()
+        self._standings.forget(case.scan.id)
+        self.worklist.mark(case.scan.id, self.session.standing)
         self.tell(f"{case.scan.subject}: {verdict.value}")
-        if following is None:
+        if self.worklist.next_to_review() is None:
             self.tell(f"{case.scan.subject}: {verdict.value}. Nothing is left to review")
         else:
-            self.open_scan(following)
+            self.go_to_next_to_review()
 
-    def save(self) -> bool:
-        """Save corrections as a new version; whether they are safe now."""
-        if not self.session.dirty:
+    def save(self) -> None:
+        """Begin to save corrections as a new version; work can go on."""
+        if self.session.saving:
+            self.tell("Saving…")
+        elif self.session.dirty:
+            self.saving.begin()
+        else:
             self.tell("There is nothing to save")
-            return True
-        comment = self.verdicts.comment.text().strip()
-        try:
-            self._save(comment)
-        except ConflictError as error:
-            return self._save_upon_newest(error, comment)
-        except WorkbenchError as error:
-            self._bridge.report(error)
-            return False
-        return True
 
     def go(self, steps: int) -> None:
         """Open the next or the previous scan of the list."""
@@ -170,7 +169,7 @@ class ReviewPage(QWidget):
         if scan_id is None:
             self.tell("End of the list")
         else:
-            self.open_scan(scan_id)
+            self._open_listed(scan_id)
 
     def go_to_next_to_review(self) -> None:
         """Open the next scan that waits for a verdict."""
@@ -178,35 +177,41 @@ class ReviewPage(QWidget):
         if scan_id is None:
             self.tell("Nothing else is left to review")
         else:
-            self.open_scan(scan_id)
+            self._open_listed(scan_id)
 
-    def compare(self) -> None:
-        """Show the version before this one (or this one as it was saved, under corrections), or go back."""
+    def compare(self, annotation_id: int | None = None) -> None:
+        """Show another version in place of this one, or go back.
+
+        Args:
+            annotation_id: the version to look at; by default the one that this one was drawn from, or the one before
+                it, or, under corrections, this one as it was saved.
+        """
         if self._loading:
             self._show_state()
             return
-        if self.view.comparing:
+        if self.view.comparing and annotation_id is None:
             self.view.hide_compared()
             self.flash.hide()
             self._show_state()
             return
-        shown = self.session.shown
-        target = None if shown is None else shown.id if self.session.dirty else shown.parent_id
-        if target is None:
+        chosen = next((row for row in self.session.versions if row.id == annotation_id), self.session.compare_with)
+        if chosen is None:
             self._show_state()
-            self.tell("There is no earlier version to compare with")
+            self.tell("There is no other version to compare with")
             return
         scan_id = self._wanted
-        title = next((title_of(row) for row in self.session.versions if row.id == target), "Earlier version")
+        own = self.session.shown is not None and chosen.id == self.session.shown.id
+        title = f"{title_of(chosen)}{', as it was saved' if own else ''}"
 
         def show(labels: NDArray[np.uint8]) -> None:
             if self._wanted == scan_id and not self._disposed:
                 self.view.show_compared(labels)
                 self._show_state()
                 # Over the views, not above them: the image must not move between the two versions.
-                self.tell(f"{title} as it was saved  –  C goes back", stays=True)
+                self.tell(f"{title}  –  C goes back", stays=True)
 
-        self._bridge.run(partial(read_labels, self._workbench, target), show, self._bridge.report, key="review compare")
+        read = partial(read_labels, self._workbench, chosen.id)
+        self._bridge.run(read, show, self._bridge.report, key="review compare")
 
     def leave(self) -> None:
         """Put away what lies over the room and give the keys back to the views."""
@@ -236,6 +241,22 @@ class ReviewPage(QWidget):
 
     # Reading
 
+    def _open_listed(self, scan_id: int) -> None:
+        """Open a scan of the list at the version that waits for a reader."""
+        self._open(scan_id, self.worklist.waiting(scan_id))
+
+    def _open(self, scan_id: int, annotation_id: int | None = None) -> None:
+        if scan_id == self._wanted:
+            return
+        if not self.maybe_close():
+            self.worklist.set_open(self._wanted)
+            return
+        self._read(scan_id, annotation_id)
+
+    def _read_list(self) -> tuple[list[ScanRow], dict[int, Standing]]:
+        rows = self._workbench.cohort.scans()
+        return rows, self._standings.read(rows)
+
     def _read(self, scan_id: int, annotation_id: int | None = None) -> None:
         self._wanted = scan_id
         self._loading = True
@@ -254,7 +275,7 @@ class ReviewPage(QWidget):
         self._loading = False
         same = self.session.case is not None and self.session.case.scan.id == case.scan.id
         index = self.view.index
-        self.view.show_case(case.image, case.labels, case.counts)
+        self.view.show_case(case.image, case.labels, case.counts, case.frame)
         if same:
             self.view.go_to(index)
         else:
@@ -279,10 +300,11 @@ class ReviewPage(QWidget):
             self._wanted = None
             self.cover.tell(f"This scan cannot be shown.\n{error}")
 
-    def _take_scans(self, rows: list[ScanRow]) -> None:
+    def _take_scans(self, answer: tuple[list[ScanRow], dict[int, Standing]]) -> None:
         if self._disposed:
             return
-        self.worklist.show_scans(rows)
+        rows, standings = answer
+        self.worklist.show_scans(rows, standings)
         self.worklist.set_open(self._wanted)
         case = self.session.case
         if case is None:
@@ -292,7 +314,7 @@ class ReviewPage(QWidget):
                 self.cover.tell("Choose a scan in the list, or press Space for the next one to review.")
             return
         newer = any(row.id == case.scan.id and row.versions > len(self.session.versions) for row in rows)
-        if newer and not self.session.dirty and not self._loading:
+        if newer and not (self.session.dirty or self.session.saving or self._loading):
             self._read(case.scan.id)
             return
         self.session.read_versions()
@@ -307,45 +329,21 @@ class ReviewPage(QWidget):
         else:
             self._show_state()
 
-    def _save(self, comment: str, upon: AnnotationRow | None = None) -> None:
-        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-        try:
-            row = self.session.save(comment, upon)
-        finally:
-            QApplication.restoreOverrideCursor()
-        self.tell(f"Saved as v{row.version}")
-
-    def _save_upon_newest(self, error: ConflictError, comment: str) -> bool:
-        self.session.read_versions()
-        newest = self.session.versions[0] if self.session.versions else None
-        if newest is None:
-            self._bridge.report(error)
-            return False
-        if not ask_to_save_upon(self, newest):
-            self._show_state()
-            return False
-        try:
-            self._save(comment, newest)
-        except WorkbenchError as second:
-            self._bridge.report(second)
-            return False
-        return True
-
     # Showing
 
     def _show_state(self) -> None:
         session, header = self.session, self.header
         case = session.case
         open_ = case is not None
-        header.unsaved.setVisible(session.dirty)
+        header.show_unsaved(session.dirty, session.saving)
         header.compare.setChecked(self.view.comparing)
         shown = session.shown
-        header.compare.setEnabled(shown is not None and (session.dirty or shown.parent_id is not None))
+        header.compare.setEnabled(session.compare_with is not None)
         if open_:
             header.show_versions(session.versions, shown)
         self.verdicts.show_verdict(shown.verdict if shown and not session.dirty else None)
         judge = open_ and not session.read_only and not session.recovery_open and (shown is not None or session.dirty)
-        self.verdicts.enable(judge, session.dirty)
+        self.verdicts.enable(judge, session.dirty and not session.saving)
         self.banner.show_for(session)
 
     def _banner_first(self) -> None:
@@ -355,11 +353,8 @@ class ReviewPage(QWidget):
         if session.recovery_open:
             session.restore()
             self.regions.refresh()
-        elif session.read_only:
-            if self.maybe_close():
-                self._read(session.case.scan.id)
-        elif session.versions:
-            self._version_chosen(session.versions[0].id)
+        elif self.banner.target is not None:
+            self._version_chosen(self.banner.target)
 
     def _banner_second(self) -> None:
         if self.session.recovery_open:
@@ -371,39 +366,14 @@ class ReviewPage(QWidget):
 
     # Building
 
-    def _build(self) -> None:
-        centre = QWidget()
-        column = QVBoxLayout(centre)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        for widget in (self.header, self.banner, self.tools):
-            column.addWidget(widget)
-        column.addWidget(self.view, 1)
-        column.addWidget(self.readout)
-        column.addWidget(self.verdicts)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        side = QWidget()
-        beside = QVBoxLayout(side)
-        beside.setContentsMargins(0, 0, 0, 0)
-        beside.setSpacing(0)
-        beside.addWidget(self.regions, 1)
-        beside.addWidget(self.display)
-        for widget, stretch in ((self.worklist, 0), (centre, 1), (side, 0)):
-            self.splitter.addWidget(widget)
-            self.splitter.setStretchFactor(self.splitter.indexOf(widget), stretch)
-        self.splitter.setCollapsible(1, False)
-        self.splitter.setSizes([195, 900, 235])
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.splitter)
-
     def _connect(self) -> None:
         self.view.hovered.connect(self.readout.setText)
         self.session.changed.connect(self._show_state)
         self.session.autosave_failed.connect(self._bridge.report)
-        self.worklist.chosen.connect(self.open_scan)
+        self.worklist.chosen.connect(self._open_listed)
         self.header.version_chosen.connect(self._version_chosen)
-        self.header.compare_asked.connect(self.compare)
+        self.header.compare_asked.connect(lambda: self.compare())
+        self.header.compare_with.connect(self.compare)
         self.header.keys_asked.connect(lambda: self.cheat_sheet.toggle())
         self.header.previous_asked.connect(lambda: self.go(-1))
         self.header.next_asked.connect(lambda: self.go(1))

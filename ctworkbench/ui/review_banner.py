@@ -2,6 +2,7 @@
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
+from ctworkbench.core.workbench import AnnotationRow, Verdict
 from ctworkbench.ui.review_session import ReviewSession
 
 
@@ -11,6 +12,8 @@ class Banner(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("banner")
+        self.target: int | None = None
+        """The version that the first button shows (its number in the study)."""
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 8, 4)
         self.text = QLabel()
@@ -34,8 +37,9 @@ class Banner(QFrame):
 
     def show_for(self, session: ReviewSession) -> None:
         """Say what the reader must know of the open case, the most pressing thing first."""
-        case, shown = session.case, session.shown
+        case, shown, standing = session.case, session.shown, session.standing
         newest = session.versions[0] if session.versions else None
+        target: AnnotationRow | None = None
         if case is None:
             self.hide()
         elif session.recovery_open and case.recovered is not None:
@@ -47,9 +51,22 @@ class Banner(QFrame):
         elif shown is None and not session.dirty:
             self.tell("No label map yet: run Label under Cohort, or draw one here.")
         elif session.read_only and shown is not None:
-            self.tell(f"v{shown.version} is shown to look at only.", first="Go to the current version")
+            target = session.correction_of(shown)
+            after = f"; v{target.version} was drawn from it" if target is not None else ""
+            self.tell(f"v{shown.version} is shown to look at only{after}.", first="Go to the current version")
         elif newest is not None and shown is not None and newest.id != shown.id:
-            title = f"v{newest.version}"
-            self.tell(f"A newer version exists: {title} ({newest.origin.value}).", first=f"Show {title}")
+            target = newest
+            read = "" if newest.verdict else ", not judged yet"
+            self.tell(f"A newer version exists: v{newest.version} ({newest.origin.value}{read}).", first=_show(target))
+        elif standing.counts is not None and shown is not None and standing.counts.id != shown.id:
+            target = standing.counts
+            what = f"v{shown.version} ({shown.origin.value})"
+            known = "was rejected" if shown.verdict is Verdict.REJECT else "counts once it is accepted"
+            self.tell(f"{what} {known}; v{target.version} ({target.origin.value}) counts now.", first=_show(target))
         else:
             self.hide()
+        self.target = None if target is None else target.id
+
+
+def _show(row: AnnotationRow) -> str:
+    return f"Show v{row.version}"

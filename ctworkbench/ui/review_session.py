@@ -1,15 +1,17 @@
 """The correction of one label map: what it was drawn from, whether it is saved, how long it took."""
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from ctworkbench.core.volume import Volume
-from ctworkbench.core.workbench import AnnotationRow, Verdict
+from ctworkbench.core.workbench import AnnotationRow, Origin, Verdict
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.case import Case
 from ctworkbench.ui.recovery import Autosave, RecoveryFolder
+from ctworkbench.ui.standing import Standing, standing_of
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
@@ -18,13 +20,21 @@ if TYPE_CHECKING:
 class ReviewSession(QObject):
     """Carries one case at a time from the views to the study; never shows anything itself.
 
+    A save compresses and hashes up to a hundred million voxels, so it is done in a thread of its own on a copy; strokes
+    that are made meanwhile stay unsaved corrections, now of the new version.
+
     Signals:
-        changed: a case was begun, edited, saved, restored or judged.
+        changed: a case was begun, edited, saved, restored or judged, or a save was begun or failed.
+        saved: corrections are safe as a version (its `AnnotationRow`).
+        save_failed: they are not, and still stand in the views (the exception).
         autosave_failed: corrections could not be kept aside (the exception).
     """
 
     changed = Signal()
+    saved = Signal(object)
+    save_failed = Signal(object)
     autosave_failed = Signal(object)
+    _landed = Signal(object)
 
     def __init__(self, workbench: "Workbench", view: AnnotateView, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -40,16 +50,51 @@ class ReviewSession(QObject):
         self.recovery_open = False
         self._seconds = 0.0
         self._since: float | None = None
-        self._current_id: int | None = None
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="save")
+        self._saving: Future[AnnotationRow] | None = None
+        self._strokes = 0
+        self._strokes_taken = 0
+        self._landed.connect(self._land)
         view.edited.connect(self._edited)
 
     @property
+    def saving(self) -> bool:
+        """Whether a save is under way."""
+        return self._saving is not None
+
+    @property
+    def standing(self) -> Standing:
+        """Which version of the open scan counts, and which one waits."""
+        return standing_of(self.versions)
+
+    @property
     def read_only(self) -> bool:
-        """Whether an older version is shown, to look at only."""
+        """Whether the version shown is to look at only: an expert has corrected it, and it does not count."""
         if self.case is None or self.shown is None:
             return False
-        newest = self.versions[0] if self.versions else None
-        return self.shown.id not in (newest.id if newest else None, self._current_id)
+        counts = self.standing.counts
+        return self.correction_of(self.shown) is not None and (counts is None or counts.id != self.shown.id)
+
+    def correction_of(self, row: AnnotationRow | None) -> AnnotationRow | None:
+        """The last of the corrections that experts drew from a version, or from nothing; None if there are none."""
+        last: AnnotationRow | None = None
+        parent = None if row is None else row.id
+        drawn = {row.parent_id: row for row in reversed(self.versions) if row.origin is Origin.EXPERT}
+        while parent in drawn:
+            last = drawn.pop(parent)
+            parent = last.id
+        return last
+
+    @property
+    def compare_with(self) -> AnnotationRow | None:
+        """What the labels shown are compared with: as saved, the version they were drawn from, or the one before."""
+        shown = self.shown
+        if shown is None or self.dirty:
+            return shown
+        others = [row for row in self.versions if row.id != shown.id]
+        parent = (row for row in others if row.id == shown.parent_id)
+        before = (row for row in others if row.version < shown.version)
+        return next(parent, None) or next(before, None) or next(reversed(others), None)
 
     @property
     def seconds(self) -> float:
@@ -58,12 +103,12 @@ class ReviewSession(QObject):
 
     def begin(self, case: Case) -> None:
         """Take up a case that is shown now."""
+        self.wait()
         same = self.case is not None and self.case.scan.id == case.scan.id
         if not same:
             self._seconds = 0.0
         self._since = time.monotonic()
         self.case, self.shown, self.versions = case, case.shown, case.versions
-        self._current_id = self._find_current()
         self.dirty = False
         self.recovery_open = case.recovered is not None or bool(case.damaged)
         self._follow()
@@ -83,18 +128,20 @@ class ReviewSession(QObject):
         self.case, self.shown, self.versions = None, None, ()
         self.dirty = self.recovery_open = False
 
-    def save(self, comment: str = "", upon: AnnotationRow | None = None) -> AnnotationRow:
-        """Save the label map as a new version, drawn from the one shown (or put upon another).
+    def save_aside(self, comment: str = "", upon: AnnotationRow | None = None) -> None:
+        """Begin to save the label map as a new version, drawn from the one shown (or put upon another).
 
-        Raises:
-            ConflictError: another version was saved meanwhile; the edits stay.
-            WorkbenchError: it cannot be written; the edits stay.
+        `saved` or `save_failed` tells the outcome; a failure leaves the edits as they are.
         """
+        if self._saving is not None:
+            raise RuntimeError("a save is under way")
         case = self._case()
         parent = upon or self.shown
         if upon is not None and self.shown is not None and upon.id != self.shown.id:
             comment = f"{comment} (drawn from v{self.shown.version})".strip()
-        row = self._workbench.review.save(
+        self._strokes_taken = self._strokes
+        self._saving = self._writer.submit(
+            self._workbench.review.save,
             case.scan.id,
             parent.id if parent else None,
             Volume(self._view.edited_labels(), case.image.affine),
@@ -102,14 +149,37 @@ class ReviewSession(QObject):
             comment=comment,
             initiator=self,
         )
-        self.dirty = False
-        self._autosave.forget()
+        self._saving.add_done_callback(self._landed.emit)
+        self.changed.emit()
+
+    def wait(self) -> None:
+        """Stay until a save that is under way has come to its end."""
+        if self._saving is not None:
+            wait([self._saving])
+            self._land(self._saving)
+
+    def _land(self, saving: "Future[AnnotationRow]") -> None:
+        if saving is not self._saving:
+            return  # `wait` has dealt with it already
+        self._saving = None
+        error = saving.exception()
+        if error is not None:
+            self._follow()
+            self._autosave.touch()
+            self.save_failed.emit(error)
+            return
+        row = saving.result()
+        self.dirty = self._strokes != self._strokes_taken
+        if not self.dirty:
+            self._autosave.forget()
         self.shown = row
         self.read_versions()
         self._follow()
-        return row
+        if self.dirty:
+            self._autosave.touch()
+        self.saved.emit(row)
 
-    def judge(self, verdict: Verdict, grade: int | None, comment: str) -> None:
+    def judge(self, verdict: Verdict, grade: int | None, comment: str, reasons: tuple[str, ...] = ()) -> None:
         """Give a verdict on the version shown; edits must have been saved first.
 
         Raises:
@@ -121,6 +191,7 @@ class ReviewSession(QObject):
             self.shown.id,
             verdict,
             grade=grade,
+            reasons=reasons,
             comment=comment,
             seconds=round(self.seconds, 1),
             reviewer=self._workbench.settings.author,
@@ -136,7 +207,6 @@ class ReviewSession(QObject):
         if self.shown is not None:
             shown_id = self.shown.id
             self.shown = next((row for row in self.versions if row.id == shown_id), self.shown)
-        self._current_id = self._find_current()
 
     def restore(self) -> None:
         """Take the unsaved corrections that were found back into the views."""
@@ -164,11 +234,14 @@ class ReviewSession(QObject):
 
     def close(self) -> None:
         """Finish writing."""
+        self.wait()
+        self._writer.shutdown(wait=True)
         self._autosave.close()
 
     def _edited(self) -> None:
         if self.case is None:
             return
+        self._strokes += 1
         first = not self.dirty
         self.dirty = True
         self._autosave.touch()
@@ -180,10 +253,6 @@ class ReviewSession(QObject):
         self._autosave.follow(case.scan.id, case.image.affine, self.shown.id if self.shown else None)
         self._view.set_editable(not (self.read_only or self.recovery_open))
         self.changed.emit()
-
-    def _find_current(self) -> int | None:
-        row = self._workbench.review.current(self._case().scan.id)
-        return row.id if row else None
 
     def _case(self) -> Case:
         if self.case is None:

@@ -14,9 +14,10 @@ from ctworkbench.core.settings import resource
 from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
 from ctworkbench.ui.charts import ChartsPage
 from ctworkbench.ui.cohort import CohortPage
-from ctworkbench.ui.cohort_table import VERDICT_TITLES, age_text
+from ctworkbench.ui.cohort_table import age_text, labels_text, verdict_text
 from ctworkbench.ui.jobs import JobsPage
 from ctworkbench.ui.notices import NoticeBar, show_error
+from ctworkbench.ui.standing import Standing, standing_of
 from ctworkbench.ui.train import TrainPage
 
 if TYPE_CHECKING:
@@ -296,11 +297,17 @@ class StudyView(QWidget):
         if scan_id is None:
             self.scan_label.setText("no scan open")
             return
-        self.bridge.run(lambda: self.workbench.cohort.scan(scan_id), self._show_scan, key="header")
 
-    def _show_scan(self, scan: "ScanRow") -> None:
+        def read() -> tuple:
+            return self.workbench.cohort.scan(scan_id), standing_of(self.workbench.review.annotations(scan_id))
+
+        self.bridge.run(read, self._show_scan, key="header")
+
+    def _show_scan(self, answer: "tuple[ScanRow, Standing]") -> None:
+        scan, standing = answer
         sex = {"M": "male", "F": "female"}.get(str(scan.sex or ""), "sex unknown")
-        labels = f"labels v{scan.versions} {scan.origin}" if scan.versions else "no labels yet"
-        verdict = f", {VERDICT_TITLES[scan.verdict.value]}" if scan.verdict else ""
-        self.scan_label.setText(f"Open: <b>{scan.subject}</b> · {sex} · {age_text(scan.age_years)} · {labels}{verdict}")
+        labels = "no labels yet"
+        if scan.versions:
+            labels = f"labels {labels_text(scan, standing)}, {verdict_text(scan, standing)}"
+        self.scan_label.setText(f"Open: <b>{scan.subject}</b> · {sex} · {age_text(scan.age_years)} · {labels}")
         self.scan_label.setToolTip(f"Series {scan.series_uid}\n{scan.source}")

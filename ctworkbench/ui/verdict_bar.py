@@ -1,7 +1,8 @@
 """The line below the views: what is under the mouse, the verdict, the grade and the comment."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QPushButton, QWidget
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
 
 from ctworkbench.core.workbench import Verdict
 
@@ -10,6 +11,13 @@ VERDICT_KEYS = {
     Verdict.NEEDS_EDITS: ("Needs edits", ("X", "D")),
     Verdict.REJECT: ("Reject", ("R",)),
     Verdict.LATER: ("Later", ("L",)),
+}
+REASONS = {
+    "border": "Border between regions is wrong",
+    "leak": "Leaks into skull, sinus or air",
+    "missing region": "Region missing or incomplete",
+    "sides swapped": "Left and right swapped",
+    "artefact": "Motion or artefact in the scan",
 }
 _WIDEST_COMMENT = 260
 
@@ -43,13 +51,31 @@ class VerdictBar(QFrame):
             self.buttons[verdict] = button
         self.grade = QComboBox()
         self.grade.addItems(["Grade –", "1 unusable", "2 poor", "3 fair", "4 good", "5 excellent"])
+        # As wide as its title: the list itself opens wider.
+        self.grade.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.grade.setMinimumContentsLength(3)
+        self.grade.setMaximumWidth(96)
+        self.grade.view().setMinimumWidth(110)
         self.grade.setToolTip("Quality of the label map as it was found (optional)")
         self.grade.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         row.addWidget(self.grade)
+        self.reasons = QToolButton()
+        self.reasons.setObjectName("reasons")
+        self.reasons.setToolTip("What is wrong with the label map (optional); goes with the verdict")
+        self.reasons.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.reasons.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = _StayingMenu(self.reasons)
+        self._reasons = {reason: menu.addAction(title) for reason, title in REASONS.items()}
+        for action in self._reasons.values():
+            action.setCheckable(True)
+            action.toggled.connect(lambda _: self._count_reasons())
+        self.reasons.setMenu(menu)
+        self._count_reasons()
+        row.addWidget(self.reasons)
         self.comment = QLineEdit()
         self.comment.setPlaceholderText("Comment")
         self.comment.setToolTip("Optional; goes with the verdict or the saved version; Esc goes back to the views")
-        self.comment.setMinimumWidth(80)
+        self.comment.setMinimumWidth(72)
         self.comment.setMaximumWidth(_WIDEST_COMMENT)
         row.addWidget(self.comment, 2)
         row.addStretch(1)
@@ -65,6 +91,11 @@ class VerdictBar(QFrame):
         """1 to 5, or None."""
         return self.grade.currentIndex() or None
 
+    @property
+    def chosen_reasons(self) -> tuple[str, ...]:
+        """The reasons that are ticked, by their names in `REASONS`."""
+        return tuple(reason for reason, action in self._reasons.items() if action.isChecked())
+
     def show_verdict(self, verdict: Verdict | None) -> None:
         """Mark the verdict that stands."""
         for known, button in self.buttons.items():
@@ -75,10 +106,29 @@ class VerdictBar(QFrame):
         for button in self.buttons.values():
             button.setEnabled(judge)
         self.grade.setEnabled(judge)
+        self.reasons.setEnabled(judge)
         self.comment.setEnabled(judge or save)
         self.save.setEnabled(save)
 
     def clear(self) -> None:
-        """Forget grade and comment, for the next scan."""
+        """Forget grade, reasons and comment, for the next scan."""
         self.grade.setCurrentIndex(0)
         self.comment.clear()
+        for action in self._reasons.values():
+            action.setChecked(False)
+
+    def _count_reasons(self) -> None:
+        chosen = len(self.chosen_reasons)
+        self.reasons.setText(f"Reasons {chosen} ▾" if chosen else "Reasons ▾")
+
+
+class _StayingMenu(QMenu):
+    """A menu that stays open while entries are ticked."""
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Tick and stay."""
+        action = self.actionAt(event.position().toPoint())
+        if action is not None and action.isCheckable():
+            action.trigger()
+        else:
+            super().mouseReleaseEvent(event)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.workbench import ScanRow, Verdict
+from ctworkbench.ui.standing import Standing
 
 _ALL, _TO_REVIEW = "All", "To review"
 _STATUS: dict[str, Verdict | None] = {
@@ -39,23 +40,24 @@ VERDICT_COLORS: dict[Verdict | None, tuple[str, str, str]] = {
 }
 _NO_LABELS = ("no labels", "#333a45", "#b8c1cd")
 _ROW_HEIGHT = 46
-_SCAN = Qt.ItemDataRole.UserRole
-
-
-def verdict_of(row: ScanRow) -> Verdict | None:
-    """The verdict that stands; a scan whose every version was rejected has none that counts."""
-    return Verdict.REJECT if row.versions and row.origin is None else row.verdict
-
-
-def to_review(row: ScanRow) -> bool:
-    """Whether a scan waits for a verdict."""
-    return row.versions > 0 and verdict_of(row) in (None, Verdict.LATER)
+_SCAN = int(Qt.ItemDataRole.UserRole)
+_STANDING = _SCAN + 1
 
 
 class _Scans(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[ScanRow] = []
+        self.standings: dict[int, Standing] = {}
+
+    def urgency(self, row: ScanRow) -> int:
+        """2 if a label map was never judged, 1 if one was put off, 0 if none waits for a reader."""
+        standing = self.standings.get(row.id)
+        if standing is not None:
+            waiting, verdict = standing.waiting is not None, standing.waiting and standing.waiting.verdict
+        else:
+            waiting, verdict = row.versions > 0 and row.verdict in (None, Verdict.LATER), row.verdict
+        return 0 if not waiting else 1 if verdict else 2
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.rows)
@@ -66,6 +68,8 @@ class _Scans(QAbstractListModel):
             return row.subject
         if role == _SCAN:
             return row
+        if role == _STANDING:
+            return self.standings.get(row.id)
         if role == Qt.ItemDataRole.ToolTipRole:
             return "\n".join([f"{row.subject}: {row.series_uid}", *row.warnings])
         return None
@@ -103,7 +107,12 @@ class _RowPainter(QStyledItemDelegate):
         bold.setWeight(QFont.Weight.DemiBold)
         small = QFont(font)
         small.setPixelSize(11)
-        text, ground, ink = VERDICT_COLORS[verdict_of(row)] if row.versions else _NO_LABELS
+        standing: Standing | None = index.data(_STANDING)
+        text, ground, ink = VERDICT_COLORS[row.verdict] if row.versions else _NO_LABELS
+        newer = standing.newer if standing is not None else None
+        if newer is not None:
+            _, ground, ink = VERDICT_COLORS[newer.verdict]
+            text = f"v{newer.version} {'later' if newer.verdict else 'unread'}"
         painter.setFont(small)
         wide = painter.fontMetrics().horizontalAdvance(text) + 14
         chip = QRect(box.right() - wide + 1, box.top(), wide, 17)
@@ -118,7 +127,7 @@ class _RowPainter(QStyledItemDelegate):
         painter.drawText(box, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, name)
         painter.setFont(small)
         painter.setPen(QColor("#aab4c1"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, _second_line(row))
+        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, _second_line(row, standing))
         if row.warnings:
             painter.setPen(QColor("#f2b84b"))
             marks = f"⚠ {len(row.warnings)}"
@@ -174,15 +183,37 @@ class Worklist(QWidget):
         """The rows that are listed."""
         return tuple(self._model.rows)
 
-    def show_scans(self, rows: Sequence[ScanRow]) -> None:
-        """List these scans, filtered as before."""
+    def show_scans(self, rows: Sequence[ScanRow], standings: dict[int, Standing] | None = None) -> None:
+        """List these scans, filtered as before.
+
+        Args:
+            rows: all scans of the study.
+            standings: of those with several versions of their label map.
+        """
         self._all = list(rows)
+        self._model.standings = dict(standings or {})
         self._fill()
 
-    def mark(self, scan_id: int, verdict: Verdict | None) -> None:
+    def mark(self, scan_id: int, standing: Standing) -> None:
         """Show a verdict at once, ahead of the next reading."""
-        self._all = [replace(row, verdict=verdict) if row.id == scan_id else row for row in self._all]
+        counts = standing.counts
+        if counts is None:
+            return
+        self._model.standings[scan_id] = standing
+        self._all = [
+            replace(row, verdict=counts.verdict, origin=counts.origin) if row.id == scan_id else row
+            for row in self._all
+        ]
         self._fill()
+
+    def waiting(self, scan_id: int) -> int | None:
+        """The version of a scan that waits for a reader beside the one that counts (its number in the study)."""
+        standing = self._model.standings.get(scan_id)
+        return standing.newer.id if standing is not None and standing.newer is not None else None
+
+    def to_review(self, row: ScanRow) -> bool:
+        """Whether a label map of a scan waits for a verdict."""
+        return self._model.urgency(row) > 0
 
     def set_open(self, scan_id: int | None) -> None:
         """Highlight the scan that is open."""
@@ -204,8 +235,8 @@ class Worklist(QWidget):
         rows = [row for row in self._all if self._found(row)]
         places = [number for number, row in enumerate(rows) if row.id == self._open]
         start = places[0] + 1 if places else 0
-        around = [row for row in rows[start:] + rows[:start] if row.id != self._open and to_review(row)]
-        fresh = [row for row in around if verdict_of(row) is None]
+        around = [row for row in rows[start:] + rows[:start] if row.id != self._open and self.to_review(row)]
+        fresh = [row for row in around if self._model.urgency(row) == 2]
         return next((row.id for row in fresh + around), None)
 
     def _found(self, row: ScanRow) -> bool:
@@ -223,12 +254,12 @@ class Worklist(QWidget):
                 if self._found(row)
                 and (
                     status == _ALL
-                    or (status == _TO_REVIEW and to_review(row))
-                    or (wanted is not None and verdict_of(row) is wanted)
+                    or (status == _TO_REVIEW and self.to_review(row))
+                    or (wanted is not None and row.verdict is wanted)
                 )
             ]
         )
-        waiting = sum(map(to_review, self._all))
+        waiting = sum(map(self.to_review, self._all))
         self.count.setText(f"{len(self._model.rows)} of {len(self._all)} scans · {waiting} to review")
         self._highlight()
 
@@ -251,7 +282,13 @@ def who(row: ScanRow) -> str:
     )
 
 
-def _second_line(row: ScanRow) -> str:
-    versions = f"{row.versions} version{'s' if row.versions > 1 else ''}" if row.versions else "no label map"
-    origin = f"{row.origin.value} v{row.versions}" if row.origin else versions
-    return " · ".join(part for part in (who(row), origin) if part)
+def _second_line(row: ScanRow, standing: Standing | None) -> str:
+    if not row.versions or row.origin is None:
+        said = "no label map"
+    elif standing is None or standing.counts is None:
+        said = f"{row.origin.value} v{row.versions}"
+    elif standing.newer is not None and row.verdict is not None:
+        said = f"v{standing.counts.version} {VERDICT_COLORS[row.verdict][0]}"
+    else:
+        said = f"{row.origin.value} v{standing.counts.version}"
+    return " · ".join(part for part in (who(row), said) if part)

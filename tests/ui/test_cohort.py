@@ -61,7 +61,8 @@ def test_that_the_table_tells_of_every_scan(page: CohortPage) -> None:
     row = shown(page).index("GE-ADULT")
     cells = [page.proxy.index(row, column).data() for column in range(page.proxy.columnCount())]
     assert cells[1:4] == ["M", "45.00 y", "South"]
-    assert "gantry tilt 18.5°" in cells[6]
+    assert cells[6].startswith("tilt 18.5°")
+    assert "gantry tilt 18.5°" in page.proxy.index(row, 6).data(Qt.ItemDataRole.ToolTipRole)
     assert cells[8] == "v1 registration"
     assert cells[-1] == "slices of two spacings"
     assert "17 subjects" in page.summary.text()

@@ -1,5 +1,7 @@
 """Going through label maps with the keyboard: verdicts, new versions, recovery, comparing."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,11 +11,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
-from ctworkbench.core.errors import VolumeError
+from ctworkbench.core.errors import StudyError, VolumeError
+from ctworkbench.core.model import Annotation
 from ctworkbench.core.volume import Volume
-from ctworkbench.core.workbench import Origin, Verdict, Workbench
+from ctworkbench.core.workbench import Changes, Origin, Verdict, Workbench
 from ctworkbench.ui.app import dress
 from ctworkbench.ui.bridge import Bridge, Notice
+from ctworkbench.ui.case import Case
 from ctworkbench.ui.recovery import RecoveryFolder
 from ctworkbench.ui.review import ReviewPage
 from ctworkbench.ui.tool import Tool
@@ -172,13 +176,15 @@ def test_that_grade_comment_and_reading_time_go_with_the_verdict(
 ) -> None:
     page.verdicts.grade.setCurrentIndex(4)
     page.verdicts.comment.setText("good")
+    page.verdicts._reasons["leak"].trigger()
     qtbot.wait(250)
     press(page, Qt.Key.Key_A)
     review = workbench.review.reviews(workbench.review.annotations(ids[0])[0].id)[0]
-    assert (review.grade, review.comment) == (4, "good")
+    assert (review.grade, review.comment, review.reasons) == (4, "good", ("leak",))
     assert 0.2 <= review.seconds < 60
     wait_for(page, ids[1], qtbot)
     assert (page.verdicts.chosen_grade, page.verdicts.comment.text()) == (None, "")
+    assert page.verdicts.chosen_reasons == ()
 
 
 def test_that_letters_typed_into_a_field_judge_nothing(page: ReviewPage, workbench: Workbench, ids: list[int]) -> None:
@@ -189,12 +195,14 @@ def test_that_letters_typed_into_a_field_judge_nothing(page: ReviewPage, workben
 
 
 def test_that_control_s_saves_a_new_version_and_keeps_the_old_one(
-    page: ReviewPage, workbench: Workbench, ids: list[int]
+    page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
 ) -> None:
     first = workbench.review.annotations(ids[0])[0]
     before = workbench.review.labels(first.id).voxels
     dab(page)
     press(page, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    assert page.header.unsaved.text() == "saving…"
+    qtbot.waitUntil(lambda: not page.session.saving)
     newest, oldest = workbench.review.annotations(ids[0])
     assert (newest.version, newest.parent_id, newest.origin, newest.author) == (2, first.id, Origin.EXPERT, "reader")
     saved = workbench.review.labels(newest.id)
@@ -286,13 +294,13 @@ def test_that_the_second_of_two_saves_loses_nothing(
 
     monkeypatch.setattr(QMessageBox, "exec", answer)
     choice = "Keep working"
-    assert not page.save()
+    assert not page.saving.finish()
     assert "v2" in asked[0]
     assert page.session.dirty
     assert np.array_equal(page.view.edited_labels(), mine)
     assert len(workbench.review.annotations(ids[0])) == 2
     choice = "Save mine as v3"
-    assert page.save()
+    assert page.saving.finish()
     newest = workbench.review.annotations(ids[0])[0]
     assert (newest.version, newest.author) == (3, "reader")
     assert "drawn from v1" in newest.comment
@@ -319,7 +327,7 @@ def test_that_an_older_version_is_for_looking_only(
     page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
 ) -> None:
     dab(page)
-    assert page.save()
+    assert page.saving.finish()
     page._version_chosen(workbench.review.annotations(ids[0])[1].id)
     qtbot.waitUntil(lambda: page.session.shown is not None and page.session.shown.version == 1)
     assert page.session.read_only
@@ -335,7 +343,7 @@ def test_that_an_older_version_is_for_looking_only(
 def test_that_c_shows_the_version_before_and_back(page: ReviewPage, qtbot: QtBot) -> None:
     assert not page.header.compare.isEnabled()
     dab(page)
-    assert page.save()
+    assert page.saving.finish()
     mine = page.view.edited_labels()
     press(page, Qt.Key.Key_C)
     qtbot.waitUntil(lambda: page.view.comparing)
@@ -360,7 +368,7 @@ def test_that_corrections_are_kept_aside_within_two_seconds_and_forgotten_once_s
     found = RecoveryFolder(workbench.folder / "recovery").read(ids[0])
     assert np.array_equal(found.labels.voxels, page.view.edited_labels())
     assert found.parent_id == workbench.review.annotations(ids[0])[0].id
-    assert page.save()
+    assert page.saving.finish()
     assert not kept.exists()
 
 
@@ -406,7 +414,7 @@ def test_that_a_scan_without_labels_says_so_and_can_be_drawn_on(
     press(page, Qt.Key.Key_A)
     assert workbench.review.annotations(scan_id) == []
     dab(page)
-    assert page.save()
+    assert page.saving.finish()
     row = workbench.review.annotations(scan_id)[0]
     assert (row.version, row.parent_id, row.origin) == (1, None, Origin.EXPERT)
 
@@ -480,3 +488,127 @@ def test_that_the_brush_stays_in_hand_from_scan_to_scan(page: ReviewPage, qtbot:
     assert page.view.tool_in_hand is Tool.BRUSH
     dab(page)
     page.session.discard_edits()
+
+
+def test_that_strokes_made_while_a_save_is_under_way_stay_unsaved_corrections_of_the_new_version(
+    page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
+) -> None:
+    dab(page)
+    first = page.view.edited_labels()
+    press(page, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    assert page.session.saving
+    canvas = page.view.axial.canvas
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(canvas.width() // 2 + 60, canvas.height() // 2))
+    qtbot.waitUntil(lambda: not page.session.saving)
+    second = page.view.edited_labels()
+    assert not np.array_equal(first, second)
+    assert page.session.dirty
+    newest = workbench.review.annotations(ids[0])[0]
+    assert np.array_equal(workbench.review.labels(newest.id).voxels, first)
+    assert page.saving.finish()
+    last = workbench.review.annotations(ids[0])[0]
+    assert (last.version, last.parent_id) == (3, newest.id)
+    assert np.array_equal(workbench.review.labels(last.id).voxels, second)
+
+
+def test_that_a_save_that_fails_keeps_the_corrections_and_judges_nothing(
+    page: ReviewPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, ids: list[int]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise StudyError("The disk is full.", "Free some space.")
+
+    dab(page)
+    noticed: list[Notice] = []
+    page._bridge.noticed.connect(noticed.append)
+    monkeypatch.setattr(workbench.review, "save", fail)
+    press(page, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: bool(noticed))
+    assert "disk is full" in noticed[0].message
+    assert page.session.dirty
+    assert page.view.editable
+    assert [row.verdict for row in workbench.review.annotations(ids[0])] == [None]
+
+
+def newer_model_version(workbench: Workbench, scan_id: int) -> int:
+    """A label map by a model beside the one by registration; its number."""
+    study = workbench._study
+    with study.database.writing() as session:
+        old = session.get_one(Annotation, workbench.review.annotations(scan_id)[0].id)
+        row = Annotation(
+            scan_id=scan_id, scheme=old.scheme, version=old.version + 1, parent_id=None, labels_key=old.labels_key,
+            author="reader", origin=Origin.MODEL, comment="", scores={}, parameters={}, code_version="test",
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        made = row.id
+    study.announce(Changes(annotations=True), None)
+    return made
+
+
+def test_that_an_unread_version_beside_an_accepted_one_is_to_be_reviewed(
+    page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
+) -> None:
+    workbench.review.judge(workbench.review.annotations(ids[2])[0].id, Verdict.ACCEPT)
+    page.worklist.status.setCurrentText("To review")
+    qtbot.waitUntil(lambda: [row.id for row in page.worklist.rows] == ids[:2])
+    newer = newer_model_version(workbench, ids[2])
+    qtbot.waitUntil(lambda: [row.id for row in page.worklist.rows] == ids)
+    assert page.worklist.waiting(ids[2]) == newer
+    press(page, Qt.Key.Key_PageDown)
+    wait_for(page, ids[1], qtbot)
+    press(page, Qt.Key.Key_PageDown)
+    wait_for(page, ids[2], qtbot)
+    assert page.session.shown.id == newer
+    assert "v1 (registration) counts now" in page.banner.text.text()
+    press(page, Qt.Key.Key_C)
+    qtbot.waitUntil(lambda: page.view.comparing)
+    assert page.flash.text().startswith("v1 registration · accepted")
+    press(page, Qt.Key.Key_C)
+    press(page, Qt.Key.Key_A)
+    wait_for(page, ids[0], qtbot)
+    assert workbench.review.current(ids[2]).id == newer
+    assert [row.id for row in page.worklist.rows] == ids[:2]
+
+
+def test_that_an_older_version_that_nobody_corrected_can_be_corrected(
+    page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
+) -> None:
+    first = workbench.review.annotations(ids[0])[0]
+    newer = newer_model_version(workbench, ids[0])
+    qtbot.waitUntil(lambda: page.session.shown is not None and page.session.shown.id == newer)
+    page._version_chosen(first.id)
+    qtbot.waitUntil(lambda: page.session.shown.id == first.id)
+    assert not page.session.read_only
+    dab(page)
+    assert page.saving.finish()
+    saved = workbench.review.annotations(ids[0])[0]
+    assert (saved.version, saved.parent_id, saved.origin) == (3, first.id, Origin.EXPERT)
+
+
+def test_that_a_verdict_that_was_never_given_on_an_old_version_is_not_asked_for(
+    page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
+) -> None:
+    dab(page)
+    press(page, Qt.Key.Key_A)
+    wait_for(page, ids[1], qtbot)
+    page.worklist.status.setCurrentText("To review")
+    page.refresh()
+    qtbot.wait(150)
+    assert workbench.cohort.scan(ids[0]).unread == 1
+    assert [row.id for row in page.worklist.rows] == ids[1:]
+
+
+def test_that_going_through_twenty_scans_keeps_the_same_layers(page: ReviewPage, qtbot: QtBot, ids: list[int]) -> None:
+    def layers() -> list[int]:
+        return [id(layer) for view in page.view.views for layer in view.model.layers]
+
+    before, visuals = layers(), [len(view.viewer.canvas.layer_to_visual) for view in page.view.views]
+    tracked: list[weakref.ref[Case]] = []
+    for number in range(20):
+        scan_id = ids[1 + number % 2]
+        open_scan(page, scan_id, qtbot)
+        tracked.append(weakref.ref(page.session.case))
+    assert layers() == before
+    assert [len(view.viewer.canvas.layer_to_visual) for view in page.view.views] == visuals
+    gc.collect()
+    assert sum(case() is not None for case in tracked) <= 2  # the one that is open, and one that an answer may hold

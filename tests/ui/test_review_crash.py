@@ -72,7 +72,7 @@ def test_that_a_program_killed_while_it_keeps_corrections_loses_no_version_and_o
         page.banner.first.click()
         assert page.session.dirty
         assert (page.view.edited_labels() == CEREBELLUM).any()
-        assert page.save()
+        assert page.saving.finish()
         assert workbench.review.annotations(1)[0].version == 2
         assert np.array_equal(workbench.review.labels(workbench.review.annotations(1)[1].id).voxels, before)
         assert workbench.verify() == []
