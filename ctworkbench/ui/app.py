@@ -8,11 +8,10 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QMessageLogContext, QSettings, QStandardPaths, Qt, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QMessageLogContext, QSettings, QStandardPaths, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
-from ctworkbench.core.errors import StudyError
 from ctworkbench.core.settings import Settings, resource
 from ctworkbench.ui.bridge import Notice
 from ctworkbench.ui.main_window import MainWindow
@@ -140,58 +139,3 @@ def install_hooks(window: MainWindow) -> Callable[[BaseException], None]:
     threading.excepthook = thread_hook
     qInstallMessageHandler(qt_hook)
     return tell
-
-
-def screenshot(
-    folder: Path, out: Path, page: str, size: tuple[int, int] = (1440, 900), settings: Settings | None = None
-) -> Path:
-    """Write a picture of the real window on a study, without remembering anything of the visit.
-
-    Args:
-        folder: the study.
-        out: the .png to write.
-        page: "cohort", "review", "train", "charts" or "jobs".
-        size: width and height of the window in pixels.
-        settings: of the program.
-    """
-    import tempfile
-
-    app = application()
-    with tempfile.TemporaryDirectory() as scratch:
-        fresh = QSettings(str(Path(scratch) / "window.ini"), QSettings.Format.IniFormat)
-        window = MainWindow(settings or Settings(), fresh, preload=False)
-        window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen, page != "review")
-        window.resize(*size)
-        window.show()
-        if not window.open_study(folder, place=page) or window.study is None:
-            raise StudyError(f"{folder} cannot be opened.", "See whether it is a study.")
-        _settle(app, window, page)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        window.grab().save(str(out), "PNG")
-        window.close()
-    return out
-
-
-def _settle(app: QApplication, window: MainWindow, page: str) -> None:
-    """Open the first child that has labels and let the page draw itself."""
-    import time
-
-    study = window.study
-    assert study is not None
-    scans = study.workbench.cohort.scans()
-    labelled = [scan for scan in scans if scan.versions]
-    within = [scan for scan in labelled if scan.age_years is not None and scan.age_years < 18]
-    chosen = next(iter(within or labelled or scans), None)
-
-    def wait(seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not until():
-            app.processEvents()
-            time.sleep(0.01)
-
-    if chosen is not None:
-        study.open_scan.open(chosen.id)
-        study.go(page)
-    if page == "review":
-        wait(60.0, lambda: study.review is not None and study.review.session.case is not None)
-    wait(2.5)

@@ -201,6 +201,11 @@ class Bridge(QObject):
         self._tell_busy()
         return number
 
+    @property
+    def idle(self) -> bool:
+        """Whether every answer has come and was handed over."""
+        return not self._calls
+
     def start_jobs(
         self, submit: Callable[[], list[str]], title: str, on_started: Callable[..., object] | None = None
     ) -> None:

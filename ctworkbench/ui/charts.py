@@ -1,11 +1,10 @@
 """Volumes against the norm: a dot a scan, the open child among them, and why some have no centile."""
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QPixmap
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -27,6 +26,7 @@ from PySide6.QtWidgets import (
 
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.ui.bridge import Bridge, OpenScan
+from ctworkbench.ui.chart_export import write_numbers, write_picture
 from ctworkbench.ui.chart_plot import SEX_COLORS, SEX_TITLES, DotPlot, captioned, sex_key
 from ctworkbench.ui.child_panel import ChildPanel
 from ctworkbench.ui.cohort_table import age_text
@@ -42,7 +42,7 @@ SOURCE_TITLES = {
     "expert": "Expert corrections",
     "model": "Model",
 }
-CSV_COLUMNS = ("chart", "subject", "sex", "age_years", "value", "unit", "z", "no_centile_because", "labels", "scan")
+SEX_SIGNS = {"M": "■", "F": "●", "": "◆"}
 
 
 def pair_of(region: str) -> str:
@@ -77,7 +77,7 @@ class ChartsPage(QWidget):
         self.child = ChildPanel(workbench, bridge)
         for plot in (self.chart, self.asymmetry):
             plot.dot_clicked.connect(self._click)
-        self.child.region_wanted.connect(self._choose_region)
+        self.child.region_wanted.connect(self.choose_region)
 
         splitter = QSplitter()
         splitter.setChildrenCollapsible(False)
@@ -162,7 +162,7 @@ class ChartsPage(QWidget):
         label.setProperty("role", "muted")
         layout.addWidget(label)
         self.sexes: dict[str, QCheckBox] = {}
-        for sex, sign in (("M", "■"), ("F", "●"), ("", "◆")):
+        for sex, sign in SEX_SIGNS.items():
             box = QCheckBox(f"{sign} {SEX_TITLES[sex]}")
             box.setObjectName(f"sex_{sex or 'unknown'}")
             box.setStyleSheet(f"QCheckBox {{ color: {SEX_COLORS[sex]}; }}")
@@ -310,7 +310,8 @@ class ChartsPage(QWidget):
         if self._open_scan.open(scan_id):
             self.scan_wanted.emit(scan_id)
 
-    def _choose_region(self, name: str) -> None:
+    def choose_region(self, name: str) -> None:
+        """Show the chart of a region, or those of all ("all")."""
         for row in range(self.regions.count()):
             if self.regions.item(row).data(Qt.ItemDataRole.UserRole) == name:
                 self.regions.setCurrentRow(row)
@@ -338,61 +339,11 @@ class ChartsPage(QWidget):
         Raises:
             OSError: the file cannot be written.
         """
+        sexes = [sex for sex, box in self.sexes.items() if box.isChecked()]
         if path.suffix == ".csv":
-            self._write_csv(path)
+            shown = list(self._charts.values()) + ([self._asymmetry] if self._asymmetry is not None else [])
+            write_numbers(path, shown, sexes)
             return
-        with path.open("wb"):  # a place that cannot be written is told now, for Qt would say nothing
-            pass
-        size = self.figure.size() + QSize(0, 26)
-        if path.suffix == ".svg":
-            from PySide6.QtSvg import QSvgGenerator
-
-            generator = QSvgGenerator()
-            generator.setFileName(str(path))
-            generator.setSize(size)
-            generator.setViewBox(QRect(QPoint(0, 0), size))
-            generator.setTitle(self.chart.data.title if self.chart.data else "Chart")
-            self._paint(generator, size)
-        else:
-            picture = QPixmap(size * 2)
-            picture.setDevicePixelRatio(2.0)
-            self._paint(picture, size)
-            if not picture.save(str(path), "PNG"):
-                raise OSError(0, "the picture could not be saved")
-
-    def _paint(self, target: "QPixmap | object", size: QSize) -> None:
-        painter = QPainter(target)  # type: ignore[arg-type]
-        painter.fillRect(QRect(QPoint(0, 0), size), QColor("#20242b"))
-        painter.setPen(QColor("#f2b84b"))
-        painter.drawText(
-            QRect(8, 0, size.width() - 16, 24), Qt.AlignmentFlag.AlignVCenter, "Research use only – not for diagnosis"
-        )
-        painter.translate(0, 26)
-        self.figure.render(painter, QPoint(0, 0))
-        painter.end()
-
-    def _write_csv(self, path: Path) -> None:
-        shown = list(self._charts.values()) + ([self._asymmetry] if self._asymmetry is not None else [])
-        sexes = {sex for sex, box in self.sexes.items() if box.isChecked()}
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(CSV_COLUMNS)
-            for data in shown:
-                for dot in data.dots:
-                    if str(dot.sex or "") in sexes:
-                        age = "" if dot.age_years is None else f"{dot.age_years:.4f}"
-                        z = "" if dot.z is None else f"{dot.z:.3f}"
-                        why = data.outside.get(dot.scan_id, "")
-                        row = (
-                            data.title,
-                            dot.subject,
-                            dot.sex or "",
-                            age,
-                            f"{dot.value:.3f}",
-                            data.unit,
-                            z,
-                            why,
-                            dot.source,
-                            dot.scan_id,
-                        )
-                        writer.writerow(row)
+        signs = "   ".join(f"{SEX_SIGNS[sex]} {SEX_TITLES[sex]}" for sex in sexes)
+        legend = f"cm³ by age in years   {signs}   line: mean of the norm, bands: ±1 and ±2 SD, ring: the open scan"
+        write_picture(path, self.figure, legend, self.chart.data.title if self.chart.data else "Chart")

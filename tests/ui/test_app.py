@@ -40,17 +40,29 @@ def test_that_the_program_starts_on_a_study_keeps_a_log_and_ends_cleanly(tmp_pat
     assert "Traceback" not in text
 
 
-def test_that_a_picture_of_a_place_has_the_size_asked_for_and_shows_something(tmp_path: Path) -> None:
+def test_that_pictures_of_places_and_charts_are_written_in_the_sizes_asked_for(tmp_path: Path) -> None:
     seed(tmp_path / "study", children=6).close()
-    code = (
-        "import sys; from pathlib import Path; from ctworkbench.ui.app import screenshot; "
-        "screenshot(Path(sys.argv[1]), Path(sys.argv[2]), 'charts', (1366, 740))"
-    )
-    picture = tmp_path / "shots" / "charts.png"
-    command = [sys.executable, "-c", code, str(tmp_path / "study"), str(picture)]
+    command = [sys.executable, "-m", "ctworkbench.ui.screenshots", str(tmp_path / "study"), str(tmp_path / "shots")]
+    command += ["--charts", str(tmp_path / "charts"), "--places", "charts", "cohort"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr
-    image = QImage(str(picture))
-    assert (image.width(), image.height()) == (1366, 740)
-    colors = {image.pixel(x, y) for x in range(340, 1000, 3) for y in range(110, 600, 3)}
-    assert len(colors) > 100
+    for width, height in ((1366, 768), (1920, 1080)):
+        for place in ("charts", "cohort"):
+            image = QImage(str(tmp_path / "shots" / f"{place}_{width}x{height}.png"))
+            assert (image.width(), image.height()) == (width, height)
+        charts = QImage(str(tmp_path / "shots" / f"charts_{width}x{height}.png"))
+        colors = {charts.pixel(x, y) for x in range(340, 1000, 3) for y in range(110, 600, 3)}
+        assert len(colors) > 100
+    assert QImage(str(tmp_path / "charts" / "all_regions.png")).width() > 1000
+    assert (tmp_path / "charts" / "all_regions.svg").read_text().count("<path") > 50
+    numbers = (tmp_path / "charts" / "brainstem.csv").read_text(encoding="utf-8").splitlines()
+    assert sum(line.startswith("Brainstem,") for line in numbers) == 7
+    assert not any(line.startswith("Cerebellum,") for line in numbers)
+
+
+def test_that_pictures_of_no_study_are_refused_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ctworkbench.ui.screenshots", str(tmp_path), str(tmp_path / "shots")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert "There is no study in" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -13,8 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge, OpenScan
+from ctworkbench.ui.chart_export import CSV_COLUMNS
 from ctworkbench.ui.chart_plot import DotPlot
-from ctworkbench.ui.charts import CSV_COLUMNS, ChartsPage, pair_of
+from ctworkbench.ui.charts import ChartsPage, pair_of
 from ctworkbench.ui.child_panel import centile_text
 from tests.ui.seeded_study import ADULT, seed
 
