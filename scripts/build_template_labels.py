@@ -3,9 +3,9 @@
 The template's own label map (`labels10.nii.gz`, CerebrA) follows another protocol than the heads: its brainstem takes
 in the cerebellar peduncles. So each shipped head, painted as a CT, is registered to the template and votes with its own
 regions. Between frontal, parietal, temporal and occipital lobes CT shows no border, and a two-year-old's lobes have
-other proportions than an adult's; the votes are therefore weighted until each region's share of the brain lies half way
-(geometric mean) between the heads' and the mean that Xi et al. 2025 report for two-year-olds. The outer border and the
-ventricles are the votes' own. See docs/registration.md for what this gains and what it costs.
+other proportions than an adult's; the votes are therefore weighted until each region's share of the brain is the mean
+that Xi et al. 2025 report for two-year-olds: the borders follow the protocol of the norm that the volumes are held
+against. The outer border and the ventricles are the votes' own. See docs/registration.md for gain and cost.
 
 Run: python scripts/build_template_labels.py [OUT]   (about two minutes on one core)
 """
@@ -77,7 +77,7 @@ def shares_of_two_year_olds() -> NDArray[np.float64]:
 
 
 def weighted(votes: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """The winner of the votes in each voxel, weighted until the shares are those wanted."""
+    """The winner of the votes in each voxel, weighted until the shares are those of two-year-olds."""
 
     def chances(sigma: float) -> NDArray[np.float32]:
         counted = [np.mean([one == code for one in votes], axis=0, dtype=np.float32) for code in (0, *SCHEME.codes)]
@@ -85,9 +85,7 @@ def weighted(votes: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
     plain = chances(VOTE_SMOOTHING_MM).argmax(axis=0)
     brain = plain > 0
-    adult = np.bincount(plain[brain], minlength=len(SCHEME.codes) + 1)[1:] / np.count_nonzero(brain)
-    wanted = np.sqrt(adult * shares_of_two_year_olds())
-    wanted /= wanted.sum()
+    wanted = shares_of_two_year_olds()
     evidence = np.log(chances(BORDER_SMOOTHING_MM)[1:, brain] + 1e-3)
     weights = np.zeros(len(wanted))
     winner = evidence.argmax(axis=0)
