@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from ctworkbench.core.jobs import Job, JobState
-from ctworkbench.core.model import Annotation, JobRecord, ModelRun, Role, Subject
+from ctworkbench.core.model import Annotation, JobRecord, Measurement, ModelRun, Role, Subject
+from ctworkbench.core.report import ReportInput
+from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.training import (
     SegmentedScan,
     SegmentRequest,
@@ -16,7 +18,7 @@ from ctworkbench.core.training import (
     TrainRequest,
 )
 from ctworkbench.core.volume import write_nifti
-from ctworkbench.core.workbench import Origin, Verdict, Workbench
+from ctworkbench.core.workbench import Origin, Verdict, Workbench, norms
 from ctworkbench.core.workbench.current import machine_made
 from tests.core.heads import labels_of, study_with_heads
 
@@ -151,3 +153,77 @@ def test_that_an_experts_label_map_leads_back_to_the_machine_it_was_drawn_from(s
     versions = study.review.annotations(1)
     assert machine_made(versions, second) == base
     assert machine_made(versions, free) is None
+
+
+def measured(study: Workbench, annotation_id: int) -> None:
+    with study._study.database.writing() as session:
+        for number, region in enumerate(load_scheme().region_names):
+            session.add(
+                Measurement(
+                    annotation_id=annotation_id,
+                    region=region,
+                    statistic="volume",
+                    value=10.0 + number,
+                    unit="cm³",
+                    code_version="0",
+                    job_id="m",
+                )
+            )
+
+
+def test_that_a_report_says_what_a_correction_was_drawn_from_and_that_the_model_knew_the_subject(
+    study: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model(study)
+    segmented(study, [2])
+    base = study.review.annotations(2)[0]
+    corrected = study.review.save(2, base.id, labels_of(study.cohort.image(2)))
+    measured(study, corrected.id)
+    told: list[ReportInput] = []
+
+    def keep(report: ReportInput, out: Path) -> Path:
+        told.append(report)
+        return out
+
+    monkeypatch.setattr(norms, "child_report", keep)
+    study.norms.report("S2", tmp_path / "S2.pdf")
+    lines = dict(told[0].provenance)
+    assert lines["Drawn from"].startswith("version 1 (model)")
+    assert HASH[:16] in lines["Model"]
+    assert lines["Model"].endswith("this subject was in its train set")
+
+
+def test_that_statistics_name_the_subjects_whom_the_model_was_trained_on(study: Workbench, tmp_path: Path) -> None:
+    model(study)
+    segmented(study, [1, 2])
+    for scan_id in (1, 2):
+        measured(study, study.review.annotations(scan_id)[0].id)
+    notes = study.norms.statistics(tmp_path / "tables", "model").notes
+    assert any(note.startswith("1 subjects were labelled by a model that was trained on them: S2.") for note in notes)
+    assert "trained on them: S2" in (tmp_path / "tables" / "notes.txt").read_text(encoding="utf-8")
+
+
+def test_that_volumes_of_uncorrected_registrations_are_told_to_lean_on_the_template(
+    study: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with study._study.database.writing() as session:
+        row = Annotation(
+            scan_id=1,
+            scheme="lobes10",
+            version=1,
+            parent_id=None,
+            labels_key=study._study.store.put(labels_of(study.cohort.image(1))),
+            author="a",
+            origin=Origin.REGISTRATION,
+            parameters={"preset": "quick"},
+            code_version="0",
+        )
+        session.add(row)
+        session.flush()
+        number = row.id
+    measured(study, number)
+    told: list[ReportInput] = []
+    monkeypatch.setattr(norms, "child_report", lambda report, out: told.append(report))
+    study.norms.report("S1", tmp_path / "S1.pdf")
+    assert norms.LEANING in told[0].warnings
+    assert norms.LEANING in study.norms.statistics(tmp_path / "tables").notes

@@ -16,6 +16,7 @@ from ctworkbench.core.model import (
     ModelRun,
     Origin,
     Preprocessing,
+    Role,
     Scan,
     Sex,
     Subject,
@@ -40,6 +41,10 @@ from ctworkbench.core.workbench.rows import (
 MEASURE = "measure"
 CURRENT = "current"
 VOLUME = "volume"
+LEANING = (
+    "Labels of a registration lean towards the template, whose regions have the norm's mean proportions: "
+    "uncorrected, they make a child look more ordinary than it is."
+)
 _CASES_PER_JOB = 200
 
 
@@ -237,8 +242,28 @@ class NormsRoom:
             for row in rows
         ]
         result = tables(observations)
+        remembered = self._labelled_from_memory({row.annotation_id for row in rows})
+        notes = [LEANING] if any(row.source is Origin.REGISTRATION for row in rows) else []
+        if remembered:
+            notes.append(
+                f"{len(remembered)} subjects were labelled by a model that was trained on them: "
+                f"{', '.join(remembered)}. Their volumes tell how well it remembers."
+            )
+        result = result.model_copy(update={"notes": (*result.notes, *notes)})
         cohort_tables.write(result, out)
         return result
+
+    def _labelled_from_memory(self, annotation_ids: set[int]) -> list[str]:
+        """Subjects among these label maps whose model had them in its training set."""
+        query = (
+            select(Annotation.id, Subject.code, ModelRun.split)
+            .join_from(Annotation, ModelRun, ModelRun.id == Annotation.model_id)
+            .join(Scan, Scan.id == Annotation.scan_id)
+            .join(Subject, Subject.id == Scan.subject_id)
+        )
+        with self._study.database.reading() as session:
+            rows = session.execute(query).all()
+        return sorted({code for row, code, split in rows if row in annotation_ids and split.get(code) == Role.TRAIN})
 
     def report(self, subject_code: str, out: Path, source: str = CURRENT) -> Path:
         """Write the one-page PDF of a subject's newest scan.
@@ -303,7 +328,12 @@ class NormsRoom:
                 scan=scan.series_uid,
                 scanner=scan.scanner,
                 provenance=tuple(provenance),
-                warnings=(*scan.corrections, *scan.warnings, *(prepared or ())),
+                warnings=(
+                    *((LEANING,) if chosen.origin is Origin.REGISTRATION else ()),
+                    *scan.corrections,
+                    *scan.warnings,
+                    *(prepared or ()),
+                ),
                 scheme=study.scheme,
                 program=f"CT Workbench {study.code_version}",
             ),
