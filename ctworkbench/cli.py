@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         sys.stderr.close()
         return 1
+    except OSError as error:  # a full disk, a file without permission: what the machine says is the reason
+        logging.getLogger(__name__).debug("refused by the system", exc_info=True)
+        _say(f"ctworkbench: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        return 1
 
 
 def parser() -> argparse.ArgumentParser:
@@ -207,7 +211,8 @@ def _import(arguments: argparse.Namespace) -> int:
                 print(f"imported {row.subject}: {row.source}{notes}")
         for refusal in workbench.cohort.refused_by(jobs[0]):
             word = "skipped" if refusal.skipped else "refused"
-            _say(f"{word} {refusal.source}: {refusal.reason} {refusal.remedy}")
+            named = refusal.reason if refusal.source in refusal.reason else f"{refusal.source}: {refusal.reason}"
+            _say(f"{word}: {named} {refusal.remedy}")
             code = code if refusal.skipped else 1
     return code
 
@@ -339,7 +344,18 @@ def _verify(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def _has_screen() -> bool:
+    """Whether a window can be shown at all."""
+    import os
+
+    return sys.platform != "linux" or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    )
+
+
 def _open(arguments: argparse.Namespace) -> int:
+    if not _has_screen():
+        raise WorkbenchError("There is no display to open a window on.", "Open it from a desktop, or use xvfb-run.")
     from ctworkbench.core.settings import Settings
     from ctworkbench.ui.app import run
 

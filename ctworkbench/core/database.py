@@ -1,5 +1,6 @@
 """The study's database: open at the schema it knows, upgrade an older one, refuse a newer one."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import StudyError
@@ -30,9 +31,17 @@ class Database:
 
     @classmethod
     def create(cls, url: str | URL) -> "Database":
-        """Make all tables at the newest schema."""
-        database = cls(url)
-        database._upgrade()
+        """Make all tables at the newest schema.
+
+        Raises:
+            StudyError: there is no such database, or it cannot be reached.
+        """
+        try:
+            database = cls(url)
+            database._upgrade()
+        except (ArgumentError, NoSuchModuleError, DatabaseError, ImportError) as error:
+            shown, reason = re.sub(r":[^:@/]+@", ":***@", str(url)), str(error).splitlines()[0]
+            raise StudyError(f"The database {shown} cannot be used: {reason}.", "Check its URL.") from error
         return database
 
     @classmethod
@@ -70,9 +79,18 @@ class Database:
 
     @contextmanager
     def reading(self) -> Generator[Session]:
-        """A session for queries; nothing it holds is written."""
-        with Session(self.engine, expire_on_commit=False) as session:
-            yield session
+        """A session for queries; nothing it holds is written.
+
+        Raises:
+            StudyError: the database cannot be read.
+        """
+        try:
+            with Session(self.engine, expire_on_commit=False) as session:
+                yield session
+        except DatabaseError as error:
+            raise StudyError(
+                f"The study's database cannot be read: {error.orig}.", "Check the disk, or restore it from a backup."
+            ) from error
 
     @contextmanager
     def writing(self) -> Generator[Session]:
@@ -85,7 +103,9 @@ class Database:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
                 session.connection(execution_options={"ctworkbench_begin": "BEGIN IMMEDIATE"})
                 yield session
-        except OperationalError as error:
+        except IntegrityError:
+            raise  # a second save of the same version; whoever saves tells it as such
+        except DatabaseError as error:
             raise StudyError(
                 f"The study could not be written: {error.orig}.", "Check the disk and that no other program holds it."
             ) from error

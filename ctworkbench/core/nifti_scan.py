@@ -38,7 +38,7 @@ def stem(path: Path) -> str:
 
 def subject_of(path: Path) -> str:
     """The subject that a file is named after: its name up to `_image`, or up to the extension."""
-    return stem(path).split("_image")[0]
+    return stem(path).split("_image")[0] or stem(path)
 
 
 def is_named_as_labels(path: Path) -> bool:

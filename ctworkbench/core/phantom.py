@@ -7,10 +7,10 @@
 import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy import ndimage
 
 from ctworkbench.core.jobs import JobContext
@@ -29,6 +29,7 @@ __all__ = ["PhantomError", "PhantomParams", "PhantomResult", "make_phantom", "pl
 
 _VENTRICLE_SHARE = 0.013
 _MOST_PHANTOMS = 9999
+_Spacing = Annotated[float, Field(ge=0.3, le=10)]
 # Streams of chance: what a child is must not depend on how it is scanned.
 _WHO, _CHILD, _SHAPE, _SKULL, _TISSUE, _POSE, _NOISE = range(7)
 
@@ -62,7 +63,7 @@ class PhantomParams(BaseModel):
     head: Path
     sex: Literal["M", "F"]
     age_years: float
-    spacing: tuple[float, float, float] = (1.0, 1.0, 1.25)
+    spacing: tuple[_Spacing, _Spacing, _Spacing] = (1.0, 1.0, 1.25)
     thickness: float | None = Field(default=None, gt=0, le=20)
     matrix: int | None = Field(default=None, ge=64, le=1024)
     tilt_degrees: float = Field(default=0.0, ge=-30, le=30)
@@ -127,7 +128,12 @@ def plan_phantoms(
         who = {"sex": "MF"[int(rng.integers(2))], "age_years": round(float(rng.uniform(1.5, 2.5)), 2)}
         head = found[int(order[index % len(found)])]
         base = {"out": out, "code": f"P{index + 1:03d}", "seed": seed, "index": index, "head": head}
-        planned.append(PhantomParams.model_validate(base | who | acquisition))
+        try:
+            planned.append(PhantomParams.model_validate(base | who | acquisition))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            name = str(fault["loc"][0]).replace("_", " ")
+            raise PhantomError(f"A phantom's {name} cannot be {fault['input']}.", f"{fault['msg']}.") from error
     return planned
 
 

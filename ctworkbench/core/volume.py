@@ -11,11 +11,11 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import nibabel as nib
 import numpy as np
-from isal import igzip, isal_zlib
+from isal import igzip, igzip_lib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from nibabel.spatialimages import HeaderDataError
@@ -43,7 +43,7 @@ _DAMAGED = (
     KeyError,
     OverflowError,
     zlib.error,
-    isal_zlib.error,
+    cast("type[Exception]", igzip_lib.IsalError),  # what its stub says is an instance
 )
 """What the readers raise over a file that is not whole."""
 

@@ -70,21 +70,22 @@ class ModellingRoom:
         if fold is not None and not 0 <= fold < count:
             raise WorkbenchError(f"The preset {preset} has no fold {fold}.", f"It has {count}, the first is 0.")
         study = self._study
-        cases = tuple(self._cases())
         folds: list[int | None] = [fold] if fold is not None or count == 1 else list(range(count))
         started: list[str] = []
-        for number in folds:
-            request = TrainRequest(
-                cases=cases,
-                network=network,
-                preset=preset,
-                scheme=study.scheme,
-                seed=study.split_seed,
-                fold=number,
-            )
-            job_id = self._train_once(request, again, alone=len(folds) == 1)
-            if job_id is not None:
-                started.append(job_id)
+        with study.deciding():
+            cases = tuple(self._cases())
+            for number in folds:
+                request = TrainRequest(
+                    cases=cases,
+                    network=network,
+                    preset=preset,
+                    scheme=study.scheme,
+                    seed=study.split_seed,
+                    fold=number,
+                )
+                job_id = self._train_once(request, again, alone=len(folds) == 1)
+                if job_id is not None:
+                    started.append(job_id)
         if not started:
             raise WorkbenchError(
                 f"{network} was trained with the preset {preset} on exactly these label maps already.",
@@ -219,50 +220,51 @@ class ModellingRoom:
             WorkbenchError: no such model, or scans that are not preprocessed.
         """
         study = self._study
-        live = list(study.live(SEGMENT).values())
-        if live:
-            return live
-        with study.database.reading() as session:
-            query = select(ModelRun).order_by(ModelRun.id.desc()).limit(1)
-            run = session.scalar(query if model_id is None else query.where(ModelRun.id == model_id))
-            if run is None:
-                raise WorkbenchError(
-                    "This study has no trained model." if model_id is None else f"There is no model {model_id}.",
-                    "Run `ctworkbench train` first.",
-                )
-            same = select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)  # one training, done twice
-            done = set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id.in_(same))))
-            prepared = preprocessings(session)
-            rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).all()
-        rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
-        missing = [code for scan, _, code in rows if scan not in prepared]
-        if missing:
-            raise WorkbenchError(f"{len(missing)} scans are not preprocessed.", "Run Preprocess first.")
-        path = study.store.path
-        weights = study.folder / "models" / f"{run.weights_hash}.safetensors"
-        answer = TrainAnswer.model_validate({**run.result, "weights": weights})
-        started: list[str] = []
-        for start in range(0, len(rows), _CASES_PER_JOB):
-            chunk = rows[start : start + _CASES_PER_JOB]
-            params = SegmentRequest(
-                cases=tuple(
-                    SegmentCase(
-                        key=str(scan),
-                        image=path(prepared[scan].equalized_key),
-                        brain=path(prepared[scan].brain_key),
-                        scan=path(key),
+        with study.deciding():
+            live = study.live(SEGMENT)
+            with study.database.reading() as session:
+                query = select(ModelRun).order_by(ModelRun.id.desc()).limit(1)
+                run = session.scalar(query if model_id is None else query.where(ModelRun.id == model_id))
+                if run is None:
+                    raise WorkbenchError(
+                        "This study has no trained model." if model_id is None else f"There is no model {model_id}.",
+                        "Run `ctworkbench train` first.",
                     )
-                    for scan, key, _ in chunk
-                ),
-                weights=weights,
-                weights_sha256=answer.weights_sha256,
-                network=run.network,
-                network_params=answer.network_params,
-                settings=answer.settings,
-                scheme=study.scheme,
-            )
-            title = f"Segment {len(chunk)} scans with model {run.id}"
-            started.append(study.start(SEGMENT, title, "ctworkbench.train.predict:segment", params))
+                same = select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)  # one training, done twice
+                done = set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id.in_(same))))
+                prepared = preprocessings(session)
+                rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).all()
+            live = [job for job in live if job.params["weights_sha256"] == run.weights_hash]
+            done |= {int(case.key) for job in live for case in SegmentRequest.model_validate(job.params).cases}
+            rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
+            missing = [code for scan, _, code in rows if scan not in prepared]
+            if missing:
+                raise WorkbenchError(f"{len(missing)} scans are not preprocessed.", "Run Preprocess first.")
+            path = study.store.path
+            weights = study.folder / "models" / f"{run.weights_hash}.safetensors"
+            answer = TrainAnswer.model_validate({**run.result, "weights": weights})
+            started = [job.id for job in live]
+            for start in range(0, len(rows), _CASES_PER_JOB):
+                chunk = rows[start : start + _CASES_PER_JOB]
+                params = SegmentRequest(
+                    cases=tuple(
+                        SegmentCase(
+                            key=str(scan),
+                            image=path(prepared[scan].equalized_key),
+                            brain=path(prepared[scan].brain_key),
+                            scan=path(key),
+                        )
+                        for scan, key, _ in chunk
+                    ),
+                    weights=weights,
+                    weights_sha256=answer.weights_sha256,
+                    network=run.network,
+                    network_params=answer.network_params,
+                    settings=answer.settings,
+                    scheme=study.scheme,
+                )
+                title = f"Segment {len(chunk)} scans with model {run.id}"
+                started.append(study.start_or_resume(SEGMENT, title, "ctworkbench.train.predict:segment", params))
         if started:
             study.announce(Changes(jobs=True), initiator)
         return started

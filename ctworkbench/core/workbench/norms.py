@@ -58,24 +58,21 @@ class NormsRoom:
     def measure(self, initiator: object = None) -> list[str]:
         """Start the measurement of every label map that has none; the jobs' ids."""
         study = self._study
-        live = list(study.live(MEASURE).values())
-        if live:
-            return live
-        for job_id in study.unfinished(MEASURE).values():
-            study.restart(job_id)
-            return [job_id]
-        with study.database.reading() as session:
-            done = set(session.scalars(select(Measurement.annotation_id).distinct()))
-            query = select(Annotation.id, Annotation.labels_key, Scan.image_key).join(Scan)
-            rows = [row for row in session.execute(query) if row[0] not in done]
         path = study.store.path
-        cases = [MeasureCase(annotation=row, labels=path(labels), image=path(image)) for row, labels, image in rows]
-        started: list[str] = []
-        for start in range(0, len(cases), _CASES_PER_JOB):
-            chunk = tuple(cases[start : start + _CASES_PER_JOB])
-            params = MeasureParams(cases=chunk, scheme=study.scheme)
-            title = f"Measure {len(chunk)} label maps"
-            started.append(study.start(MEASURE, title, "ctworkbench.core.measure:measure", params))
+        with study.deciding():
+            live = study.live(MEASURE)
+            under_way = {case.annotation for job in live for case in MeasureParams.model_validate(job.params).cases}
+            with study.database.reading() as session:
+                done = under_way | set(session.scalars(select(Measurement.annotation_id).distinct()))
+                query = select(Annotation.id, Annotation.labels_key, Scan.image_key).join(Scan)
+                rows = [row for row in session.execute(query) if row[0] not in done]
+            cases = [MeasureCase(annotation=row, labels=path(labels), image=path(image)) for row, labels, image in rows]
+            started = [job.id for job in live]
+            for start in range(0, len(cases), _CASES_PER_JOB):
+                chunk = tuple(cases[start : start + _CASES_PER_JOB])
+                params = MeasureParams(cases=chunk, scheme=study.scheme)
+                title = f"Measure {len(chunk)} label maps"
+                started.append(study.start_or_resume(MEASURE, title, "ctworkbench.core.measure:measure", params))
         if started:
             study.announce(Changes(jobs=True), initiator)
         return started

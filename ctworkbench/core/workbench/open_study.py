@@ -1,7 +1,9 @@
 """What all rooms share: one open study with its database, voxels, jobs and announcements."""
 
 import logging
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from ctworkbench import __version__
 from ctworkbench.core.database import Database
+from ctworkbench.core.errors import StudyError
 from ctworkbench.core.jobs import Job, JobRunner, JobState
 from ctworkbench.core.model import Audit, JobRecord
 from ctworkbench.core.settings import Settings
@@ -22,6 +25,8 @@ from ctworkbench.core.workbench.rows import Changes
 log = logging.getLogger(__name__)
 
 Announce = Callable[[Changes, object], None]
+
+_LOCK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -65,40 +70,71 @@ class OpenStudy:
             self.audit(session, f"restart {job.kind}", job_id, {"title": job.title})
         self.jobs.submit(job)
 
-    def live(self, kind: str) -> dict[int | None, str]:
-        """Jobs of a kind that are queued or running, by the scan they are about."""
-        with self.database.reading() as session:
-            query = select(JobRecord.id, JobRecord.scan_id).where(JobRecord.kind == kind, JobRecord.recorded.is_(None))
-            rows = session.execute(query).all()
-        return {scan: job for job, scan in rows if not self.jobs.state(job).ended}
+    @contextmanager
+    def deciding(self) -> Generator[None]:
+        """Hold the list of jobs while it is decided what to start: of two programs, the second sees the first's jobs.
 
-    def unfinished(self, kind: str) -> dict[int | None, str]:
-        """Jobs of a kind that were cut off, by the scan they are about; the newest of each."""
+        The lock is that of an empty database beside the jobs: it works on every system and falls with its program.
+
+        Raises:
+            StudyError: the folder cannot be written, or another program holds the lock for long.
+        """
+        self.jobs.folder.mkdir(exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self.jobs.folder / ".lock", _LOCK_SECONDS, isolation_level=None)) as lock:
+                lock.execute("BEGIN EXCLUSIVE")
+                yield
+        except sqlite3.OperationalError as error:
+            raise StudyError(
+                f"No job can be started in {self.folder}: {error}.", "Check that the folder can be written."
+            ) from error
+
+    def live(self, kind: str) -> list[Job]:
+        """Jobs of a kind that are queued, running, or done and about to be recorded, oldest first."""
+        open_ones = self._unrecorded(kind)
+        return [job for job, state in open_ones if not state.ended or state is JobState.DONE]
+
+    def unfinished(self, kind: str) -> list[Job]:
+        """Jobs of a kind that were cut off, oldest first."""
+        return [job for job, state in self._unrecorded(kind) if state is JobState.INTERRUPTED]
+
+    def _unrecorded(self, kind: str) -> list[tuple[Job, JobState]]:
+        """Jobs of a kind whose outcome is not in the study; those whose folder was removed are past help."""
         with self.database.reading() as session:
-            query = (
-                select(JobRecord.id, JobRecord.scan_id)
-                .where(JobRecord.kind == kind, JobRecord.recorded.is_(None))
-                .order_by(JobRecord.id)
+            query = select(JobRecord.id).where(
+                JobRecord.kind == kind, JobRecord.recorded.is_(None), JobRecord.state != JobState.FAILED
             )
-            rows = session.execute(query).all()
-        return {scan: job for job, scan in rows if self.jobs.state(job) is JobState.INTERRUPTED}
+            rows = session.scalars(query.order_by(JobRecord.id)).all()
+        there = [job for job in rows if (self.jobs.folder / job / "job.json").exists()]
+        return [(self.jobs.job(job), self.jobs.state(job)) for job in there]
+
+    def start_or_resume(self, kind: str, title: str, function: str, params: BaseModel) -> str:
+        """Go on with the job of exactly these parameters that was cut off, or start one; its id."""
+        wanted = params.model_dump(mode="json")
+        old = next((job for job in self.unfinished(kind) if job.params == wanted), None)
+        if old is None:
+            return self.start(kind, title, function, params)
+        self.restart(old.id)
+        return old.id
 
     def start_each(
         self, kind: str, wanted: Mapping[int, tuple[str, BaseModel]], function: str, initiator: object = None
     ) -> list[str]:
         """One job per scan of `{scan: (title, params)}`; joins one that is live and restarts one that was cut off."""
-        live, unfinished = self.live(kind), self.unfinished(kind)
         started: list[str] = []
-        for scan_id, (title, params) in wanted.items():
-            if scan_id in live:
-                started.append(live[scan_id])
-                continue
-            old = unfinished.get(scan_id)
-            if old is not None and self.jobs.job(old).params == params.model_dump(mode="json"):
-                self.restart(old)
-                started.append(old)
-            else:
-                started.append(self.start(kind, title, function, params, scan_id=scan_id))
+        with self.deciding():
+            live = {job.subject: job for job in self.live(kind)}
+            unfinished = {job.subject: job for job in self.unfinished(kind)}
+            for scan_id, (title, params) in wanted.items():
+                if scan_id in live:
+                    started.append(live[scan_id].id)
+                    continue
+                old = unfinished.get(scan_id)
+                if old is not None and old.params == params.model_dump(mode="json"):
+                    self.restart(old.id)
+                    started.append(old.id)
+                else:
+                    started.append(self.start(kind, title, function, params, scan_id=scan_id))
         if started:
             self.announce(Changes(jobs=True), initiator)
         return started
