@@ -62,6 +62,15 @@ def test_that_a_study_may_have_any_name(tmp_path: Path, name: str) -> None:
         assert study.cohort.scans() == []
 
 
+def test_that_jobs_name_their_files_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study_with_heads(tmp_path).close()
+    monkeypatch.chdir(tmp_path)
+    with Workbench.open(Path("study"), Settings()) as study:
+        jobs = study.cohort.preprocess()
+        assert Path(str(study.jobs.job(jobs[0]).params["image"])).is_absolute()
+        assert study.wait(jobs) == []
+
+
 def test_that_a_study_can_be_moved(study: Workbench, tmp_path: Path) -> None:
     study.close()
     (tmp_path / "study").rename(tmp_path / "else where")

@@ -37,6 +37,7 @@ def make_phantoms(
     Raises:
         WorkbenchError: head maps that cannot be used, or a phantom that could not be made.
     """
+    out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     planned = plan_phantoms(out, n, seed, heads=heads, **(acquisition or {}))
     runner = JobRunner(out / ".jobs", settings)

@@ -42,6 +42,7 @@ class Workbench:
     changed = Signal(Changes, object)
 
     def __init__(self, folder: Path, database: Database, settings: Settings) -> None:
+        folder = folder.resolve()  # jobs name their files in full, whatever folder they are started or resumed from
         self.folder = folder
         self.settings = settings
         with database.reading() as session:
