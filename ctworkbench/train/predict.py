@@ -6,22 +6,18 @@ Several scans go through one process, because loading torch and the weights cost
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-import nibabel as nib
 import numpy as np
 import torch
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ctworkbench.core import plugins, schemes
-from ctworkbench.core.errors import VolumeError
 from ctworkbench.core.jobs import JobContext, replace_text
 from ctworkbench.core.label_maps import keep_largest_components, labels_from_probabilities, resample_labels
 from ctworkbench.core.training import SegmentedScan, SegmentRequest, SegmentResult
-from ctworkbench.core.volume import Grid, Volume, nifti_bytes, read_nifti
+from ctworkbench.core.volume import Grid, Volume, nifti_bytes, read_grid, read_nifti
 from ctworkbench.train.augment import class_mirror
 from ctworkbench.train.checkpoint import fingerprint, load_weights
 from ctworkbench.train.data import NetworkImage, network_image, network_input, write_whole
@@ -54,7 +50,7 @@ def segment(params: SegmentRequest, context: JobContext) -> SegmentResult:
             view = network_image(read_nifti(case.image), brain, settings.spacing_mm, settings.margin_mm, case.key)
             probabilities = class_probabilities(network, view, settings, scheme)
             context.check()
-            labels, scores = label_scan(probabilities, view, brain, scan_grid(case.scan), scheme)
+            labels, scores = label_scan(probabilities, view, brain, read_grid(case.scan), scheme)
             path = context.folder / f"labels-{case.key}.nii.gz"
             write_whole(path, nifti_bytes(labels, compressed=True))
             seconds = time.perf_counter() - started
@@ -112,19 +108,3 @@ def label_scan(
         "removed_fraction": changed / total if total else 0.0,
         "missing_regions": float(sum(not present[code] for code in codes)),
     }
-
-
-def scan_grid(path: Path) -> Grid:
-    """The grid of a NIfTI file from its header; no voxel is read.
-
-    Raises:
-        VolumeError: the file is missing, not NIfTI, or not 3D.
-    """
-    try:
-        image = nib.load(path)
-    except (ImageFileError, OSError, EOFError) as error:
-        raise VolumeError(f"{path.name} cannot be read: {error}", "Import the scan again.") from error
-    if not isinstance(image, nib.Nifti1Image) or len(image.shape) != 3 or image.affine is None:
-        raise VolumeError(f"{path.name} is not a 3D NIfTI image.", "Import the scan again.")
-    shape = image.shape
-    return Grid((shape[0], shape[1], shape[2]), np.asarray(image.affine, dtype=np.float64))

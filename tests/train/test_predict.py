@@ -10,10 +10,10 @@ from ctworkbench.core.errors import VolumeError, WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_maps import dice
 from ctworkbench.core.training import SegmentCase, SegmentRequest
-from ctworkbench.core.volume import Grid, Volume, read_nifti, write_nifti
+from ctworkbench.core.volume import Grid, Volume, read_grid, read_nifti, write_nifti
 from ctworkbench.train.data import NetworkImage
 from ctworkbench.train.loop import TrainParams, TrainResult, train
-from ctworkbench.train.predict import label_scan, scan_grid, segment
+from ctworkbench.train.predict import label_scan, segment
 from tests.train.heads import TINY, Head, make_head
 
 SCHEME = schemes.load()
@@ -137,6 +137,6 @@ def test_that_the_grid_of_a_scan_is_read_from_its_header_alone(tmp_path: Path) -
     path = tmp_path / "scan.nii"
     write_nifti(Volume(np.zeros((12, 10, 4), dtype=np.int16), affine), path)
     path.write_bytes(path.read_bytes()[:400])  # voxels cut off
-    assert scan_grid(path).matches(Grid((12, 10, 4), affine))
+    assert read_grid(path).matches(Grid((12, 10, 4), affine))
     with pytest.raises(VolumeError, match=r"gone\.nii cannot be read"):
-        scan_grid(tmp_path / "gone.nii")
+        read_grid(tmp_path / "gone.nii")

@@ -9,7 +9,6 @@ works: halves are rounded up and met again by interpolation.
 
 from typing import Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
@@ -106,8 +105,3 @@ def _convolution(before: int, width: int, params: Params) -> nn.Conv3d:
 
 def _norm(width: int, params: Params) -> nn.Module:
     return nn.InstanceNorm3d(width, affine=True) if params.norm == "instance" else nn.BatchNorm3d(width)
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Number of weights."""
-    return sum(int(torch.numel(weight)) for weight in network.parameters())
