@@ -239,6 +239,7 @@ class StudyView(QWidget):
             return
         self.message.emit("Loading the viewer…")
         self.loading.repaint()
+        active = self.window().isActiveWindow()
         try:
             module = importlib.import_module("ctworkbench.ui.review")
             self.review = module.ReviewPage(self.workbench, self.bridge)
@@ -251,6 +252,8 @@ class StudyView(QWidget):
         self.review.scan_opened.connect(self.open_scan.open)
         self._review_slot.addWidget(self.review)
         self._review_slot.setCurrentWidget(self.review)
+        if active:  # Qt makes the window anew for the first OpenGL canvas in it: the keys must find it again
+            QTimer.singleShot(0, self.window(), self.window().activateWindow)
         self._stale.discard("review")
         self.review.refresh()
         self.message.emit("")
