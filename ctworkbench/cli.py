@@ -278,6 +278,10 @@ def _measure(arguments: argparse.Namespace) -> int:
         code = _follow(workbench, jobs, "All label maps are measured.")
         for problem in workbench.norms.problems(jobs):
             _say(f"note: {problem}")
+        left = workbench.norms.unmeasured()
+        if code == 0 and left:
+            _say(f"failed: {left} label map{'s' * (left > 1)} could not be measured. Run `ctworkbench verify`.")
+            code = 1
         if arguments.json:
             _print_json([dataclasses.asdict(row) for row in workbench.norms.volumes()])
     return code

@@ -57,8 +57,9 @@ class Database:
             with database.engine.connect() as connection:
                 revision = MigrationContext.configure(connection).get_current_revision()
         except Exception as error:
+            reason = str(error).splitlines()[0]  # what follows is for who wrote the program
             raise StudyError(
-                f"The database of {name} cannot be opened: {error}", "Restore it from a backup."
+                f"The database of {name} cannot be opened: {reason}.", "Restore it from a backup."
             ) from error
         if revision is None:
             raise StudyError(f"The database of {name} holds no study.", "Restore it from a backup.")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from ctworkbench.core import cohort_tables
 from ctworkbench.core.analysis import tables
@@ -99,6 +99,12 @@ class NormsRoom:
                 if row.annotation not in done
             )
         return Changes(measurements=True, jobs=True)
+
+    def unmeasured(self) -> int:
+        """Number of label maps that have no volumes."""
+        with self._study.database.reading() as session:
+            measured = select(Measurement.annotation_id)
+            return session.scalar(select(func.count()).where(Annotation.id.not_in(measured))) or 0
 
     def problems(self, job_ids: list[str]) -> list[str]:
         """What measuring jobs found wrong with label maps, one sentence each."""
