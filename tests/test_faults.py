@@ -271,6 +271,14 @@ def test_that_a_database_that_is_none_is_one_line(study: Path) -> None:
         assert len(done.err.splitlines()) == 1 and "backup" in done.err
 
 
+def test_that_a_study_that_cannot_be_opened_for_writing_is_one_line(study: Path) -> None:
+    (study / "study.db").unlink()
+    (study / "study.db").mkdir()  # what no user may open, not even one who may write everywhere
+    done = run("status", study)
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1 and "Check that its folder can be written" in done.err
+
+
 def test_that_job_folders_removed_by_hand_are_done_without(study: Path) -> None:
     with Workbench.open(study, Settings()) as workbench:
         for job in workbench.cohort.preprocess():

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import StudyError
@@ -58,9 +58,9 @@ class Database:
                 revision = MigrationContext.configure(connection).get_current_revision()
         except Exception as error:
             reason = str(error).splitlines()[0]  # what follows is for who wrote the program
-            raise StudyError(
-                f"The database of {name} cannot be opened: {reason}.", "Restore it from a backup."
-            ) from error
+            shut = isinstance(error, OperationalError)  # held, or on a disk that cannot be written; not damaged
+            remedy = "Check that its folder can be written." if shut else "Restore it from a backup."
+            raise StudyError(f"The database of {name} cannot be opened: {reason}.", remedy) from error
         if revision is None:
             raise StudyError(f"The database of {name} holds no study.", "Restore it from a backup.")
         known = {entry.revision for entry in script.walk_revisions()}
