@@ -262,7 +262,7 @@ def _train(arguments: argparse.Namespace) -> int:
         if code == 0:
             model = workbench.modelling.models()[0]
             dice = "not validated" if model.dice_validation is None else f"validation Dice {model.dice_validation:.3f}"
-            print(f"Model {model.id}: {dice} ({model.label_kind}), weights {model.weights_hash[:12]}.")
+            print(f"Model {model.id}: {dice} ({model.validation_kind}), weights {model.weights_hash[:12]}.")
     return code
 
 

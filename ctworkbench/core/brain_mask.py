@@ -137,9 +137,9 @@ def _inside(tissue: Mask, enclosed: NDArray[np.float32]) -> Mask:
 
 def _refine(coarse: Mask, hu: NDArray, shape: tuple[int, ...]) -> Mask:
     """The mask at 1 mm: the coarse one with a smooth border, held back by bone, holes filled."""
-    share = ndimage.zoom(ndimage.gaussian_filter(np.pad(coarse, 1).astype(np.float32), 0.6), _BLOCK, order=1)
+    soft = ndimage.gaussian_filter(np.pad(coarse, 1).astype(np.float32), 0.6)
+    share = ndimage.zoom(soft, _BLOCK, order=1, mode="nearest", grid_mode=True)  # edges of blocks on edges of voxels
     inner = tuple(slice(_BLOCK, _BLOCK + n) for n in shape)
-    # zoom maps first to first and last to last voxel; on blocks the shift this makes is below half a voxel
     smooth = ndimage.gaussian_filter(hu.astype(np.float32), 0.6)
     brain = (share[inner] > 0.35) & (smooth < 130) & (smooth > -80)
     brain = _largest(brain)

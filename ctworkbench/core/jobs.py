@@ -27,6 +27,7 @@ from typing import Any, cast, get_type_hints
 import psutil
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from ctworkbench import __version__
 from ctworkbench.core.errors import JobCancelled, JobError, WorkbenchError
 from ctworkbench.core.settings import Settings
 
@@ -62,6 +63,7 @@ class Job(BaseModel):
         params: the function's first argument as JSON.
         subject: what the job is about (a scan's number), for finding it again; None where it is about many.
         threads: threads it may use; 0 for the share that the settings give.
+        code_version: version of the program that wrote the job down, for the provenance of what comes of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +75,7 @@ class Job(BaseModel):
     params: dict[str, JsonValue]
     subject: int | None = None
     threads: int = 0
+    code_version: str = __version__
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 

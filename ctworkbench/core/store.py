@@ -28,6 +28,11 @@ def content_key(volume: Volume) -> str:
     return digest.hexdigest()
 
 
+def key_of(path: Path) -> str:
+    """The key of an image from the path that the store gave for it."""
+    return path.name.removesuffix(".nii.gz")
+
+
 class VoxelStore:
     """A folder of images, `ab/abcd….nii.gz`, each written once and never changed."""
 
@@ -97,7 +102,7 @@ class VoxelStore:
         """Keys of all images."""
         for path in sorted(self._folder.glob("??/*.nii.gz")):
             if not path.name.startswith("."):
-                yield path.name.removesuffix(".nii.gz")
+                yield key_of(path)
 
     def gc(self, in_use: Iterable[str]) -> int:
         """Remove images that nothing names, and files left half-written; the number removed."""

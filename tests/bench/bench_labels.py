@@ -61,7 +61,8 @@ def main() -> None:
                 overlap = list(dice(labels, truth.voxels, codes).values())
                 share = np.bincount(labels.ravel(), minlength=11)[1:] / np.bincount(truth.voxels.ravel())[1:]
                 means[preset].append(float(np.mean(overlap)))
-                row = f"{means[preset][-1]:.3f} | {min(overlap):.3f} | {preparing:.1f} | {seconds:.1f} | {share.round(2)}"
+                times = f"{preparing:.1f} | {seconds:.1f}"
+                row = f"{means[preset][-1]:.3f} | {min(overlap):.3f} | {times} | {share.round(2)}"
                 print(f"| {preset} | {made.head} | {row} |", flush=True)
     for preset, values in means.items():
         print(f"| {preset} | mean of {len(values)} | {np.mean(values):.3f} | | | | |")

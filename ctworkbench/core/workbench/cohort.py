@@ -188,7 +188,7 @@ class CohortRoom:
                     equalized_key=keys[3],
                     brain_cm3=result.brain_cm3,
                     warnings=list(result.warnings),
-                    code_version=study.code_version,
+                    code_version=study.jobs.job(job_id).code_version,
                     job_id=job_id,
                 )
             )

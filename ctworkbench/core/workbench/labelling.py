@@ -9,12 +9,15 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Origin, Preprocessing, Scan, Subject, Template
 from ctworkbench.core.register import LabelParams, LabelResult
 from ctworkbench.core.settings import resource
+from ctworkbench.core.store import key_of
 from ctworkbench.core.workbench.current import next_version
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
 
 LABEL = "label"
-BUNDLED_TEMPLATE = "adult_ct"
+_INPUTS = ("scan", "image", "brain", "template_image", "template_labels", "template_mask")
+BUNDLED_TEMPLATE = "adult_ct, child's regions"
+TEMPLATE_FOLDER = "templates/adult_ct"
 TEMPLATE_FILES = ("ct.nii.gz", "labels10_child.nii.gz", "brain_mask.nii.gz")
 
 
@@ -90,10 +93,17 @@ class LabellingRoom:
         if job.subject is None:
             raise WorkbenchError(f"The job {job_id} names no scan.")
         key = study.store.put_file(result.labels)
-        template = self._template()
+        request = LabelParams.model_validate(job.params)
+        used = {name: key_of(getattr(request, name)) for name in _INPUTS}
         with study.database.writing() as session:
             if not study.claim(session, job_id):
                 return Changes()
+            query = select(Template).where(
+                Template.image_key == used["template_image"], Template.labels_key == used["template_labels"]
+            )
+            template = session.scalars(query).first()
+            if template is None:
+                raise WorkbenchError(f"The template of the job {job_id} is not in the study any more.")
             version = next_version(session, job.subject)
             session.add(
                 Annotation(
@@ -106,9 +116,9 @@ class LabellingRoom:
                     origin=Origin.REGISTRATION,
                     comment="; ".join(result.warnings),
                     scores=dict(result.scores),
-                    parameters={"preset": job.params["preset"], "seed": job.params["seed"], "template": template.name},
+                    parameters={"preset": request.preset, "seed": request.seed, "template": template.name, **used},
                     template_id=template.id,
-                    code_version=study.code_version,
+                    code_version=job.code_version,
                     job_id=job_id,
                 )
             )
@@ -122,7 +132,7 @@ class LabellingRoom:
             template = session.scalar(select(Template).order_by(Template.id.desc()).limit(1))
         if template is not None:
             return template
-        folder = resource(f"templates/{BUNDLED_TEMPLATE}")
+        folder = resource(TEMPLATE_FOLDER)
         keys = [study.store.put_file(folder / name) for name in TEMPLATE_FILES]
         with study.database.writing() as session:
             template = Template(name=BUNDLED_TEMPLATE, image_key=keys[0], labels_key=keys[1], mask_key=keys[2])

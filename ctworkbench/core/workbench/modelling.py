@@ -14,6 +14,7 @@ from ctworkbench.core.label_maps import dice
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject, Verdict
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.splits import split_subjects
+from ctworkbench.core.store import key_of
 from ctworkbench.core.training import SegmentCase, SegmentRequest, SegmentResult, TrainAnswer, TrainCase, TrainRequest
 from ctworkbench.core.workbench.current import annotation_rows, current, next_version
 from ctworkbench.core.workbench.labelling import preprocessings
@@ -311,7 +312,7 @@ class ModellingRoom:
                         scores=found,
                         parameters={"weights": run.weights_hash, "network": run.network, "preset": run.preset},
                         model_id=run.id,
-                        code_version=study.code_version,
+                        code_version=study.jobs.job(job_id).code_version,
                         job_id=job_id,
                     )
                 )
@@ -322,7 +323,7 @@ class ModellingRoom:
 def _keys(case: TrainCase) -> dict[str, str]:
     """What a training case was, by the keys of its files in the voxel store."""
     files = {"labels": case.labels, "image": case.image, "brain": case.brain}
-    keys = {name: path.name.removesuffix(".nii.gz") for name, path in files.items()}
+    keys = {name: key_of(path) for name, path in files.items()}
     return {"subject": case.subject, "label_kind": case.label_kind, **keys}
 
 
