@@ -226,7 +226,15 @@ def _label(arguments: argparse.Namespace) -> int:
     with _study(arguments) as workbench:
         scans = _scans_of(workbench, arguments.subject)
         jobs = workbench.labelling.pseudo_label(arguments.preset, scans, arguments.again)
-        return _follow(workbench, jobs, "All scans are labelled.")
+        return _follow(workbench, jobs, "All preprocessed scans are labelled.") or _unprepared(workbench)
+
+
+def _unprepared(workbench: "Workbench") -> int:
+    """Name the scans that were left aside; 1 if there are any."""
+    codes = [row.subject for row in workbench.cohort.scans() if not row.preprocessed]
+    for code in codes:
+        _say(f"left aside {code}: it is not preprocessed. Run `ctworkbench preprocess` and see why.")
+    return 1 if codes else 0
 
 
 def _review(arguments: argparse.Namespace) -> int:
@@ -269,7 +277,8 @@ def _train(arguments: argparse.Namespace) -> int:
 def _segment(arguments: argparse.Namespace) -> int:
     with _study(arguments) as workbench:
         jobs = workbench.modelling.segment(arguments.model, _scans_of(workbench, arguments.subject))
-        return _follow(workbench, jobs, "All scans are segmented by this model.")
+        done = "All preprocessed scans are segmented by this model."
+        return _follow(workbench, jobs, done) or _unprepared(workbench)
 
 
 def _measure(arguments: argparse.Namespace) -> int:

@@ -225,3 +225,14 @@ def test_that_a_path_that_is_not_there_is_refused_before_any_job(study: Workbenc
     with pytest.raises(WorkbenchError, match="does not exist"):
         study.cohort.import_paths([tmp_path / "nowhere"])
     assert len(study.jobs.jobs()) == before
+
+
+def test_that_a_scan_that_cannot_be_preprocessed_does_not_hold_up_the_others(study: Workbench) -> None:
+    assert study.wait(study.cohort.preprocess([1])) == []
+    jobs = study.labelling.pseudo_label()
+    assert [study.jobs.job(job).subject for job in jobs] == [1]
+    with pytest.raises(WorkbenchError, match="not preprocessed: S2"):
+        study.labelling.pseudo_label(scan_ids=[1, 2])
+    for job in jobs:
+        study.jobs.cancel(job)
+    study.wait(jobs)

@@ -1,6 +1,6 @@
 """The labelling room: the template is registered to scans, and its labels become version 1."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,6 +26,22 @@ def preprocessings(session: Session) -> dict[int, Preprocessing]:
     return {row.scan_id: row for row in session.scalars(select(Preprocessing).order_by(Preprocessing.id))}
 
 
+def only_prepared(
+    rows: Sequence[tuple[int, str, str]], prepared: Container[int], asked_for: bool
+) -> list[tuple[int, str, str]]:
+    """The (scan, image key, subject) rows that are preprocessed; one scan that cannot be must not hold up the others.
+
+    Raises:
+        WorkbenchError: none of them is, or one that was asked for in particular is not.
+    """
+    ready = [row for row in rows if row[0] in prepared]
+    missing = [row[2] for row in rows if row[0] not in prepared]
+    if missing and (asked_for or not ready):
+        some = f"{', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}"
+        raise WorkbenchError(f"{len(missing)} scans are not preprocessed: {some}.", "Run Preprocess first.")
+    return ready
+
+
 class LabellingRoom:
     """Pseudo-labels by registration."""
 
@@ -43,28 +59,22 @@ class LabellingRoom:
 
         Args:
             preset: "quick" (2 mm) or "fine" (1 mm).
-            scan_ids: the scans wanted; all by default.
+            scan_ids: the scans wanted; all that are preprocessed by default.
             again: label also the scans that have a registered label map; the new one is a further version.
             initiator: handed on in the announcement.
 
         Raises:
-            WorkbenchError: scans that are not preprocessed.
+            WorkbenchError: scans asked for that are not preprocessed, or none that is.
         """
         study = self._study
         template = self._template()
         with study.database.reading() as session:
             labelled = select(Annotation.scan_id).where(Annotation.origin == Origin.REGISTRATION)
             done = set() if again else set(session.scalars(labelled))
-            rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).all()
+            rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
             prepared = preprocessings(session)
         rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
-        missing = [code for scan, _, code in rows if scan not in prepared]
-        if missing:
-            some = f"{', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}"
-            raise WorkbenchError(
-                f"{len(missing)} scans are not preprocessed: {some}.",
-                "Run Preprocess first.",
-            )
+        rows = only_prepared(rows, prepared, asked_for=scan_ids is not None)
         path = study.store.path
         wanted = {
             scan: (

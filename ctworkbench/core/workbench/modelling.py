@@ -17,7 +17,7 @@ from ctworkbench.core.splits import split_subjects
 from ctworkbench.core.store import key_of
 from ctworkbench.core.training import SegmentCase, SegmentRequest, SegmentResult, TrainAnswer, TrainCase, TrainRequest
 from ctworkbench.core.workbench.current import annotation_rows, current, next_version
-from ctworkbench.core.workbench.labelling import preprocessings
+from ctworkbench.core.workbench.labelling import only_prepared, preprocessings
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ModelRow
 
@@ -218,7 +218,7 @@ class ModellingRoom:
             initiator: handed on in the announcement.
 
         Raises:
-            WorkbenchError: no such model, or scans that are not preprocessed.
+            WorkbenchError: no such model, scans asked for that are not preprocessed, or none that is.
         """
         study = self._study
         with study.deciding():
@@ -234,13 +234,11 @@ class ModellingRoom:
                 same = select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)  # one training, done twice
                 done = set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id.in_(same))))
                 prepared = preprocessings(session)
-                rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).all()
+                rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
             live = [job for job in live if job.params["weights_sha256"] == run.weights_hash]
             done |= {int(case.key) for job in live for case in SegmentRequest.model_validate(job.params).cases}
             rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
-            missing = [code for scan, _, code in rows if scan not in prepared]
-            if missing:
-                raise WorkbenchError(f"{len(missing)} scans are not preprocessed.", "Run Preprocess first.")
+            rows = only_prepared(rows, prepared, asked_for=scan_ids is not None)
             path = study.store.path
             weights = study.folder / "models" / f"{run.weights_hash}.safetensors"
             answer = TrainAnswer.model_validate({**run.result, "weights": weights})
