@@ -56,6 +56,7 @@ class AnnotateView(QWidget):
         self._counts = RegionCounts(for_display(self._labels))
         self._comparing = False
         self._compared: NDArray[np.uint8] | None = None
+        self._counts_compared: RegionCounts | None = None
 
         self.axial, self.coronal, self.sagittal = OrthoView(AXIAL), OrthoView(CORONAL), OrthoView(SAGITTAL)
         self.views = (self.axial, self.coronal, self.sagittal)
@@ -129,9 +130,10 @@ class AnnotateView(QWidget):
         self._apply_tool()
         self.state_changed.emit()
 
-    def show_compared(self, labels: NDArray[np.uint8]) -> None:
-        """Show another label map in place of the one that is edited, to look at only."""
+    def show_compared(self, labels: NDArray[np.uint8], counts: RegionCounts | None = None) -> None:
+        """Show another label map, and its volumes, in place of the one that is edited, to look at only."""
         self._comparing, self._compared = True, labels
+        self._counts_compared = counts or RegionCounts(for_display(labels))
         for view in self.views:
             view.compared.data = for_display(labels)
             view.compared.scale = self._scale
@@ -141,7 +143,7 @@ class AnnotateView(QWidget):
     def hide_compared(self) -> None:
         """Show the label map that is edited again."""
         if self._comparing:
-            self._comparing, self._compared = False, None
+            self._comparing, self._compared, self._counts_compared = False, None, None
             self._apply_overlay()
             self._apply_tool()
 
@@ -155,9 +157,10 @@ class AnnotateView(QWidget):
         return self._labels.copy(order="F")
 
     def volumes_cm3(self) -> dict[int, float]:
-        """Volume of each region of the scheme in the label map as it stands, in cm³."""
+        """Volume of each region of the scheme in the label map that is seen, in cm³."""
+        counts = self._counts_compared or self._counts
         voxel = 0.0 if self._image is None else self._image.grid.voxel_volume_mm3
-        return {code: float(self._counts.voxels[code]) * voxel / 1000 for code in self.scheme.codes}
+        return {code: float(counts.voxels[code]) * voxel / 1000 for code in self.scheme.codes}
 
     # Position
 

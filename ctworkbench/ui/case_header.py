@@ -1,12 +1,12 @@
 """The lines above the views: which case, which version, and what the reader must know of it."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from ctworkbench.core.workbench import AnnotationRow, ScanRow
 from ctworkbench.ui.case import story_of, title_of
-from ctworkbench.ui.cohort_table import spacing_text
+from ctworkbench.ui.cohort_table import corrections_text, spacing_text
+from ctworkbench.ui.shortened_label import ShortenedLabel
 from ctworkbench.ui.worklist import who
 
 
@@ -79,12 +79,13 @@ class CaseHeader(QFrame):
         """Who this is, and what the image is."""
         self.subject.setText("  ".join(part for part in (scan.subject, who(scan)) if part))
         size = "×".join(str(number) for number in scan.shape)
-        parts = [f"{spacing_text(scan.spacing)} mm", size, scan.scanner, *scan.corrections]
+        corrected = corrections_text(scan.corrections)
+        parts = [f"{spacing_text(scan.spacing)} mm", size, scan.scanner, corrected]
         text = "  ·  ".join(part for part in parts if part)
         self.details.setText(text)
-        self.details.setToolTip(f"{text}\nSeries {scan.series_uid}")
+        self.details.setToolTip("\n".join([text, *scan.corrections, f"Series {scan.series_uid}"]))
         count = len(scan.warnings)
-        self.warnings.setText(f"⚠ {count} warning{'s' if count > 1 else ''}")
+        self.warnings.setText(f"⚠ {count}")
         self.warnings.setToolTip("\n".join(scan.warnings))
         self.warnings.setVisible(bool(count))
 
@@ -117,17 +118,3 @@ class CaseHeader(QFrame):
         button.setToolTip(tip)
         button.setFocusPolicy(button.focusPolicy().NoFocus)
         return button
-
-
-class ShortenedLabel(QLabel):
-    """A line that gives way when the window is narrow, ending in an ellipsis."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw as much as there is room for."""
-        painter = QPainter(self)
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)

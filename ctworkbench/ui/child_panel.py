@@ -37,6 +37,11 @@ def centile_text(centile: float) -> str:
     return ">99" if centile > 99 else f"{centile:.0f}"
 
 
+def z_text(z: float) -> str:
+    """A z score in five characters: "+4.35", "+44.3", "+443"."""
+    return f"{z:+.{2 if abs(z) < 9.995 else 1 if abs(z) < 99.95 else 0}f}"
+
+
 class ChildPanel(QFrame):
     """Ten rows: volume, expected volume, z and centile, or the reason why there is none."""
 
@@ -133,7 +138,7 @@ class ChildPanel(QFrame):
                 row.title.replace(" lobe", ""),
                 f"{row.volume_cm3:.1f}",
                 "–" if row.expected_cm3 is None else f"{row.expected_cm3:.1f}",
-                "–" if row.z is None else f"{row.z:+.2f}",
+                "–" if row.z is None else z_text(row.z),
                 "–" if row.centile is None else centile_text(row.centile),
             )
             for column, text in enumerate(cells):

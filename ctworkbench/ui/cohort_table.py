@@ -56,7 +56,7 @@ def corrections_text(corrections: Sequence[str]) -> str:
             short.append("spacing")
         elif "padding" not in correction:
             short.append(correction)
-    return ", ".join(short) or "none"
+    return ", ".join(short)
 
 
 def spacing_text(spacing: Sequence[float]) -> str:
@@ -106,7 +106,7 @@ COLUMNS = (
     Column("Slices", lambda s, _: str(_slices(s)), _slices, "Number of slices; the tooltip tells the whole size"),
     Column(
         "Corrections",
-        lambda s, _: corrections_text(s.corrections),
+        lambda s, _: corrections_text(s.corrections) or "none",
         lambda s: corrections_text(s.corrections),
         "What was put right at import, such as gantry tilt; the tooltip tells all of it",
     ),

@@ -13,7 +13,7 @@ Index = tuple[int, int, int]
 # Scalp and fat lie above it, air and the foam of most head rests below.
 _HEAD_HU = -200
 _COARSE_MM = 4.0
-_MARGIN_MM = 6.0
+_MARGIN_MM = 8.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def frame_of(image: Volume, labels: NDArray[np.uint8]) -> Frame:
     spacing = image.spacing[::-1]
     step = tuple(max(1, round(_COARSE_MM / length)) for length in spacing)
     coarse = tuple(slice(None, None, number) for number in step)
-    parts, count = ndimage.label(shown[coarse] > _HEAD_HU)
+    # Opened, so that the thin shell of a head rest does not count as head.
+    parts, count = ndimage.label(ndimage.binary_opening(shown[coarse] > _HEAD_HU))
     low, high = [0, 0, 0], list(shown.shape)
     middle = [size / 2 for size in shown.shape]
     if count:

@@ -9,7 +9,6 @@ from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QKeySeq
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
-    QLabel,
     QMainWindow,
     QMenu,
     QMessageBox,
@@ -24,11 +23,15 @@ from ctworkbench.ui.about import AboutDialog, KeysDialog
 from ctworkbench.ui.bridge import Notice
 from ctworkbench.ui.job_strip import JobStrip
 from ctworkbench.ui.notices import show_error
+from ctworkbench.ui.shortened_label import ShortenedLabel
 from ctworkbench.ui.start import StartPage, forget_study, recent_studies, remember_study
 from ctworkbench.ui.study_view import PLACES, RESEARCH, StudyView
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
+
+
+_STATUS_HEIGHT = 30
 
 
 class MainWindow(QMainWindow):
@@ -61,9 +64,10 @@ class MainWindow(QMainWindow):
         self.pages = QStackedWidget()
         self.pages.addWidget(self.start_page)
         self.setCentralWidget(self.pages)
-        self._last = QLabel()
+        self._last = ShortenedLabel()
         self._last.setObjectName("last_message")
         self.statusBar().addWidget(self._last, 1)
+        self.statusBar().setFixedHeight(_STATUS_HEIGHT)  # with a job or without, so that the pages do not move
         self._build_menus()
         self._restore()
 

@@ -22,7 +22,7 @@ from ctworkbench.ui.framing import Index
 from ctworkbench.ui.shared_labels import SharedLabels
 
 _CROSSHAIR = (0.25, 0.85, 0.75, 0.55)
-_MARGIN = 0.96
+_LETTER_WIDTH, _LETTER_HEIGHT = 24, 22
 _ZOOM_STEP = 1.15
 _WHEEL_NOTCH = 120
 
@@ -208,7 +208,8 @@ class OrthoView(QWidget):
         tall, wide = self._high[down] - self._low[down], self._high[across] - self._low[across]
         camera = self.model.scene.camera
         camera.center = (0.0, (self._low[down] + self._high[down]) / 2, (self._low[across] + self._high[across]) / 2)
-        camera.zoom = _MARGIN * min(width / wide, height / tall)
+        # The letters at the edges stay beside the head.
+        camera.zoom = max(0.1, min((width - 2 * _LETTER_WIDTH) / wide, (height - 2 * _LETTER_HEIGHT) / tall))
 
     def world_at(self, pixel: QPointF) -> tuple[float, float, float]:
         """World position under a pixel of the canvas."""

@@ -135,12 +135,21 @@ class Autosave(QObject):
         self._writing = self._writer.submit(self.folder.write, scan_id, labels, parent_id)
         self._writing.add_done_callback(self._written)
 
-    def forget(self) -> None:
-        """The edits were saved or given up: nothing is left to recover."""
+    def forget(self, stay: bool = True) -> None:
+        """The edits were saved or given up: nothing is left to recover.
+
+        Args:
+            stay: return only when the files are gone, which may take as long as a write that is under way.
+        """
         self._timer.stop()
-        if self._scan_id is not None:
-            # In the writer's thread, after a write that may be under way.
-            self._writer.submit(self.folder.discard, self._scan_id).result()
+        if self._scan_id is None:
+            return
+        # In the writer's thread, after a write that may be under way.
+        discarding = self._writer.submit(self.folder.discard, self._scan_id)
+        if stay:
+            discarding.result()
+        else:
+            discarding.add_done_callback(self._written)
 
     def close(self) -> None:
         """Finish a write that is under way; what is due is written first."""

@@ -27,6 +27,7 @@ from ctworkbench.ui.review_keys import review_commands
 from ctworkbench.ui.review_layout import lay_out
 from ctworkbench.ui.review_session import ReviewSession
 from ctworkbench.ui.saving import Saving
+from ctworkbench.ui.shared_labels import RegionCounts, for_display
 from ctworkbench.ui.standing import Standing, Standings
 from ctworkbench.ui.tools import ToolBar
 from ctworkbench.ui.verdict_bar import VerdictBar
@@ -191,6 +192,7 @@ class ReviewPage(QWidget):
             return
         if self.view.comparing and annotation_id is None:
             self.view.hide_compared()
+            self.regions.refresh()
             self.flash.hide()
             self._show_state()
             return
@@ -203,14 +205,18 @@ class ReviewPage(QWidget):
         own = self.session.shown is not None and chosen.id == self.session.shown.id
         title = f"{title_of(chosen)}{', as it was saved' if own else ''}"
 
-        def show(labels: NDArray[np.uint8]) -> None:
+        def read() -> tuple[NDArray[np.uint8], RegionCounts]:
+            labels = read_labels(self._workbench, chosen.id)
+            return labels, RegionCounts(for_display(labels))
+
+        def show(answer: tuple[NDArray[np.uint8], RegionCounts]) -> None:
             if self._wanted == scan_id and not self._disposed:
-                self.view.show_compared(labels)
+                self.view.show_compared(*answer)
+                self.regions.refresh()
                 self._show_state()
                 # Over the views, not above them: the image must not move between the two versions.
                 self.tell(f"{title}  –  C goes back", stays=True)
 
-        read = partial(read_labels, self._workbench, chosen.id)
         self._bridge.run(read, show, self._bridge.report, key="review compare")
 
     def leave(self) -> None:

@@ -31,7 +31,7 @@ def lay_out(page: "ReviewPage") -> None:
         splitter.addWidget(widget)
         splitter.setStretchFactor(splitter.indexOf(widget), stretch)
     splitter.setCollapsible(1, False)
-    splitter.setSizes([195, 900, 235])
+    splitter.setSizes([190, 940, 214])
     layout = QHBoxLayout(page)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.addWidget(splitter)

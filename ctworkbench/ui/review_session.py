@@ -156,9 +156,12 @@ class ReviewSession(QObject):
         """Stay until a save that is under way has come to its end."""
         if self._saving is not None:
             wait([self._saving])
-            self._land(self._saving)
+            self._take(self._saving, stay=True)
 
     def _land(self, saving: "Future[AnnotationRow]") -> None:
+        self._take(saving, stay=False)
+
+    def _take(self, saving: "Future[AnnotationRow]", stay: bool) -> None:
         if saving is not self._saving:
             return  # `wait` has dealt with it already
         self._saving = None
@@ -171,7 +174,7 @@ class ReviewSession(QObject):
         row = saving.result()
         self.dirty = self._strokes != self._strokes_taken
         if not self.dirty:
-            self._autosave.forget()
+            self._autosave.forget(stay)
         self.shown = row
         self.read_versions()
         self._follow()

@@ -268,7 +268,7 @@ class StudyView(QWidget):
         if notice.kind == "error":
             log.warning("%s %s", notice.message, notice.remedy)
             show_error(self.window(), notice)
-        else:
+        elif notice.kind == "warning" or self.place != "review":  # a bar that comes and goes would move the views
             job = "Show jobs" if notice.kind == "warning" and self.place != "jobs" else ""
             self.notice.tell(notice, job)
 
@@ -287,8 +287,9 @@ class StudyView(QWidget):
 
         def tell(problems: list[str]) -> None:
             if problems:
-                more = f" And {len(problems) - 3} more." if len(problems) > 3 else ""
-                self.bridge.notify(" ".join(problems[:3]) + more, "Look at these label maps in Review.", "warning")
+                more = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
+                self.bridge.notify(problems[0] + more, "Look at these label maps in Review.", "warning")
+                self.notice.text.setToolTip("\n".join(problems))
 
         self.bridge.run(lambda: self.workbench.norms.problems([job_id]), tell, message="Reading what was measured…")
 
@@ -309,8 +310,9 @@ class StudyView(QWidget):
     def _show_scan(self, answer: "tuple[ScanRow, Standing]") -> None:
         scan, standing = answer
         sex = {"M": "male", "F": "female"}.get(str(scan.sex or ""), "sex unknown")
+        age = "age unknown" if scan.age_years is None else age_text(scan.age_years)
         labels = "no labels yet"
         if scan.versions:
             labels = f"labels {labels_text(scan, standing)}, {verdict_text(scan, standing)}"
-        self.scan_label.setText(f"Open: <b>{scan.subject}</b> · {sex} · {age_text(scan.age_years)} · {labels}")
+        self.scan_label.setText(f"Open: <b>{scan.subject}</b> · {sex} · {age} · {labels}")
         self.scan_label.setToolTip(f"Series {scan.series_uid}\n{scan.source}")

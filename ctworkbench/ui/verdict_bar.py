@@ -41,7 +41,7 @@ class VerdictBar(QFrame):
         row.setSpacing(6)
         self.buttons: dict[Verdict, QPushButton] = {}
         for verdict, (title, keys) in VERDICT_KEYS.items():
-            button = QPushButton(f"{title}   {keys[0]}")
+            button = QPushButton(f"{title}  {keys[0]}")
             button.setProperty("verdict", verdict.value)
             button.setToolTip(f"{title}, and go to the next scan  ({' or '.join(keys)})")
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -75,11 +75,11 @@ class VerdictBar(QFrame):
         self.comment = QLineEdit()
         self.comment.setPlaceholderText("Comment")
         self.comment.setToolTip("Optional; goes with the verdict or the saved version; Esc goes back to the views")
-        self.comment.setMinimumWidth(72)
+        self.comment.setMinimumWidth(96)
         self.comment.setMaximumWidth(_WIDEST_COMMENT)
         row.addWidget(self.comment, 2)
         row.addStretch(1)
-        self.save = QPushButton("Save   Ctrl+S")
+        self.save = QPushButton("Save  Ctrl+S")
         self.save.setProperty("role", "primary")
         self.save.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.save.setToolTip("Save the corrections as a new version  (Ctrl+S)")

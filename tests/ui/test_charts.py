@@ -16,7 +16,7 @@ from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.chart_export import CSV_COLUMNS
 from ctworkbench.ui.chart_plot import DotPlot
 from ctworkbench.ui.charts import ChartsPage, pair_of
-from ctworkbench.ui.child_panel import centile_text
+from ctworkbench.ui.child_panel import centile_text, z_text
 from tests.ui.seeded_study import ADULT, seed
 
 NO_AGE, NO_SEX, CHILD = 5, 3, 8
@@ -179,3 +179,10 @@ def test_that_centiles_claim_no_more_than_they_know(centile: float, text: str) -
 )
 def test_that_each_region_has_a_pair_to_show(region: str, pair: str) -> None:
     assert pair_of(region) == pair
+
+
+@pytest.mark.parametrize(
+    ("z", "text"), [(0.0, "+0.00"), (-1.234, "-1.23"), (9.999, "+10.0"), (44.31, "+44.3"), (-312.0, "-312")]
+)
+def test_that_a_z_score_fits_its_column(z: float, text: str) -> None:
+    assert z_text(z) == text

@@ -350,6 +350,7 @@ def test_that_c_shows_the_version_before_and_back(page: ReviewPage, qtbot: QtBot
     assert page.view.axial.compared.visible
     assert not page.view.axial.labels.visible
     assert not (page.view.axial.compared.data == CEREBELLUM).any()
+    assert page.view.volumes_cm3()[CEREBELLUM] == 0
     canvas = page.view.axial.canvas
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(150, 150))
     assert np.array_equal(page.view.edited_labels(), mine)
