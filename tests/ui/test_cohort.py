@@ -106,6 +106,7 @@ def test_that_the_tools_work_on_the_selection_alone(
 
 
 def test_that_what_cannot_be_labelled_is_told(page: CohortPage, qtbot: QtBot) -> None:
+    select(page, "P016")
     with qtbot.waitSignal(page._bridge.noticed) as told:
         page.label("quick")
     assert "1 scans are not preprocessed" in told.args[0].message
