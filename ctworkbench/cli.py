@@ -392,7 +392,9 @@ def _show_demo(study: Path, out: Path, settings: Any, no_window: bool) -> int:
     pictures = out / "screenshots"
     has_screen = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     person = has_screen and not no_window and not os.environ.get("CTWORKBENCH_NO_WINDOW")
-    command = [sys.executable, "-m", "ctworkbench.ui.screenshots", str(study), str(pictures)]
+    charts = out / "charts"
+    module = "ctworkbench.ui.screenshots"
+    command = [sys.executable, "-m", module, str(study), str(pictures), "--charts", str(charts)]
     if not has_screen:
         import shutil
 
@@ -406,9 +408,10 @@ def _show_demo(study: Path, out: Path, settings: Any, no_window: bool) -> int:
         _say("The screenshots could not be taken.")
     print(f"\nThe demo study lies in   {study}")
     print(f"Its tables lie in         {out / 'tables'}")
-    print(f"Reports with charts       {out / 'reports'}")
+    print(f"Reports of three subjects {out / 'reports'}")
     print(f"Images and label maps     {out / 'export'}")
     if command and not code:
+        print(f"Charts                    {charts}")
         print(f"Screenshots of the window {pictures}")
     print(f'Open it: ctworkbench open "{study}"\nResearch use only, not for diagnosis.')
     if person:
