@@ -17,7 +17,7 @@ PRESET = Preset(
     balanced=True,
     batch=2,
     together=2,  # torch takes its fast convolutions on small grids for two brains or more
-    epochs=60,
+    epochs=54,
     folds=1,
     augmentation=Augmentation(flip=0.5, rotation_degrees=8.0, scale=0.06, gain=0.15, noise=0.1),
 )
