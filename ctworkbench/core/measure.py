@@ -26,11 +26,13 @@ class MeasureCase(BaseModel):
         annotation: id of the annotation that the numbers belong to.
         labels: NIfTI label map on the scan's own grid.
         image: the scan's HU on the same grid, for statistics that need it.
+        title: what people call it, such as "P001, version 2".
     """
 
     model_config = ConfigDict(frozen=True)
 
     annotation: int
+    title: str = ""
     labels: Path
     image: Path | None = None
 
@@ -82,7 +84,7 @@ def measure(params: MeasureParams, context: JobContext) -> MeasureResult:
     problems: list[str] = []
     for done, case in enumerate(params.cases):
         context.progress(done / len(params.cases), f"Measuring {done + 1} of {len(params.cases)}")
-        label = f"Annotation {case.annotation}"
+        label = case.title or f"Annotation {case.annotation}"
         try:
             labels = _read_labels(case.labels)
             image = None if case.image is None else read_nifti(case.image)

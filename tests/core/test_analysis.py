@@ -12,7 +12,8 @@ from scipy import stats
 from ctworkbench.core.analysis import Observation, describe, hemispheres, regression, tables, write_tables
 from ctworkbench.core.cohort_tables import StatisticsTables
 from ctworkbench.core.errors import StudyError
-from ctworkbench.core.norms import SEX_CODE, published_norm, simulate
+from ctworkbench.core.norm_cohort import simulate
+from ctworkbench.core.norms import SEX_CODE, published_norm
 from ctworkbench.core.settings import resource
 
 NORM = published_norm()

@@ -10,12 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ctworkbench.core import plugins
 from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.jobs import JobState, replace_text
+from ctworkbench.core.measure import MeasureCase, MeasureParams
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.volume import write_nifti
 from ctworkbench.core.workbench import Workbench
-from tests.core.heads import head, study_with_heads, write_cohort
+from tests.core.heads import head, labels_of, study_with_heads, write_cohort
 
 
 @pytest.fixture
@@ -236,3 +238,29 @@ def test_that_a_scan_that_cannot_be_preprocessed_does_not_hold_up_the_others(stu
     for job in jobs:
         study.jobs.cancel(job)
     study.wait(jobs)
+
+
+def test_that_a_statistic_that_is_new_is_measured_on_what_was_measured_before(
+    study: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study.review.save(1, None, labels_of(study.cohort.image(1)))
+    with monkeypatch.context() as before:
+        before.setattr(plugins, "names", lambda _package: ["volume"])
+        params = MeasureParams(
+            cases=(
+                MeasureCase(
+                    annotation=1,
+                    labels=study._study.store.path(study.review.annotation(1).labels_key),
+                ),
+            ),
+            statistics=("volume",),
+        )
+        job = study._study.start("measure", "Measure volumes alone", "ctworkbench.core.measure:measure", params)
+        assert study.wait([job]) == []
+        assert study.norms.measure() == []
+    volumes = study.norms.volumes()
+    jobs = study.norms.measure()
+    assert len(jobs) == 1
+    assert study.wait(jobs) == []
+    assert study.norms.measure() == []
+    assert study.norms.volumes() == volumes

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from ctworkbench.core import cohort_tables
+from ctworkbench.core import cohort_tables, plugins
 from ctworkbench.core.analysis import tables
 from ctworkbench.core.cohort_tables import Observation, StatisticsTables
 from ctworkbench.core.errors import WorkbenchError
@@ -56,17 +57,25 @@ class NormsRoom:
         self._scheme = load_scheme(study.scheme)
 
     def measure(self, initiator: object = None) -> list[str]:
-        """Start the measurement of every label map that has none; the jobs' ids."""
+        """Start the measurement of every label map that lacks a statistic; the jobs' ids."""
         study = self._study
         path = study.store.path
         with study.deciding():
             live = study.live(MEASURE)
             under_way = {case.annotation for job in live for case in MeasureParams.model_validate(job.params).cases}
             with study.database.reading() as session:
-                done = under_way | set(session.scalars(select(Measurement.annotation_id).distinct()))
-                query = select(Annotation.id, Annotation.labels_key, Scan.image_key).join(Scan)
-                rows = [row for row in session.execute(query) if row[0] not in done]
-            cases = [MeasureCase(annotation=row, labels=path(labels), image=path(image)) for row, labels, image in rows]
+                done = under_way | _measured(session)
+                query = select(Annotation, Scan.image_key, Subject.code).join_from(Annotation, Scan).join(Subject)
+                cases = [
+                    MeasureCase(
+                        annotation=row.id,
+                        labels=path(row.labels_key),
+                        image=path(image),
+                        title=f"{code}, version {row.version}",
+                    )
+                    for row, image, code in session.execute(query.order_by(Annotation.id))
+                    if row.id not in done
+                ]
             started = [job.id for job in live]
             for start in range(0, len(cases), _CASES_PER_JOB):
                 chunk = tuple(cases[start : start + _CASES_PER_JOB])
@@ -84,7 +93,8 @@ class NormsRoom:
         with study.database.writing() as session:
             if not study.claim(session, job_id):
                 return Changes()
-            done = set(session.scalars(select(Measurement.annotation_id).distinct()))
+            known = select(Measurement.annotation_id, Measurement.region, Measurement.statistic)
+            done = set(session.execute(known).tuples())
             session.add_all(
                 Measurement(
                     annotation_id=row.annotation,
@@ -92,11 +102,11 @@ class NormsRoom:
                     statistic=row.statistic,
                     value=row.value,
                     unit=row.unit,
-                    code_version=study.code_version,
+                    code_version=study.jobs.job(job_id).code_version,
                     job_id=job_id,
                 )
                 for row in result.rows
-                if row.annotation not in done
+                if (row.annotation, row.region, row.statistic) not in done
             )
         return Changes(measurements=True, jobs=True)
 
@@ -342,6 +352,18 @@ class NormsRoom:
             ),
             out,
         )
+
+
+def _measured(session: Session) -> set[int]:
+    """Label maps that have all statistics; an empty one has its volumes, which are 0, and no others."""
+    wanted = set(plugins.names(plugins.STATISTICS))
+    query = select(Measurement.annotation_id, Measurement.statistic, func.sum(Measurement.value))
+    found: dict[int, set[str]] = {}
+    for annotation, statistic, total in session.execute(
+        query.group_by(Measurement.annotation_id, Measurement.statistic)
+    ):
+        found.setdefault(annotation, set()).update(wanted if statistic == VOLUME and not total else {statistic})
+    return {annotation for annotation, statistics in found.items() if statistics >= wanted}
 
 
 def _choose(versions: list[AnnotationRow], source: str) -> AnnotationRow | None:
