@@ -34,6 +34,11 @@ _PIXEL_TAGS = [
 LOWEST_HU = -1024
 
 
+def padding_note(voxels: int) -> str:
+    """What the protocol says of voxels that were no HU: scanners pad outside their field of view."""
+    return f"{voxels} voxels below {LOWEST_HU} HU (padding outside the field of view) set to {LOWEST_HU}"
+
+
 def read_hu(slices: Sequence[SliceHeader], told: Callable[[int], None] = lambda _: None) -> tuple[NDArray[Any], int]:
     """HU of the slices in the order given, and how many voxels were below −1024 HU or padding and became −1024.
 

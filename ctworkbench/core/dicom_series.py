@@ -8,7 +8,7 @@ import numpy as np
 
 from ctworkbench.core.dicom import Series, SliceHeader
 from ctworkbench.core.dicom_geometry import Stack, check_spacing, stack_slices, straighten
-from ctworkbench.core.dicom_pixels import LOWEST_HU, read_hu
+from ctworkbench.core.dicom_pixels import LOWEST_HU, padding_note, read_hu
 from ctworkbench.core.errors import ImportRefused
 from ctworkbench.core.volume import Volume
 
@@ -78,12 +78,9 @@ def read_series(series: Series, told: Callable[[float], None] = lambda _: None) 
     assert spacing is not None  # _check_whole has seen to it
     volume, corrections = straighten(hu, stack, spacing, LOWEST_HU)
     told(1.0)
-    if lifted:
-        corrections.append(
-            f"{lifted} voxels below {LOWEST_HU} HU (padding outside the field of view) set to {LOWEST_HU}"
-        )
+    protocol = _protocol(series, slices, stack) | ({"padding": padding_note(lifted)} if lifted else {})
     warnings += _doubts(series, slices, stack, hu)
-    return ReadSeries(volume, tuple(corrections), tuple(warnings), _protocol(series, slices, stack))
+    return ReadSeries(volume, tuple(corrections), tuple(warnings), protocol)
 
 
 def check_kind(series: Series) -> None:

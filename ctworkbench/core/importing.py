@@ -357,10 +357,7 @@ def _import_nifti(work: _Import, path: Path, by_name: bool) -> None:
         source=path.name,
         image=work.context.folder,
         orientation="",
-        protocol={
-            "format": "NIfTI",
-            **{name: round(size, 4) for name, size in zip(("x_mm", "y_mm", "z_mm"), read.volume.spacing, strict=True)},
-        },
+        protocol=read.protocol,
         corrections=read.corrections,
         warnings=(*read.warnings, *_unknown(sex, age)),
     )

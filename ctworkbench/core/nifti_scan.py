@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctworkbench.core.dicom_geometry import unsheared
-from ctworkbench.core.dicom_pixels import LOWEST_HU
+from ctworkbench.core.dicom_pixels import LOWEST_HU, padding_note
 from ctworkbench.core.dicom_series import MAX_THICKNESS_MM, MIN_COVERAGE_MM, THICK_MM
 from ctworkbench.core.errors import ImportRefused
 from ctworkbench.core.volume import Volume, is_sheared, read_nifti
@@ -29,6 +29,7 @@ class ReadNifti:
     uid: str
     corrections: tuple[str, ...]
     warnings: tuple[str, ...]
+    protocol: dict[str, str | float]
 
 
 def stem(path: Path) -> str:
@@ -75,11 +76,13 @@ def read_scan(path: Path) -> ReadNifti:
     warnings = ["imported from NIfTI: gantry tilt and slice spacing are taken as its converter left them"]
     if thickest >= THICK_MM:
         warnings.append(f"slices {thickest:.1f} mm apart: volumes of small regions are less precise")
+    sizes = zip(("x_mm", "y_mm", "z_mm"), volume.spacing, strict=True)
+    protocol: dict[str, str | float] = {"format": "NIfTI", **{name: round(size, 4) for name, size in sizes}}
     low = int(np.count_nonzero(volume.voxels < LOWEST_HU))
     if low:
         volume = Volume(np.maximum(volume.voxels, LOWEST_HU), volume.affine)
-        corrections.append(f"{low} voxels below {LOWEST_HU} HU (padding outside the field of view) set to {LOWEST_HU}")
-    return ReadNifti(volume, uid, tuple(corrections), tuple(warnings))
+        protocol["padding"] = padding_note(low)
+    return ReadNifti(volume, uid, tuple(corrections), tuple(warnings), protocol)
 
 
 def content_uid(volume: Volume) -> str:

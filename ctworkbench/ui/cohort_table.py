@@ -46,7 +46,7 @@ def age_text(age_years: float | None) -> str:
 
 
 def corrections_text(corrections: Sequence[str]) -> str:
-    """What was put right at import in a few words; padding, which is cut off every scan, is left to the tooltip."""
+    """What was put right at import in a few words; the tooltip has them in full."""
     short: list[str] = []
     for correction in corrections:
         tilt = re.search(r"gantry tilt ([+-]?[\d.]+°)", correction)
@@ -54,7 +54,7 @@ def corrections_text(corrections: Sequence[str]) -> str:
             short.append(f"tilt {tilt.group(1)}")
         elif correction.startswith("slice spacing"):
             short.append("spacing")
-        elif "padding" not in correction:
+        else:
             short.append(correction)
     return ", ".join(short)
 

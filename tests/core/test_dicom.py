@@ -219,7 +219,7 @@ def test_that_padding_outside_the_field_of_view_becomes_air_and_is_recorded(tmp_
     write_series(tmp_path, signed=True, intercept=0, change=pad)
     result = read(tmp_path)
     assert (result.volume.voxels[:3] == -1024).all()
-    assert any("set to -1024" in text for text in result.corrections)
+    assert "set to -1024" in str(result.protocol["padding"])
 
 
 def test_that_overlay_bits_above_the_high_bit_do_not_reach_the_hu(tmp_path: Path) -> None:

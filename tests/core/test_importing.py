@@ -281,7 +281,7 @@ def test_that_padding_in_a_nifti_is_lifted_to_air_and_recorded(tmp_path: Path, c
     image[0] = -3024
     scan = only(run(context, nifti(tmp_path / "P.nii.gz", image)))
     assert read_nifti(scan.image).voxels.min() == -1024
-    assert any("set to -1024" in text for text in scan.corrections)
+    assert "set to -1024" in str(scan.protocol["padding"])
 
 
 def test_that_nothing_to_import_is_told_for_each_path(tmp_path: Path, context: JobContext) -> None:
