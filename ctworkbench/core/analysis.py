@@ -65,17 +65,17 @@ def write_tables(observations: Sequence[Observation], out: Path) -> list[Path]:
 
 
 def describe(rows: Sequence[Observation], ledger: Ledger | None = None) -> list[Description]:
-    """Table 2: mean ± SD of each region, overall and by sex."""
+    """Table 2: mean ± SD of each region, overall and by sex; overall are the boys and girls, and nobody else."""
     ledger = ledger or Ledger()
     found: list[Description] = []
     for region, group in _by_region(_measured(rows, "table2", ledger)).items():
         for sex in ("all", "M", "F"):
-            values = [row.volume_cm3 for row in group if sex in ("all", row.sex)]
+            values = [row.volume_cm3 for row in group if row.sex in (SEX_CODE if sex == "all" else {sex})]
             mean, sd = _mean_sd(values)
             found.append(Description(region=region, sex=sex, n=len(values), mean_cm3=mean, sd_cm3=sd))
         for row in group:
             if row.sex not in SEX_CODE:
-                ledger.exclude("table2 (by sex)", "sex unknown", row)
+                ledger.exclude("table2", "sex unknown", row)
     if not found:
         ledger.note("Table 2 is empty: no volumes were given.")
     return found

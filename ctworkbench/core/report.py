@@ -236,7 +236,7 @@ def _header(page: _Page, report: ReportInput, y: float) -> float:
         ("Subject", report.subject),
         ("Sex", sex),
         ("Age", age),
-        ("Scan", report.scan or "unknown"),
+        ("Series UID", report.scan or "unknown"),
         ("Scanner", report.scanner or "unknown"),
     )
     right = (("Labels", report.label_source or "unknown"), *report.provenance)
@@ -269,8 +269,8 @@ def _volume_table(page: _Page, y: float, scheme: Scheme, found: dict[str, Assess
             "ha": "right",
             "fontweight": "bold" if row.z is not None and abs(row.z) > 2 else "normal",
         }
-        page.text(columns[0][0], line, f"{row.volume_cm3:.2f}" if row.volume_cm3 > 0 else "not found", **style)
-        page.text(columns[1][0], line, "—" if row.expected_cm3 is None else f"{row.expected_cm3:.2f}", ha="right")
+        page.text(columns[0][0], line, f"{row.volume_cm3:.1f}" if row.volume_cm3 > 0 else "not found", **style)
+        page.text(columns[1][0], line, "—" if row.expected_cm3 is None else f"{row.expected_cm3:.1f}", ha="right")
         page.text(columns[2][0], line, _signed(row.z), **style)
         page.text(columns[3][0], line, centile_text(row.centile), **style)
     line = y + 8.6 + len(scheme.regions) * step
@@ -327,7 +327,7 @@ def _charts(page: _Page, y: float, report: ReportInput, scheme: Scheme) -> None:
     page.text(
         _LEFT,
         y,
-        f"In the norm of {who}: expected volume, ±1 and ±2 SD over age (years), in cm³",
+        f"Against the norm of {who}: expected volume, ±1 and ±2 SD over age (years), in cm³",
         8.5,
         fontweight="bold",
     )

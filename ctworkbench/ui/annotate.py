@@ -42,7 +42,7 @@ class AnnotateView(QWidget):
         self.selected = scheme.codes[0]
         self.brush_size = 12
         self.ball = False
-        self.opacity = 0.4
+        self.opacity = 0.3
         self.contour = False
         self.labels_shown = True
         self.crosshair_shown = True

@@ -177,16 +177,31 @@ class DotPlot(pg.GraphicsLayoutWidget):
         inside = [dot for dot in dots if dot.age_years is not None and low <= dot.age_years <= high]
         beside = [dot for dot in dots if dot.age_years is None or not low <= dot.age_years <= high]
         self._set(self.scatter, inside, [float(dot.age_years or 0) for dot in inside])
-        self._set(self.outside, beside, [(number + 1) / (len(beside) + 1) for number in range(len(beside))])
+        at = [(number + 1) / (len(beside) + 1) for number in range(len(beside))]
+        self._set(self.outside, beside, at, self._span(data, inside))
         self._show_strip(bool(beside) and not self._compact)
         self._show_words(data)
-        self._fit(data, dots if not self._compact else inside, low, high)
+        self._fit(data, inside or dots, low, high)
         self.mark(open_id)
 
-    def _set(self, scatter: pg.ScatterPlotItem, dots: "list[Dot]", x: list[float]) -> None:
+    @staticmethod
+    def _span(data: "ChartData", inside: "list[Dot]") -> tuple[float, float]:
+        """What the vertical axis must hold: the bands and the dots that have an age; others stop at its ends."""
+        values = [dot.value for dot in inside]
+        for band in data.bands:
+            values += [min(band.minus2), max(band.plus2)]
+        return (min(values), max(values)) if values else (-np.inf, np.inf)
+
+    def _set(
+        self,
+        scatter: pg.ScatterPlotItem,
+        dots: "list[Dot]",
+        x: list[float],
+        span: tuple[float, float] = (-np.inf, np.inf),
+    ) -> None:
         scatter.setData(
             x=x,
-            y=[dot.value for dot in dots],
+            y=[min(max(dot.value, span[0]), span[1]) for dot in dots],
             symbol=[SEX_SYMBOLS[sex_key(dot.sex)] for dot in dots],
             brush=[pg.mkBrush(SEX_COLORS[sex_key(dot.sex)]) for dot in dots],
             data=[dot.scan_id for dot in dots],
@@ -225,9 +240,10 @@ class DotPlot(pg.GraphicsLayoutWidget):
         """Undo zooming and panning."""
         self._range = ()
         if self.data is not None:
-            inside = list(self.dots.values())
             ages = [age for band in self.data.bands for age in (band.ages[0], band.ages[-1])]
-            self._fit(self.data, inside, min(ages, default=-np.inf), max(ages, default=np.inf))
+            low, high = min(ages, default=-np.inf), max(ages, default=np.inf)
+            inside = [dot for dot in self.dots.values() if dot.age_years is not None and low <= dot.age_years <= high]
+            self._fit(self.data, inside or list(self.dots.values()), low, high)
 
     def mark(self, scan_id: int | None) -> None:
         """Put the ring and the label on the dot of a scan."""

@@ -277,14 +277,18 @@ class ChartsPage(QWidget):
         self.note.setText(first.note)
         self._tell_outside(first)
         inside = sum(dot.z is not None for dot in first.dots)
-        self.summary.setText(f"{len(first.dots)} scans measured  ·  {inside} within the norm" if first.dots else "")
+        self.summary.setText(
+            f"{len(first.dots)} scans measured  ·  {inside} of an age and sex that the norm covers"
+            if first.dots
+            else ""
+        )
 
     def _tell_outside(self, data: "ChartData") -> None:
-        subjects = {dot.scan_id: dot.subject for dot in data.dots}
+        subjects = {dot.scan_id: f"{dot.subject} ({dot.value:.0f} {data.unit})" for dot in data.dots}
         reasons = [f"{subjects[scan]}: {why}" for scan, why in data.outside.items() if scan in subjects]
         more = f"; and {len(reasons) - 3} more (see the tooltips)" if len(reasons) > 3 else ""
         self.outside_note.setVisible(bool(reasons))
-        self.outside_note.setText(f"Outside the norm, so no centile – {'; '.join(reasons[:3])}{more}")
+        self.outside_note.setText(f"Not in the norm, so no centile – {'; '.join(reasons[:3])}{more}")
 
     def _tip(self, dot: "Dot") -> str:
         data = self._charts.get(self.region) or next(iter(self._charts.values()))

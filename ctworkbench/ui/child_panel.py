@@ -127,7 +127,7 @@ class ChildPanel(QFrame):
         labels = f"labels v{version.version} {version.origin}" if version is not None else "no such labels yet"
         self.facts.setText(f"{sex}, {age_text(scan.age_years)} · {labels}")
         reasons = list(dict.fromkeys(row.reason for row in rows if row.reason))
-        text = f"Outside the norm: no centile, because {'; '.join(reasons)}." if reasons else ""
+        text = f"No centile, because {'; '.join(reasons)}." if reasons else ""
         self.reason.setText(text if rows else "Its volumes are not measured yet: Run → Measure.")
         self.reason.setVisible(bool(reasons) or not rows)
         self.table.setVisible(bool(rows))

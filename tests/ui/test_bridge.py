@@ -94,6 +94,7 @@ def test_that_an_unexpected_error_is_logged_and_told(
 ) -> None:
     with qtbot.waitSignal(bridge.noticed) as told:
         bridge.run(lambda: 1 / 0, lambda _: None)
+    assert told.args is not None
     assert "division by zero" in told.args[0].message
     assert any("ZeroDivisionError" in str(record.exc_info) for record in caplog.records)
 

@@ -85,7 +85,9 @@ def test_that_an_adult_and_a_child_of_unknown_age_stand_beside_the_norm_with_the
     beside = {point.data() for point in page.chart.outside.points()}
     assert beside == {ADULT, NO_AGE}
     assert page.chart.strip.isVisible()
-    assert "GE-ADULT: age 45 y is outside the norm's 1.5–2.5 years" in page.outside_note.text()
+    told = page.outside_note.text()
+    assert told.startswith("Not in the norm, so no centile – ") and "GE-ADULT (" in told
+    assert "age 45 y is outside the norm's 1.5–2.5 years" in told
     tip = page._tip(page.chart.dots[ADULT])
     assert "no centile: age 45 y is outside" in tip
     assert "z " not in tip

@@ -66,7 +66,7 @@ def run_demo(out: Path, n: int, settings: Settings, stream: TextIO) -> Path:
         step(8, "Measure all label maps")
         follow(workbench.norms.measure())
         step(9, "Tables, reports, export")
-        workbench.norms.statistics(out / "tables", "model")
+        workbench.norms.statistics(out / "tables")
         _reports(workbench, out / "reports")
         workbench.export(out / "export")
         model = workbench.modelling.models()[0]
@@ -86,7 +86,7 @@ def _judge(workbench: Workbench) -> None:
             phantom = scan.subject != REAL_SUBJECT
             verdict = Verdict.ACCEPT if phantom else Verdict.LATER
             comment = "demo: accepted unread" if phantom else "demo: an adult, left for a reader"
-            workbench.review.judge(row.id, verdict, comment=comment)
+            workbench.review.judge(row.id, verdict, comment=comment, reviewer="nobody (demo)")
 
 
 def _reports(workbench: Workbench, folder: Path) -> None:
@@ -95,7 +95,7 @@ def _reports(workbench: Workbench, folder: Path) -> None:
     rows = workbench.cohort.scans()
     chosen = {row.sex: row for row in reversed(rows) if row.subject != REAL_SUBJECT}
     for row in (*chosen.values(), *(row for row in rows if row.subject == REAL_SUBJECT)):
-        workbench.norms.report(row.subject, folder / f"{row.subject}.pdf", "model")
+        workbench.norms.report(row.subject, folder / f"{row.subject}.pdf")
 
 
 def _summary(*figures: tuple[str, float | None, str]) -> str:

@@ -314,7 +314,7 @@ class NormsRoom:
             )
         if not volumes:
             raise WorkbenchError(f"The label map of {subject_code} was not measured.", "Run `ctworkbench measure`.")
-        provenance = [("Series UID", scan.series_uid), ("Label map", chosen.labels_key[:16])]
+        provenance = [("Label map", chosen.labels_key[:16])]
         if base is not chosen:
             provenance.append(("Drawn from", f"version {base.version} ({base.origin}), {base.labels_key[:16]}"))
         if template is not None:
