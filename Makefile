@@ -11,7 +11,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLO
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help setup demo open test lint pytest bench wheel clean
+.PHONY: help setup demo open test lint pytest pytest-core pytest-window bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,8 +35,13 @@ lint: setup ## ruff, pyright and import-linter; all of them run, whatever the fi
 	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' || failed=1; \
 	test -z "$$failed"
 
-pytest: setup ## the tests alone; ARGS chooses, such as ARGS="tests/core -k volume"
-	@$(ONE_THREAD) QT_QPA_PLATFORM=xcb $(XVFB) $(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not bench" $(ARGS)
+pytest: pytest-core pytest-window ## the tests alone
+
+pytest-core: setup ## tests without a window, a file at a time on each worker; ARGS chooses, such as ARGS="-k volume"
+	@$(ONE_THREAD) $(XVFB) $(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not bench" --ignore=tests/ui $(ARGS)
+
+pytest-window: setup ## tests of the window, one after another: two windows on one display take each other's keys
+	@$(ONE_THREAD) QT_QPA_PLATFORM=xcb $(XVFB) $(PY) -m pytest -m "not bench" tests/ui $(ARGS)
 
 bench: bench-phantom bench-labels ## measure speed and accuracy; bench-NAME runs tests/bench/bench_NAME.py with ARGS
 

@@ -1,4 +1,4 @@
-"""What every test shares: how tests are dealt out to processes, and a home of their own."""
+"""What every test shares: a home of its own, and marks by place."""
 
 import os
 import tempfile
@@ -15,16 +15,7 @@ for name in [name for name in os.environ if name.startswith("CTWORKBENCH_")]:
     del os.environ[name]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Deal tests out by file; all tests of the window go to one process, since windows share one display.
-
-    What lies in `tests/bench` measures, and is kept out of `make test` by its marker.
-    """
-    tests = Path(__file__).parent
-    for item in items:
-        place = item.path.relative_to(tests)
-        group = "window" if place.parts[0] == "ui" else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))
-        if place.parts[0] == "bench":
-            item.add_marker(pytest.mark.bench)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What lies in `tests/bench` measures, and is kept out of `make test` by its marker."""
+    if item.path.relative_to(Path(__file__).parent).parts[0] == "bench":
+        item.add_marker(pytest.mark.bench)

@@ -319,7 +319,9 @@ def test_that_a_study_works_from_a_new_place_and_from_within(labelled: Path, tmp
 
 
 def test_that_an_interrupted_command_ends_its_jobs_and_says_that_it_goes_on(study: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs aside deaf to it
     process = subprocess.Popen([*COMMAND, "preprocess", study], stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     wait_until(lambda: any((job / "process.json").exists() for job in jobs_of(study, "preprocess")))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

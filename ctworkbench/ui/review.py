@@ -128,6 +128,7 @@ class ReviewPage(QWidget):
         if self._loading:
             # A verdict must never go to the case that is just leaving the screen.
             self._show_state()
+            self.tell("The next scan is loading: that key was not taken")
             return
         if case is None or (shown is None and not self.session.dirty):
             self.tell("There is no label map to judge")
