@@ -413,7 +413,7 @@ def _show_demo(study: Path, out: Path, settings: Any, no_window: bool) -> int:
     if command and not code:
         print(f"Charts                    {charts}")
         print(f"Screenshots of the window {pictures}")
-    print(f'Open it: ctworkbench open "{study}"\nResearch use only, not for diagnosis.')
+    print(f'Open it: "{sys.executable}" -m ctworkbench open "{study}"\nResearch use only, not for diagnosis.')
     if person:
         from ctworkbench.ui.app import run
 

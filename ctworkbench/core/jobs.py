@@ -267,6 +267,10 @@ class JobRunner:
             return JobState.RUNNING
         if self._waits(job_id):
             return JobState.QUEUED
+        if _process(folder, "process.json") is not None:  # its process was born between the two looks
+            return JobState.RUNNING
+        if (folder / "result.json").exists():
+            return JobState.DONE
         last = next((event.kind for event in reversed(self.events(job_id)) if event.kind != "metric"), None)
         if last in ("done", "failed", "cancelled"):
             return JobState(last)
@@ -278,9 +282,9 @@ class JobRunner:
         if future is not None:
             return not future.done()
         folder = self.folder / job_id
-        owner = _process(folder, "queue.json")
-        own = owner is not None and owner.pid == os.getpid()
-        return owner is not None and not own and not (folder / "process.json").exists()
+        if (folder / "process.json").exists() or (folder / "CANCEL").exists():
+            return False
+        return _process(folder, "queue.json") is not None
 
     def events(self, job_id: str) -> list[Event]:
         """All events of a job so far; a line cut off by a crash is left out."""
@@ -311,9 +315,12 @@ class JobRunner:
             threading.Timer(self._settings.cancel_grace_seconds, _kill, (self.folder / job_id,)).start()
 
     def close(self) -> None:
-        """Forget the queue; jobs that run go on by themselves."""
+        """Forget the queue; jobs that run go on by themselves, and those that waited are nobody's any more."""
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
+        for job_id, future in self._futures.items():
+            if future.cancelled():
+                (self.folder / job_id / "queue.json").unlink(missing_ok=True)
 
 
 def read_events(path: Path) -> Iterator[Event]:

@@ -1,5 +1,6 @@
 """Settings of the program, and where its own files lie."""
 
+import getpass
 import os
 import sys
 from importlib.resources import files
@@ -24,6 +25,14 @@ def resource(name: str) -> Path:
     raise FileNotFoundError(f"resource {name!r} not found under {', '.join(map(str, roots))}")
 
 
+def _login() -> str:
+    """The name of whoever runs the program, as the system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return "unknown"
+
+
 class Settings(BaseModel):
     """What a run of the program is told from outside; read once, never changed.
 
@@ -38,7 +47,7 @@ class Settings(BaseModel):
 
     slots: int = Field(default_factory=lambda: min(4, cores()), ge=1)
     threads: int = Field(default=0, ge=0)
-    author: str = Field(default_factory=lambda: os.environ.get("USER") or os.environ.get("USERNAME") or "unknown")
+    author: str = Field(default_factory=_login)
     cancel_grace_seconds: float = 3.0
 
     @classmethod

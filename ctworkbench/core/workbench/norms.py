@@ -294,7 +294,8 @@ class NormsRoom:
             versions = annotation_rows(session, [scan.id]).get(scan.id, [])
             chosen = _choose(versions, source)
             if chosen is None:
-                raise WorkbenchError(f"{subject_code} has no label map.", "Run `ctworkbench label` first.")
+                kind = "" if source == CURRENT else f" of the source {source!r}"
+                raise WorkbenchError(f"{subject_code} has no label map{kind}.", "Make one, or choose another source.")
             machine = machine_made(versions, chosen)
             volumes = (
                 session.execute(

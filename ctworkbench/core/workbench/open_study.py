@@ -92,7 +92,7 @@ class OpenStudy:
     def live(self, kind: str) -> list[Job]:
         """Jobs of a kind that are queued, running, or done and about to be recorded, oldest first."""
         open_ones = self._unrecorded(kind)
-        return [job for job, state in open_ones if not state.ended or state is JobState.DONE]
+        return [job for job, state in open_ones if _is_live(state)]
 
     def unfinished(self, kind: str) -> list[Job]:
         """Jobs of a kind that were cut off, oldest first."""
@@ -123,8 +123,9 @@ class OpenStudy:
         """One job per scan of `{scan: (title, params)}`; joins one that is live and restarts one that was cut off."""
         started: list[str] = []
         with self.deciding():
-            live = {job.subject: job for job in self.live(kind)}
-            unfinished = {job.subject: job for job in self.unfinished(kind)}
+            known = self._unrecorded(kind)  # read once: a job that is born meanwhile must not fall between two looks
+            live = {job.subject: job for job, state in known if _is_live(state)}
+            unfinished = {job.subject: job for job, state in known if state is JobState.INTERRUPTED}
             for scan_id, (title, params) in wanted.items():
                 if scan_id in live:
                     started.append(live[scan_id].id)
@@ -161,3 +162,8 @@ class OpenStudy:
         """Remove job files whose content now stands in the store."""
         for path in paths:
             path.unlink(missing_ok=True)
+
+
+def _is_live(state: JobState) -> bool:
+    """Whether a job that is not recorded yet will be without another start."""
+    return not state.ended or state is JobState.DONE
