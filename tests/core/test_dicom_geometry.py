@@ -1,8 +1,6 @@
 """The geometry of imported series: sides, tilt, spacing, against paths that share no code with ours."""
 
 import json
-import lzma
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ctworkbench.core.archives import unpack
 from ctworkbench.core.dicom import find_series
 from ctworkbench.core.dicom_geometry import check_spacing, stack_slices
 from ctworkbench.core.dicom_series import ReadSeries, read_series
@@ -186,9 +185,7 @@ def test_that_slices_at_one_position_are_refused() -> None:
 
 
 def unpacked(name: str, folder: Path) -> list[Path]:
-    with tarfile.open(fileobj=lzma.open(resource(name))) as archive:
-        archive.extractall(folder, filter="data")
-    return sorted(path for path in folder.rglob("*.dcm"))
+    return sorted(unpack(resource(name), folder).rglob("*.dcm"))
 
 
 def test_that_a_real_tilted_head_of_two_spacings_agrees_with_dcm2niix(tmp_path: Path) -> None:
