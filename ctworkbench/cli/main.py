@@ -1,0 +1,65 @@
+"""The grammar of the command line, and what becomes of a command.
+
+Exit codes: 0 when all that was asked for was done, 1 when something was not, 2 for bad usage, 130 when interrupted.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ctworkbench import __version__
+from ctworkbench.cli import cohort, labelling, modelling, norms, phantoms, study, window
+from ctworkbench.cli.terminal import Command, Grammar, say
+from ctworkbench.core.errors import WorkbenchError
+
+_ROOMS = (study, cohort, labelling, modelling, norms, phantoms, window)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.ERROR, stream=sys.stderr)
+    command: Command = arguments.command
+    try:
+        return command(arguments)
+    except WorkbenchError as error:
+        logging.getLogger(__name__).debug("refused", exc_info=True)
+        say(f"ctworkbench: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("ctworkbench: stopped. Run the command again and it goes on where it was.")
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        return 1
+    except OSError as error:  # a full disk, a file without permission: what the machine says is the reason
+        logging.getLogger(__name__).debug("refused by the system", exc_info=True)
+        say(f"ctworkbench: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    top = argparse.ArgumentParser(
+        prog="ctworkbench",
+        description="From routine head CTs of children to regional brain volumes that can be trusted. "
+        "Research use only, not for diagnosis.",
+    )
+    top.add_argument("--version", action="version", version=f"CT Workbench {__version__}")
+    top.add_argument("--verbose", action="store_true", help="tell on stderr what the program does")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    grammar = Grammar(commands.add_parser)
+    for room in _ROOMS:
+        room.add(grammar)
+    entry = commands.add_parser("run-job")  # started by the program itself, once per job
+    entry.add_argument("folder", type=Path)
+    entry.set_defaults(command=_run_job)
+    return top
+
+
+def _run_job(arguments: argparse.Namespace) -> int:
+    from ctworkbench.core.jobs import run_job
+
+    return run_job(arguments.folder)

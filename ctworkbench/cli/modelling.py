@@ -1,0 +1,37 @@
+"""Commands of the networks: train and segment."""
+
+import argparse
+
+from ctworkbench.cli.labelling import unprepared
+from ctworkbench.cli.terminal import Grammar, follow, open_study, scans_of
+
+
+def add(grammar: Grammar) -> None:
+    """Add this room's commands."""
+    entry = grammar.over_study("train", _train, "train a network on accepted label maps")
+    entry.add_argument("--network", default="resunet", help="name of the network (default: resunet)")
+    entry.add_argument("--preset", default="demo", help="demo (default) or paper")
+    entry.add_argument("--fold", type=int, metavar="N", help="fold of a cross-validation preset; the split by default")
+    entry.add_argument("--again", action="store_true", help="train although the same was trained already")
+
+    entry = grammar.over_study("segment", _segment, "label scans with a trained network")
+    entry.add_argument("--model", type=int, metavar="ID", help="number of the model; the newest by default")
+    entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        jobs = workbench.modelling.train(arguments.network, arguments.preset, arguments.fold, arguments.again)
+        code = follow(workbench, jobs, "")
+        if code == 0:
+            model = workbench.modelling.models()[0]
+            dice = "not validated" if model.dice_validation is None else f"validation Dice {model.dice_validation:.3f}"
+            print(f"Model {model.id}: {dice} ({model.validation_kind}), weights {model.weights_hash[:12]}.")
+    return code
+
+
+def _segment(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        jobs = workbench.modelling.segment(arguments.model, scans_of(workbench, arguments.subject))
+        done = "All preprocessed scans are segmented by this model."
+        return follow(workbench, jobs, done) or unprepared(workbench)

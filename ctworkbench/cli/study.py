@@ -1,0 +1,56 @@
+"""Commands over a whole study: make it, say where it stands, check it, take it out."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from ctworkbench.cli.terminal import Grammar, open_study, print_json, say
+
+
+def add(grammar: Grammar) -> None:
+    """Add this room's commands."""
+    entry = grammar.over_study("new", _new, "make a study folder")
+    entry.add_argument("--database", metavar="URL", help="a database for a team (SQLAlchemy URL); SQLite by default")
+
+    entry = grammar.over_study("status", _status, "say where the study stands")
+    entry.add_argument("--json", action="store_true", help="print it as JSON")
+
+    grammar.over_study("verify", _verify, "check that nothing in the study is missing or altered")
+
+    entry = grammar.over_study("export", _export, "write images, label maps and volumes.csv")
+    entry.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from ctworkbench.core.settings import Settings
+    from ctworkbench.core.workbench import Workbench
+
+    with Workbench.create(arguments.study, Settings.from_environment(), arguments.database):
+        print(f"Made the study {arguments.study}.")
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        status = workbench.status()
+        if arguments.json:
+            print_json(dataclasses.asdict(status))
+        else:
+            for name, value in dataclasses.asdict(status).items():
+                print(f"{name.replace('_', ' ')}: {value}")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        problems = workbench.verify()
+    for problem in problems:
+        say(problem)
+    print("The study is whole." if not problems else f"{len(problems)} problems found.")
+    return 1 if problems else 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        print(f"Written: {workbench.export(arguments.out)}")
+    return 0
