@@ -18,10 +18,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ctworkbench.core.workbench.current import version_for
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_plot import SEX_TITLES, sex_key
 from ctworkbench.ui.cohort_table import age_text
-from ctworkbench.ui.standing import version_for
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench

@@ -37,13 +37,6 @@ def standing_of(versions: Sequence[AnnotationRow]) -> Standing:
     return Standing(counts, next(open_ones, None))
 
 
-def version_for(versions: Sequence[AnnotationRow], source: str) -> AnnotationRow | None:
-    """The version that a source of the charts stands for: "current", or the newest of an origin not rejected."""
-    if source == "current":
-        return standing_of(versions).counts
-    return next((row for row in versions if row.origin == source and row.verdict is not Verdict.REJECT), None)
-
-
 class Standings:
     """Reads the standing of scans with several versions, each again only when its row has changed."""
 

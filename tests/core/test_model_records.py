@@ -18,7 +18,7 @@ from ctworkbench.core.training import (
     TrainRequest,
 )
 from ctworkbench.core.volume import write_nifti
-from ctworkbench.core.workbench import Origin, Verdict, Workbench, norms
+from ctworkbench.core.workbench import Origin, Verdict, Workbench, reporting, tables
 from ctworkbench.core.workbench.current import machine_made
 from tests.core.heads import labels_of, study_with_heads
 
@@ -185,7 +185,7 @@ def test_that_a_report_says_what_a_correction_was_drawn_from_and_that_the_model_
         told.append(report)
         return out
 
-    monkeypatch.setattr(norms, "child_report", keep)
+    monkeypatch.setattr(reporting, "child_report", keep)
     study.norms.report("S2", tmp_path / "S2.pdf")
     lines = dict(told[0].provenance)
     assert lines["Drawn from"].startswith("version 1 (model)")
@@ -223,7 +223,7 @@ def test_that_volumes_of_uncorrected_registrations_are_told_to_lean_on_the_templ
         number = row.id
     measured(study, number)
     told: list[ReportInput] = []
-    monkeypatch.setattr(norms, "child_report", lambda report, out: told.append(report))
+    monkeypatch.setattr(reporting, "child_report", lambda report, out: told.append(report))
     study.norms.report("S1", tmp_path / "S1.pdf")
-    assert norms.LEANING in told[0].warnings
-    assert norms.LEANING in study.norms.statistics(tmp_path / "tables").notes
+    assert tables.LEANING in told[0].warnings
+    assert tables.LEANING in study.norms.statistics(tmp_path / "tables").notes

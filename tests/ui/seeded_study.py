@@ -23,7 +23,7 @@ from ctworkbench.core.norms import published_norm
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import Workbench
-from ctworkbench.core.workbench.norms import VOLUME
+from ctworkbench.core.workbench.measuring import VOLUME
 
 ADULT = 17
 

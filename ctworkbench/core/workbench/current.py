@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from ctworkbench.core.model import Annotation, Origin, Review, Verdict
 from ctworkbench.core.workbench.rows import AnnotationRow
 
+CURRENT = "current"
+
 
 def annotation_rows(session: Session, scan_ids: Iterable[int] | None = None) -> dict[int, list[AnnotationRow]]:
     """All versions of each scan, newest first, with the last verdict on each."""
@@ -56,6 +58,18 @@ def current(versions: Sequence[AnnotationRow]) -> AnnotationRow | None:
     accepted = (row for row in versions if row.verdict is Verdict.ACCEPT)
     open_ones = (row for row in versions if row.verdict is not Verdict.REJECT)
     return next(accepted, None) or next(open_ones, None)
+
+
+def version_for(versions: Sequence[AnnotationRow], source: str) -> AnnotationRow | None:
+    """The version that a source stands for: "current", or the newest of an origin that was not rejected.
+
+    Args:
+        versions: all versions of one scan, newest first.
+        source: "current", "registration", "expert" or "model".
+    """
+    if source == CURRENT:
+        return current(versions)
+    return next((row for row in versions if row.origin == source and row.verdict is not Verdict.REJECT), None)
 
 
 def machine_made(versions: Sequence[AnnotationRow], row: AnnotationRow) -> AnnotationRow | None:

@@ -18,7 +18,7 @@ from ctworkbench.core.model import JobRecord, Study
 from ctworkbench.core.schemes import DEFAULT
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
-from ctworkbench.core.workbench import cohort, labelling, modelling, norms
+from ctworkbench.core.workbench import cohort, labelling, measuring, modelling, norms
 from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
@@ -70,7 +70,7 @@ class Workbench:
             labelling.LABEL: self.labelling.record_label,
             modelling.TRAIN: self.modelling.record_train,
             modelling.SEGMENT: self.modelling.record_segment,
-            norms.MEASURE: self.norms.record_measure,
+            measuring.MEASURE: self.norms.record_measure,
         }
 
     @classmethod

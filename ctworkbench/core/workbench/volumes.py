@@ -1,0 +1,63 @@
+"""The volumes of a study: one label map per scan, from the source that is asked for."""
+
+from sqlalchemy import select
+
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.model import Annotation, Measurement, Origin, Scan, Subject
+from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
+from ctworkbench.core.workbench.measuring import VOLUME
+from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.rows import AnnotationRow, VolumeRow
+
+
+def sources(study: OpenStudy) -> list[str]:
+    """Kinds of label maps that have been measured, "current" first; empty if none has."""
+    with study.database.reading() as session:
+        query = select(Annotation.origin).join(Measurement, Measurement.annotation_id == Annotation.id).distinct()
+        origins = sorted(str(origin) for origin in session.scalars(query))
+    return [CURRENT, *origins] if origins else []
+
+
+def volumes(study: OpenStudy, source: str = CURRENT) -> list[VolumeRow]:
+    """The volumes of one label map per scan, in cm³.
+
+    Args:
+        study: the open study.
+        source: "current" for the version that counts, or "registration", "expert" or "model" for the newest
+            version of that origin that was not rejected.
+
+    Raises:
+        WorkbenchError: an unknown source.
+    """
+    if source != CURRENT and source not in list(Origin):
+        raise WorkbenchError(f"There is no source {source!r}.", f"Choose {CURRENT}, {', '.join(Origin)}.")
+    with study.database.reading() as session:
+        chosen: dict[int, AnnotationRow] = {}
+        for versions in annotation_rows(session).values():
+            row = version_for(versions, source)
+            if row is not None:
+                chosen[row.id] = row
+        query = (
+            select(Measurement, Scan, Subject)
+            .join_from(Measurement, Annotation, Measurement.annotation_id == Annotation.id)
+            .join(Scan, Scan.id == Annotation.scan_id)
+            .join(Subject, Subject.id == Scan.subject_id)
+            .where(Measurement.statistic == VOLUME)
+            .order_by(Subject.code, Scan.id, Measurement.id)
+        )
+        return [
+            VolumeRow(
+                scan_id=scan.id,
+                subject=subject.code,
+                sex=subject.sex,
+                age_years=scan.age_years,
+                series_uid=scan.series_uid,
+                region=measured.region,
+                volume_cm3=measured.value,
+                source=chosen[measured.annotation_id].origin,
+                version=chosen[measured.annotation_id].version,
+                annotation_id=measured.annotation_id,
+            )
+            for measured, scan, subject in session.execute(query)
+            if measured.annotation_id in chosen
+        ]
