@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ctworkbench.core.analysis import Observation, describe, hemispheres, regression, tables, write_tables
-from ctworkbench.core.cohort_tables import StatisticsTables
+from ctworkbench.core.analysis.tables import Observation, describe, hemispheres, regression, tables, write_tables
+from ctworkbench.core.analysis.writing import StatisticsTables
 from ctworkbench.core.errors import StudyError
-from ctworkbench.core.norm_cohort import simulate
 from ctworkbench.core.norms import SEX_CODE, published_norm
+from ctworkbench.core.norms.simulated import simulate
 from ctworkbench.core.settings import resource
 
 NORM = published_norm()

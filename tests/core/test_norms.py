@@ -8,8 +8,8 @@ import pytest
 
 from ctworkbench.core import schemes
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.norm_cohort import simulate
 from ctworkbench.core.norms import SEX_CODE, centile_of, published_norm
+from ctworkbench.core.norms.simulated import simulate
 from ctworkbench.core.settings import resource
 
 NORM = published_norm()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ctworkbench.core.cohort_tables import StatisticsTables
+from ctworkbench.core.analysis.writing import StatisticsTables
 from ctworkbench.core.workbench import charting, measuring, reporting, tables
 from ctworkbench.core.workbench import volumes as volumes_of
 from ctworkbench.core.workbench.current import CURRENT

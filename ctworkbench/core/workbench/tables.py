@@ -4,9 +4,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from ctworkbench.core import cohort_tables
-from ctworkbench.core.analysis import tables
-from ctworkbench.core.cohort_tables import Observation, StatisticsTables
+from ctworkbench.core.analysis.tables import tables
+from ctworkbench.core.analysis.writing import Observation, StatisticsTables, write
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
 from ctworkbench.core.workbench.current import CURRENT
@@ -49,7 +48,7 @@ def statistics(study: OpenStudy, out: Path, source: str = CURRENT) -> Statistics
             f"{', '.join(remembered)}. Their volumes tell how well it remembers."
         )
     result = result.model_copy(update={"notes": (*result.notes, *notes)})
-    cohort_tables.write(result, out)
+    write(result, out)
     return result
 
 

@@ -12,8 +12,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ctworkbench.core import cohort_tables
-from ctworkbench.core.cohort_tables import Coefficient, Description, Hemispheres, Ledger, Observation, StatisticsTables
+from ctworkbench.core.analysis import writing
+from ctworkbench.core.analysis.writing import (
+    Coefficient,
+    Description,
+    Hemispheres,
+    Ledger,
+    Observation,
+    StatisticsTables,
+)
 from ctworkbench.core.norms import SEX_CODE
 
 if TYPE_CHECKING:
@@ -61,7 +68,7 @@ def write_tables(observations: Sequence[Observation], out: Path) -> list[Path]:
     Raises:
         StudyError: the folder cannot be written.
     """
-    return cohort_tables.write(tables(observations), out)
+    return writing.write(tables(observations), out)
 
 
 def describe(rows: Sequence[Observation], ledger: Ledger | None = None) -> list[Description]:

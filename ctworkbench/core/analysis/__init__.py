@@ -1,0 +1,1 @@
+"""Statistics of a cohort's regional volumes."""
