@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QColor, QPixmap
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -58,9 +58,15 @@ class ChartsPage(QWidget):
     """A dot was clicked: open its scan."""
 
     def __init__(
-        self, workbench: "Workbench", bridge: Bridge, open_scan: OpenScan, parent: QWidget | None = None
+        self,
+        workbench: "Workbench",
+        bridge: Bridge,
+        open_scan: OpenScan,
+        memory: QSettings,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._memory = memory
         self._workbench = workbench
         self._bridge = bridge
         self._open_scan = open_scan

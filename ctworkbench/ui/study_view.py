@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QS
 
 from ctworkbench.core.settings import resource
 from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
-from ctworkbench.ui.charts import ChartsPage
+from ctworkbench.ui.charts_place import ChartsPlace
 from ctworkbench.ui.cohort import CohortPage
 from ctworkbench.ui.cohort_table import age_text, labels_text, verdict_text
 from ctworkbench.ui.jobs import JobsPage
@@ -68,7 +68,8 @@ class StudyView(QWidget):
         self._told: set[str] = set()
         self.cohort = CohortPage(workbench, self.bridge, self.open_scan, memory)
         self.train = TrainPage(workbench, self.bridge)
-        self.charts = ChartsPage(workbench, self.bridge, self.open_scan)
+        self.charts_place = ChartsPlace(workbench, self.bridge, self.open_scan, memory)
+        self.charts = self.charts_place.charts
         self.jobs = JobsPage(self.bridge)
         self._review_slot = QStackedWidget()
         self.loading = QLabel("Loading the viewer…")
@@ -77,7 +78,7 @@ class StudyView(QWidget):
         self.loading.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._review_slot.addWidget(self.loading)
         self.stack = QStackedWidget()
-        for page in (self.cohort, self._review_slot, self.train, self.charts, self.jobs):
+        for page in (self.cohort, self._review_slot, self.train, self.charts_place, self.jobs):
             self.stack.addWidget(page)
         self.notice = NoticeBar()
         self.notice.action.clicked.connect(self._act_on_notice)
@@ -98,7 +99,7 @@ class StudyView(QWidget):
         layout.addLayout(body, 1)
 
         self.cohort.scan_wanted.connect(self.review_scan)
-        self.charts.scan_wanted.connect(self.review_scan)
+        self.charts_place.scan_wanted.connect(self.review_scan)
         self.cohort.place_wanted.connect(self.go)
         self.bridge.noticed.connect(self._tell)
         self.bridge.job_state.connect(self._on_job_state)
@@ -208,7 +209,8 @@ class StudyView(QWidget):
         self.place_changed.emit(place)
 
     def _refresh(self, place: str) -> None:
-        page = {"cohort": self.cohort, "train": self.train, "charts": self.charts, "review": self.review}.get(place)
+        pages = {"cohort": self.cohort, "train": self.train, "charts": self.charts_place, "review": self.review}
+        page = pages.get(place)
         if page is not None:
             page.refresh()
             self._stale.discard(place)

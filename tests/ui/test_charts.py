@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -30,9 +30,9 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 
 @pytest.fixture
-def page(workbench: Workbench, qtbot: QtBot) -> Iterator[ChartsPage]:
+def page(workbench: Workbench, memory: QSettings, qtbot: QtBot) -> Iterator[ChartsPage]:
     bridge = Bridge(workbench)
-    made = ChartsPage(workbench, bridge, OpenScan())
+    made = ChartsPage(workbench, bridge, OpenScan(), memory)
     made.resize(1200, 640)
     qtbot.addWidget(made)
     with qtbot.waitExposed(made):
