@@ -1,5 +1,6 @@
 """The norms room: label maps become volumes, volumes become tables, charts and one child's report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ctworkbench.core.analysis.writing import StatisticsTables
@@ -43,6 +44,10 @@ class NormsRoom:
     def chart(self, region: str, source: str = CURRENT) -> ChartData:
         """Volume of one region against age: the cohort's dots, the published norm's bands by sex."""
         return charting.chart(self._study, region, source)
+
+    def charts(self, names: Sequence[str], source: str = CURRENT) -> dict[str, ChartData]:
+        """Charts of regions and, for right minus left, of pairs, by name, from one reading of the study."""
+        return charting.charts(self._study, names, source)
 
     def asymmetry(self, pair: str, source: str = CURRENT) -> ChartData:
         """Right minus left of one pair ("frontal", "parietal", "occipital", "temporal") against age, in cm³."""

@@ -147,7 +147,17 @@ class VolumeRow:
 
 @dataclass(frozen=True)
 class Dot:
-    """One scan on a chart; `z` is None where the norm does not hold."""
+    """One scan on a chart; `z` is None where the norm does not hold.
+
+    Attributes:
+        source: what made the label map: "registration", "expert" or "model".
+        centile: 0 to 100; None where there is no z.
+        role: of its subject in the study's split: "train", "validation", "test", or "" before there is one.
+        verdict: the last one on the label map that was measured, such as "accept"; "" if nobody has judged it.
+        warnings: number of warnings on the scan.
+        learned: the part its subject had in the training of the model that this label map goes back to; "" if none.
+        version: of the label map.
+    """
 
     scan_id: int
     subject: str
@@ -156,11 +166,19 @@ class Dot:
     value: float
     z: float | None
     source: str
+    centile: float | None = None
+    site: str = ""
+    scanner: str = ""
+    role: str = ""
+    verdict: str = ""
+    warnings: int = 0
+    learned: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True)
 class Band:
-    """The norm of one sex along age: mean and ±1/±2 SD."""
+    """The norm of one sex along age: mean and ±1/±2 SD, and the 5th, 25th, 50th, 75th and 95th centile by number."""
 
     sex: Sex
     ages: list[float]
@@ -169,11 +187,18 @@ class Band:
     mean: list[float]
     plus1: list[float]
     plus2: list[float]
+    centiles: dict[int, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ChartData:
-    """All that a chart shows; `outside` tells for a scan why it has no centile."""
+    """All that a chart shows; `outside` tells for a scan why it has no centile.
+
+    Attributes:
+        name: of the region or, for right minus left, of the pair.
+        norm: title of the norm that the bands are of.
+        errors: SD of a repeated measurement by source of the label map, in `unit`; only where it is known.
+    """
 
     title: str
     unit: str
@@ -181,6 +206,9 @@ class ChartData:
     bands: list[Band]
     note: str
     outside: dict[int, str] = field(default_factory=dict)
+    name: str = ""
+    norm: str = ""
+    errors: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
