@@ -58,7 +58,7 @@ def label_again(workbench: Workbench, scan_id: int, origin: Origin, parent: int 
 
 def test_that_a_dot_tells_its_site_scanner_role_verdict_and_warnings(workbench: Workbench) -> None:
     dots = {dot.scan_id: dot for dot in workbench.norms.chart("cerebellum").dots}
-    assert (dots[8].site, dots[8].scanner, dots[8].role) == ("North", "Phantom CT", "validation")
+    assert (dots[8].site, dots[8].scanner, dots[8].role) == ("North", "GE Revolution CT", "validation")
     assert (dots[10].verdict, dots[8].verdict) == ("accept", "")
     assert (dots[8].warnings, dots[ADULT].warnings) == (0, 1)
     assert dots[8].version == 1

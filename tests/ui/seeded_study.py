@@ -54,7 +54,7 @@ def seed(folder: Path, children: int = 16, measured: bool = True, settings: Sett
                     series_uid=f"1.2.826.0.1.3680043.{number}",
                     age_years=None if number == 5 else age,
                     site=("North", "South")[number % 2],
-                    scanner="GE HiSpeed Dual" if adult else "Phantom CT",
+                    scanner="GE HiSpeed Dual" if adult else "GE Revolution CT",
                     source=f"{subject.code}/series",
                     orientation="RAS",
                     shape=[512, 512, 28 + number],

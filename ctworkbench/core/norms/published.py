@@ -12,57 +12,12 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.norms.norm import SEX_CODE, Limits, Norm, centile_of, deviate_of
 from ctworkbench.core.settings import resource
 
-SEX_CODE: dict[str, int] = {"M": 1, "F": 2}
-
-
-class NormError(WorkbenchError):
-    """A question that the norm has no answer to: outside its ages, sex unknown, or a region it does not know."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a norm stands for and where it ends.
-
-    Attributes:
-        age_min_years, age_max_years: the ages of the children that it was made from, both ends included.
-        n_male, n_female: how many they were.
-        cautions: sentences that a reader of a z-score must know.
-    """
-
-    age_min_years: float
-    age_max_years: float
-    age_mean_years: float
-    n_male: int
-    n_female: int
-    population: str
-    centre: str
-    scanner: str
-    method: str
-    citation: str
-    licence: str
-    cautions: tuple[str, ...]
-
-    @property
-    def n(self) -> int:
-        """Number of children."""
-        return self.n_male + self.n_female
-
-    @property
-    def ages(self) -> str:
-        """The range of ages, for people."""
-        return f"{self.age_min_years:g}–{self.age_max_years:g} years"
-
-    @property
-    def text(self) -> str:
-        """One paragraph for a chart or a report."""
-        return (
-            f"Norm: {self.n:,} children ({self.n_male} boys, {self.n_female} girls) aged {self.ages}; "
-            f"{self.population}; {self.centre}; {self.scanner}; {self.method}. {self.citation}"
-        )
+_REACH = 1.959963984540054  # of a 95 % interval, in standard errors
 
 
 @dataclass(frozen=True)
@@ -103,38 +58,8 @@ class Asymmetry:
 
 
 @dataclass(frozen=True)
-class Bands:
-    """Expected volume and its bands over age, in cm³; all of the length of `ages`."""
-
-    region: str
-    sex: str
-    ages: tuple[float, ...]
-    mean: tuple[float, ...]
-    minus2: tuple[float, ...]
-    minus1: tuple[float, ...]
-    plus1: tuple[float, ...]
-    plus2: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """Where one volume stands in the norm, or why nothing is said of it.
-
-    Attributes:
-        reason: empty where z is given; else why there is none.
-    """
-
-    region: str
-    volume_cm3: float
-    expected_cm3: float | None
-    z: float | None
-    centile: float | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class Norm:
-    """A norm by region, sex and age, with its limits.
+class PublishedNorm(Norm):
+    """A straight line in age for each region, with one residual SD for both sexes.
 
     Attributes:
         age_sd_years: SD of age in the cohort, 0.285 (the article rounds it to 0.28).
@@ -165,32 +90,15 @@ class Norm:
         for entry in self.coefficients:
             if entry.region == region:
                 return entry
-        raise NormError(f"The norm {self.name} has no region {region!r}.", f"It has {', '.join(self.regions)}.")
+        raise self._no_region(region)
 
-    def refusal(self, sex: str | None, age_years: float | None) -> str | None:
-        """Why no z-score or centile is given for such a child; None where one is."""
-        if age_years is None or not math.isfinite(age_years):
-            return "the age at the scan is unknown"
-        low, high = self.limits.age_min_years, self.limits.age_max_years
-        if not low <= age_years <= high:
-            return f"age {_outside(age_years, low, high)} y is outside the norm's {self.limits.ages}"
-        if sex is None:
-            return "the sex is unknown"
-        if sex not in SEX_CODE:
-            return f"the sex {sex!r} is neither M nor F, and the norm knows no other"
-        return None
-
-    def mean(self, region: str, sex: str, age_years: float) -> float:
-        """Expected volume in cm³.
-
-        Raises:
-            NormError: outside the norm's limits, or no such region.
-        """
+    def volume_at(self, region: str, sex: str, age_years: float, z: float) -> float:
+        """Volume in cm³ that lies z residual SDs above the line; see `Norm.volume_at`."""
         line = self.line(region)
         self._refuse(sex, age_years)
-        return line.intercept + line.sex * SEX_CODE[sex] + line.age * age_years
+        return line.intercept + line.sex * SEX_CODE[sex] + line.age * age_years + z * line.sd
 
-    def sd(self, region: str) -> float:
+    def sd(self, region: str, sex: str | None = None, age_years: float | None = None) -> float:
         """Residual SD in cm³ around the expected volume, one for both sexes and all ages as in the article's model."""
         return self.line(region).sd
 
@@ -202,26 +110,26 @@ class Norm:
         """
         return (volume_cm3 - self.mean(region, sex, age_years)) / self.sd(region)
 
-    def centile(self, region: str, sex: str, age_years: float, volume_cm3: float) -> float:
-        """Share of such children with a smaller volume, in percent (0 to 100), by the normal distribution.
+    def centile_interval(
+        self, region: str, sex: str, age_years: float, volume_cm3: float
+    ) -> tuple[float, float] | None:
+        """95 % interval of the centile from the sampling error of the article's line and SD; see `_z_error`."""
+        z = self.z(region, sex, age_years, volume_cm3)
+        reach = _REACH * self._z_error(sex, age_years, z)
+        return centile_of(z - reach), centile_of(z + reach)
 
-        Raises:
-            NormError: outside the norm's limits, or no such region.
-        """
-        return centile_of(self.z(region, sex, age_years, volume_cm3))
+    def curve_interval(
+        self, region: str, sex: str, centile: float, ages: Sequence[float]
+    ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """95 % interval of a centile curve from the sampling error of the article's line and SD."""
+        z = deviate_of(centile)
+        ends = [
+            tuple(self.volume_at(region, sex, age, z + side * _REACH * self._z_error(sex, age, z)) for age in ages)
+            for side in (-1, 1)
+        ]
+        return ends[0], ends[1]
 
-    def assess(self, region: str, sex: str | None, age_years: float | None, volume_cm3: float) -> Assessment:
-        """Where a volume stands, or why that is not said; never raises for a child outside the limits."""
-        reason = self.refusal(sex, age_years)
-        if reason is not None or sex is None or age_years is None:
-            return Assessment(region, volume_cm3, None, None, None, reason or "")
-        expected = self.mean(region, sex, age_years)
-        if not math.isfinite(volume_cm3) or volume_cm3 <= 0:
-            return Assessment(region, volume_cm3, expected, None, None, "the region is not in the label map")
-        z = (volume_cm3 - expected) / self.sd(region)
-        return Assessment(region, volume_cm3, expected, z, centile_of(z), "")
-
-    def asymmetry_mean(self, pair: str, sex: str) -> float:
+    def asymmetry_mean(self, pair: str, sex: str, age_years: float | None = None) -> float:
         """Mean of right minus left in cm³ (Table 5); pair such as "frontal"; no dependence on age was published."""
         return self._asymmetry(pair, sex).mean
 
@@ -229,54 +137,42 @@ class Norm:
         """SD of right minus left in cm³, from Table 5: |difference of means| / (t / √n)."""
         return self._asymmetry(pair, sex).sd
 
-    def asymmetry_z(self, pair: str, sex: str, age_years: float, right_cm3: float, left_cm3: float) -> float:
-        """How many SDs the difference right minus left lies above the norm's mean difference.
+    def _z_error(self, sex: str, age_years: float, z: float) -> float:
+        """Standard error of a z from chance in the article's children.
 
-        Raises:
-            NormError: outside the norm's limits, or no such pair.
+        Least squares with normal residuals: the line at x has the variance σ²·h(x), h = x'(X'X)⁻¹x from the numbers of
+        boys and girls and the spread of age; the SD has the variance σ²/(2(n − 3)). With the delta method the variance
+        of z is h + z²/(2(n − 3)).
         """
-        entry = self._asymmetry(pair, sex)
-        self._refuse(sex, age_years)
-        return (right_cm3 - left_cm3 - entry.mean) / entry.sd
-
-    def bands(self, region: str, sex: str, ages: Sequence[float] | None = None) -> Bands:
-        """Expected volume, ±1 and ±2 SD over `ages` (years; the norm's range in 21 steps if not given).
-
-        Raises:
-            NormError: an age outside the norm's limits, or no such region.
-        """
-        if ages is None:
-            low, high = self.limits.age_min_years, self.limits.age_max_years
-            ages = [low + (high - low) * i / 20 for i in range(21)]
-        sd = self.sd(region)
-        mean = tuple(self.mean(region, sex, age) for age in ages)
-        shifted = {k: tuple(value + k * sd for value in mean) for k in (-2, -1, 1, 2)}
-        return Bands(region, sex, tuple(ages), mean, shifted[-2], shifted[-1], shifted[1], shifted[2])
+        limits = self.limits
+        n, share = limits.n, limits.n_male * limits.n_female / limits.n**2
+        sex_from_mean = SEX_CODE[sex] - (limits.n_male * SEX_CODE["M"] + limits.n_female * SEX_CODE["F"]) / n
+        age_from_mean = age_years - limits.age_mean_years
+        together = -share * self.age_gap_years  # boys (code 1) are older
+        determinant = share * self.age_sd_years**2 - together**2
+        distance = (
+            self.age_sd_years**2 * sex_from_mean**2
+            - 2 * together * sex_from_mean * age_from_mean
+            + share * age_from_mean**2
+        ) / determinant
+        return math.sqrt((1 + distance) / n + z**2 / (2 * (n - 3)))
 
     def _asymmetry(self, pair: str, sex: str) -> Asymmetry:
         for entry in self.asymmetries:
             if (entry.pair, entry.sex) == (pair, sex):
                 return entry
-        raise NormError(f"The norm {self.name} has no asymmetry of {pair!r} for sex {sex!r}.")
-
-    def _refuse(self, sex: str | None, age_years: float | None) -> None:
-        reason = self.refusal(sex, age_years)
-        if reason is not None:
-            raise NormError(f"No norm: {reason}.", f"The norm holds for boys and girls of {self.limits.ages}.")
-
-
-def centile_of(z: float) -> float:
-    """Percent of a normal distribution that lies below z."""
-    return 50.0 * math.erfc(-z / math.sqrt(2.0))
+        raise self._no_pair(pair, sex)
 
 
 @cache
-def published_norm() -> Norm:
+def published_norm() -> PublishedNorm:
     """The norm of Xi et al. 2025."""
     folder = "norms/xi2025"
     card = tomllib.loads(resource(f"{folder}/card.toml").read_text(encoding="utf-8"))
-    fields = [name for name in Limits.__dataclass_fields__ if name != "cautions"]
-    limits = Limits(**{name: card[name] for name in fields}, cautions=tuple(card["cautions"]))
+    given: dict[str, Any] = {name: card[name] for name in Limits.__dataclass_fields__}
+    for name in ("cautions", "scanners"):
+        given[name] = tuple(given[name])
+    limits = Limits(**given)
     by_sex, by_age = _table(f"{folder}/table3_sex_effect.csv"), _table(f"{folder}/table4_age_effect.csv")
     means = _table(f"{folder}/table2_volumes_by_sex.csv")
 
@@ -310,13 +206,7 @@ def published_norm() -> Norm:
             )
         )
     pairs = tuple(_asymmetry_of(row, limits) for row in _rows(f"{folder}/table5_hemispheres.csv"))
-    return Norm(card["name"], card["title"], card["scheme"], limits, tuple(coefficients), pairs, age_sd, gap)
-
-
-def _outside(age: float, low: float, high: float) -> str:
-    """An age with as many digits as it takes to see that it is outside the range."""
-    shown = next((text for d in range(1, 17) if not low <= float(text := f"{age:.{d}f}") <= high), repr(age))
-    return shown.rstrip("0").rstrip(".")
+    return PublishedNorm(card["name"], card["title"], card["scheme"], limits, tuple(coefficients), pairs, age_sd, gap)
 
 
 def _age_gap(mean: dict[str, str], sex: dict[str, str], age: dict[str, str]) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ctworkbench.core.norms import Norm
+from ctworkbench.core.norms.published import PublishedNorm
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ class SimulatedChild:
     volumes_cm3: dict[str, float]
 
 
-def simulate(norm: Norm, n: int, seed: int) -> list[SimulatedChild]:
+def simulate(norm: PublishedNorm, n: int, seed: int) -> list[SimulatedChild]:
     """Draw a cohort whose tables resemble those of the article; the same children for the same seed.
 
     Sexes stand as 826 to 661; ages fill the norm's range, boys older by the implied gap; residuals are normal with the
@@ -53,7 +53,7 @@ def simulate(norm: Norm, n: int, seed: int) -> list[SimulatedChild]:
     return children
 
 
-def _ages(norm: Norm, sex: str, count: int, rng: "np.random.Generator") -> "NDArray[np.float64]":
+def _ages(norm: PublishedNorm, sex: str, count: int, rng: "np.random.Generator") -> "NDArray[np.float64]":
     """Ages of one sex in years: a beta distribution over the norm's range with the mean and SD implied by the tables.
 
     One age is drawn from each of `count` equal shares of the distribution, so that the gap between the sexes, which is
@@ -73,7 +73,7 @@ def _ages(norm: Norm, sex: str, count: int, rng: "np.random.Generator") -> "NDAr
     return rng.permutation(np.clip(ages, limits.age_min_years, limits.age_max_years))
 
 
-def _covariance(norm: Norm, sex: str) -> "NDArray[np.float64]":
+def _covariance(norm: PublishedNorm, sex: str) -> "NDArray[np.float64]":
     """Covariance of the residuals of one sex in cm⁶, in the order of the norm's regions."""
     import numpy as np
 

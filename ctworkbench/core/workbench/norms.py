@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ctworkbench.core.analysis.writing import StatisticsTables
-from ctworkbench.core.workbench import charting, measuring, reporting, tables
+from ctworkbench.core.norms import Norm
+from ctworkbench.core.workbench import charting, measuring, norm_library, reporting, tables
 from ctworkbench.core.workbench import volumes as volumes_of
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.open_study import OpenStudy
-from ctworkbench.core.workbench.rows import Changes, ChartData, ChildRow, VolumeRow
+from ctworkbench.core.workbench.rows import Changes, ChartData, ChildRow, NormRow, VolumeRow
 
 
 class NormsRoom:
@@ -16,6 +17,26 @@ class NormsRoom:
 
     def __init__(self, study: OpenStudy) -> None:
         self._study = study
+
+    def norm(self, name: str | None = None) -> Norm:
+        """The norm in use, the published one unless another was chosen; or the one of a name.
+
+        Raises:
+            WorkbenchError: there is no norm of that name.
+        """
+        return norm_library.norm(self._study, name)
+
+    def library(self) -> list[NormRow]:
+        """All norms that the study has, the published one first."""
+        return norm_library.library(self._study)
+
+    def choose_norm(self, name: str, initiator: object = None) -> None:
+        """Use a norm from now on for charts, tables of one child, and reports.
+
+        Raises:
+            WorkbenchError: there is no norm of that name.
+        """
+        norm_library.choose_norm(self._study, name, initiator)
 
     def measure(self, initiator: object = None) -> list[str]:
         """Start the measurement of every label map that lacks a statistic; the jobs' ids."""

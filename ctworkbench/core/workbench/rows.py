@@ -131,7 +131,12 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class VolumeRow:
-    """A measured volume with the way back to its label map."""
+    """A measured volume with the way back to its label map.
+
+    Attributes:
+        scanner: maker and model as a norm's limits ask for them; "" where unknown.
+        thickness_mm: of the scan's slices; None where unknown.
+    """
 
     scan_id: int
     subject: str
@@ -143,6 +148,8 @@ class VolumeRow:
     source: Origin
     version: int
     annotation_id: int
+    scanner: str = ""
+    thickness_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -243,3 +250,33 @@ class StatusSummary:
     refused: int
     jobs: dict[str, int]
     next_step: str
+
+
+@dataclass(frozen=True)
+class NormRow:
+    """A norm that a study can use.
+
+    Attributes:
+        origin: "published", "fitted" (in this study) or "imported".
+        method: how it was made, one line.
+        used: whether it is the norm of the study.
+        sha256: over its content; "" for the published one, which is part of the program.
+        created, author: when and by whom it was taken into the study; None and "" for the published one.
+    """
+
+    name: str
+    title: str
+    origin: str
+    method: str
+    population: str
+    ages: str
+    n_male: int
+    n_female: int
+    regions: tuple[str, ...]
+    scanners: tuple[str, ...]
+    thickness: str
+    cautions: tuple[str, ...]
+    used: bool
+    sha256: str = ""
+    created: datetime | None = None
+    author: str = ""

@@ -2,6 +2,7 @@
 
 from sqlalchemy import select
 
+from ctworkbench.core.dicom_series import THICK_MM
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Measurement, Origin, Scan, Subject
 from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
@@ -71,3 +72,23 @@ def volumes(study: OpenStudy, source: str = CURRENT) -> list[VolumeRow]:
             for scan, code, sex, age, series, region, value, annotation in session.execute(query).tuples()
             if annotation in chosen
         ]
+
+
+def scanner_of(scan: Scan) -> str:
+    """Maker and model: as the series says them, else as the cohort table does; "" where neither tells."""
+    named = " ".join(str(scan.protocol.get(key, "")) for key in ("manufacturer", "model")).strip()
+    return named if scan.protocol.get("model") else scan.scanner
+
+
+def thickness_of(scan: Scan) -> float | None:
+    """Slice thickness in mm, or the distance of the slices where that is larger; None where unknown.
+
+    A NIfTI file holds the distance alone, and perhaps that of a grid it was resampled to: only where it is so wide that
+    the import warned of it is it taken for the thickness.
+    """
+    told = [scan.protocol.get(key) for key in ("slice_thickness_mm", "slice_spacing_mm")]
+    known = [float(value) for value in told if value is not None]
+    if known:
+        return max(known)
+    widest = max((float(scan.protocol.get(key, 0)) for key in ("x_mm", "y_mm", "z_mm")), default=0.0)
+    return widest if widest >= THICK_MM else None
