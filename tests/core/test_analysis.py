@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ctworkbench.core.analysis.tables import Observation, describe, hemispheres, regression, tables, write_tables
-from ctworkbench.core.analysis.writing import StatisticsTables
+from ctworkbench.core.analysis.descriptive import describe
+from ctworkbench.core.analysis.hemispheres import hemispheres
+from ctworkbench.core.analysis.observations import Observation
+from ctworkbench.core.analysis.regression import regression
+from ctworkbench.core.analysis.tables import StatisticsTables, tables
+from ctworkbench.core.analysis.writing import write
 from ctworkbench.core.errors import StudyError
 from ctworkbench.core.norms import SEX_CODE, published_norm
 from ctworkbench.core.norms.simulated import simulate
@@ -204,7 +208,7 @@ def test_that_mixed_sources_repeated_scans_and_doubles_are_said(few: list[Observ
 
 def test_that_the_tables_are_written_with_their_notes(few: list[Observation], tmp_path: Path) -> None:
     rows = [replace(few[0], sex=None), *few[1:]]
-    paths = write_tables(rows, tmp_path / "tables")
+    paths = write(tables(rows), tmp_path / "tables")
     assert [path.name for path in paths] == [
         "table2_volumes_by_sex.csv",
         "table3_4_regression.csv",
@@ -223,4 +227,4 @@ def test_that_the_tables_are_written_with_their_notes(few: list[Observation], tm
 def test_that_a_folder_that_cannot_be_written_is_named(few: list[Observation], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StudyError, match="file"):
-        write_tables(few, tmp_path / "file")
+        write(tables(few), tmp_path / "file")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from ctworkbench.core.analysis.tables import tables
-from ctworkbench.core.analysis.writing import Observation, StatisticsTables, write
+from ctworkbench.core.analysis.observations import Observation
+from ctworkbench.core.analysis.tables import StatisticsTables, tables
+from ctworkbench.core.analysis.writing import write
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
 from ctworkbench.core.workbench.current import CURRENT
