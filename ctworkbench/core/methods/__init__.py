@@ -1,0 +1,1 @@
+"""Honest methods: reporting checklists filled from a study, and warnings of what went wrong in published work."""

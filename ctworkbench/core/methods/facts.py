@@ -1,0 +1,277 @@
+"""What a study is, as plain frozen facts: all that checklists are filled from and warnings are drawn from.
+
+Nothing here knows a database. Sexes are "M", "F" or None; roles "train", "validation", "test" or None; volumes in cm³.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PSEUDO, EXPERT = "pseudo-labels", "expert labels"
+ROLES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class SubjectFact:
+    """A child."""
+
+    code: str
+    sex: str | None
+    role: str | None
+
+
+@dataclass(frozen=True)
+class ScanFact:
+    """A scan.
+
+    Attributes:
+        spacing: of the scan's own grid in mm.
+        protocol: acquisition facts of its series.
+        preprocessed_by: version of the program that preprocessed it; "" where none did.
+    """
+
+    id: int
+    subject: str
+    age_years: float | None
+    site: str = ""
+    scanner: str = ""
+    spacing: tuple[float, ...] = ()
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    corrections: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    preprocessed_by: str = ""
+
+
+@dataclass(frozen=True)
+class VerdictFact:
+    """What a reader said of a label map; `seconds` 0 says that it was not on the screen."""
+
+    verdict: str
+    reader: str
+    seconds: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelMapFact:
+    """One version of a scan's label map.
+
+    Attributes:
+        origin: "registration", "expert" or "model".
+        machine: "registration" or "model" that it goes back to, through any number of corrections; "" for none.
+        template: name of the template that `machine` registered; "" for none.
+        model_id: the model that `machine` is; None for none.
+        current: whether it is the version that counts.
+        verdicts: oldest first; the last one holds.
+    """
+
+    id: int
+    scan_id: int
+    subject: str
+    version: int
+    origin: str
+    machine: str = ""
+    template: str = ""
+    preset: str = ""
+    model_id: int | None = None
+    current: bool = True
+    verdicts: tuple[VerdictFact, ...] = ()
+    key: str = ""
+    code_version: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The last verdict; "" where nobody judged it."""
+        return self.verdicts[-1].verdict if self.verdicts else ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the last verdict accepts it."""
+        return self.verdict == "accept"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Mean Dice over the regions, of one role, against one kind of truth.
+
+    Attributes:
+        role: "train", "validation" or "test".
+        kind: `PSEUDO` or `EXPERT`.
+        n: number of label maps; None where it was not recorded.
+        sd: between label maps; None for fewer than two.
+        regions: mean by region, where recorded.
+    """
+
+    role: str
+    kind: str
+    mean: float
+    n: int | None = None
+    sd: float | None = None
+    regions: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelFact:
+    """A trained network.
+
+    Attributes:
+        fold, folds: which fold of how many the preset asks for; fold None is the stored split.
+        roles: what each subject was in this training.
+        training_labels: keys of the label maps it was shown.
+        settings, network_params: as the training recorded them.
+    """
+
+    id: int
+    network: str
+    preset: str
+    roles: Mapping[str, str]
+    fold: int | None = None
+    folds: int = 1
+    seed: int | None = None
+    label_kind: str = ""
+    training_labels: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    network_params: Mapping[str, Any] = field(default_factory=dict)
+    device: str = ""
+    seconds: float | None = None
+    torch_version: str = ""
+    code_version: str = ""
+    weights_hash: str = ""
+
+    def figure(self, role: str) -> Figure | None:
+        """The figure of a role; that against experts where there are two."""
+        found = sorted((f for f in self.figures if f.role == role), key=lambda f: f.kind != EXPERT)
+        return found[0] if found else None
+
+
+@dataclass(frozen=True)
+class VolumeFact:
+    """One region of one scan, from the label map that counts."""
+
+    scan_id: int
+    subject: str
+    sex: str | None
+    age_years: float | None
+    region: str
+    volume_cm3: float
+    label_map: int
+    source: str = "registration"
+
+
+@dataclass(frozen=True)
+class TemplateFact:
+    """A template: volumes of its own label map, by region."""
+
+    name: str
+    volumes_cm3: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RegisteredVolume:
+    """One region of one scan as one template labelled it, whether that version counts or not."""
+
+    scan_id: int
+    template: str
+    region: str
+    volume_cm3: float
+
+
+@dataclass(frozen=True)
+class NormFact:
+    """The norm in use.
+
+    Attributes:
+        text: population, ages, scanner, method and n in one paragraph.
+        expected_cm3: mean of boys and girls in the middle of its ages, by region.
+        z: z of the cohort's scans that the norm covers, by region.
+        outside: scans that it gives no centile, by reason.
+    """
+
+    name: str
+    title: str
+    text: str
+    cautions: tuple[str, ...] = ()
+    expected_cm3: Mapping[str, float] = field(default_factory=dict)
+    z: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    outside: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SignificanceTest:
+    """One significance test of the cohort's tables; tests of one family are corrected together."""
+
+    family: str
+    name: str
+    p: float
+    p_corrected: float
+
+
+@dataclass(frozen=True)
+class RefusalFact:
+    """A series or file that was not imported; `skipped` where nobody asked for it in particular."""
+
+    source: str
+    reason: str
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """One study."""
+
+    name: str = ""
+    program: str = ""
+    scheme: str = ""
+    regions: tuple[str, ...] = ()
+    split_seed: int | None = None
+    subjects: tuple[SubjectFact, ...] = ()
+    scans: tuple[ScanFact, ...] = ()
+    label_maps: tuple[LabelMapFact, ...] = ()
+    models: tuple[ModelFact, ...] = ()
+    volumes: tuple[VolumeFact, ...] = ()
+    registered: tuple[RegisteredVolume, ...] = ()
+    templates: tuple[TemplateFact, ...] = ()
+    norm: NormFact | None = None
+    tests: tuple[SignificanceTest, ...] = ()
+    refusals: tuple[RefusalFact, ...] = ()
+    software: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def role_of(self) -> dict[str, str]:
+        """Role of each subject that has one."""
+        return {subject.code: subject.role for subject in self.subjects if subject.role}
+
+    @property
+    def current(self) -> tuple[LabelMapFact, ...]:
+        """The label maps that count, one a scan."""
+        return tuple(row for row in self.label_maps if row.current)
+
+    @property
+    def newest_model(self) -> ModelFact | None:
+        """The model trained last."""
+        return max(self.models, key=lambda model: model.id, default=None)
+
+    def references(self, role: str) -> tuple[LabelMapFact, ...]:
+        """What figures of a role are held against: each scan's newest accepted label map that no model alone made."""
+        role_of = self.role_of
+        newest: dict[int, LabelMapFact] = {}
+        for row in sorted(self.label_maps, key=lambda row: row.version):
+            if row.accepted and row.origin != "model" and role_of.get(row.subject) == role:
+                newest[row.scan_id] = row
+        return tuple(newest.values())
+
+    def leans_on(self, row: LabelMapFact) -> str:
+        """Name of the template that a label map repeats: its own, or that of all labels its model learned from.
+
+        An expert's label map leans on none: somebody drew it.
+        """
+        if row.origin == "registration":
+            return row.template
+        if row.origin != "model":
+            return ""
+        model = next((model for model in self.models if model.id == row.model_id), None)
+        keys = set(model.training_labels) if model else set[str]()
+        learned = [other for other in self.label_maps if other.key in keys and other.key]
+        names = {other.template if other.origin == "registration" else "" for other in learned}
+        return names.pop() if len(names) == 1 else ""
