@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ctworkbench.core.analysis.writing import StatisticsTables
+from ctworkbench.core.analysis.tables import StatisticsTables
 from ctworkbench.core.norms import Norm
-from ctworkbench.core.workbench import charting, measuring, norm_library, reporting, tables
+from ctworkbench.core.norms.measurement_error import MeasurementError
+from ctworkbench.core.workbench import charting, measuring, norm_library, repeatability, reporting, tables
 from ctworkbench.core.workbench import volumes as volumes_of
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.repeatability import MAX_GAP_YEARS
 from ctworkbench.core.workbench.rows import Changes, ChartData, ChildRow, NormRow, VolumeRow
 
 
@@ -77,6 +79,22 @@ class NormsRoom:
     def child(self, scan_id: int, source: str = CURRENT) -> list[ChildRow]:
         """The volumes of one scan against the norm; `reason` says why there is no centile."""
         return charting.child(self._study, scan_id, source)
+
+    def measurement_error(self, name: str, source: str) -> MeasurementError:
+        """How far a region, a pair or "total" of one brain measures apart by a kind of label maps; it may be not known.
+
+        Args:
+            name: of a region ("right_frontal"), of a pair ("frontal") for right minus left, or "total".
+            source: "registration", "expert" or "model".
+
+        Raises:
+            WorkbenchError: an unknown name or source.
+        """
+        return repeatability.measurement_error(self._study, name, source)
+
+    def measurement_errors(self, source: str, max_gap_years: float = MAX_GAP_YEARS) -> dict[str, MeasurementError]:
+        """The measurement error of everything that is measured, by name, from one reading of the study."""
+        return repeatability.measurement_errors(self._study, source, max_gap_years)
 
     def statistics(self, out: Path, source: str = CURRENT) -> StatisticsTables:
         """Write the cohort's tables as CSV: means by sex, regression on sex and age, left against right.
