@@ -25,8 +25,9 @@ from ctworkbench.core.jobs import JobContext, read_events
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
 from ctworkbench.core.volume import Volume, read_nifti, write_nifti
-from ctworkbench.core.workbench import Workbench
+from ctworkbench.core.workbench import Origin, Workbench
 from tests.core.heads import head, labels_of, study_with_heads
+from tests.core.models import prepare_at_once, untrained_model
 from tests.test_bad_input import run
 
 COMMAND = [sys.executable, "-m", "ctworkbench"]
@@ -343,3 +344,54 @@ def test_that_a_label_job_that_is_killed_is_gone_on_with_and_one_that_is_cancell
         assert isinstance(failure, WorkbenchError)
         assert workbench.review.annotations(1) == []
         assert workbench.verify() == []
+
+
+def test_that_a_segmentation_that_is_killed_midway_keeps_what_was_there_and_is_finished_by_the_same_command(
+    labelled: Path,
+) -> None:
+    with Workbench.open(labelled, Settings()) as workbench:
+        prepare_at_once(workbench)
+        untrained_model(workbench, spacing_mm=2.0)  # fine enough that a scan takes a while
+        before = {row.id: row for scan in (1, 2) for row in workbench.review.annotations(scan)}
+        assert len(before) == 2
+    process = subprocess.Popen([*COMMAND, "segment", labelled], stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: jobs_of(labelled, "segment"))
+    (job,) = jobs_of(labelled, "segment")
+    wait_until(lambda: list(job.glob("segmented-1-*.json")))
+    kill_job(job)
+    _, err = process.communicate()
+    assert process.returncode == 1
+    assert "interrupted" in err and "Traceback" not in err
+    (first,) = job.glob("segmented-*.json")  # the second scan was under way
+    written = first.stat().st_mtime_ns
+    assert run("verify", labelled).code == 0
+    with Workbench.open(labelled, Settings()) as workbench:
+        assert {row.id: row for scan in (1, 2) for row in workbench.review.annotations(scan)} == before
+
+    assert run("segment", labelled).code == 0
+    assert jobs_of(labelled, "segment") == [job]  # gone on with, not begun anew
+    assert first.stat().st_mtime_ns == written
+    with Workbench.open(labelled, Settings()) as workbench:
+        for scan in (1, 2):
+            newest, oldest = workbench.review.annotations(scan)
+            assert (newest.version, newest.origin, newest.model_id) == (2, Origin.MODEL, 1)
+            assert oldest == before[oldest.id]
+    again = run("segment", labelled)
+    assert (again.code, jobs_of(labelled, "segment")) == (0, [job])
+    assert status(labelled)["segmented"] == 2
+    assert run("verify", labelled).code == 0
+
+
+def test_that_a_killed_segmentation_that_others_have_finished_brings_nothing_twice(labelled: Path) -> None:
+    with Workbench.open(labelled, Settings()) as workbench:
+        prepare_at_once(workbench)
+        untrained_model(workbench)
+        (job,) = workbench.modelling.segment()
+        kill_job(labelled / "jobs" / job)
+        wait_until(lambda: workbench.jobs.state(job).ended)
+        workbench.collect()
+        for scan in (1, 2):
+            assert workbench.wait(workbench.modelling.segment(scan_ids=[scan])) == []
+        workbench.restart(job)  # as somebody may do in the window
+        assert workbench.wait([job]) == []
+        assert [len(workbench.review.annotations(scan)) for scan in (1, 2)] == [2, 2]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ctworkbench.core import plugins
 from ctworkbench.core.errors import WorkbenchError
@@ -231,8 +232,7 @@ class ModellingRoom:
                         "This study has no trained model." if model_id is None else f"There is no model {model_id}.",
                         "Run `ctworkbench train` first.",
                     )
-                same = select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)  # one training, done twice
-                done = set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id.in_(same))))
+                done = _segmented_by(session, run)
                 prepared = preprocessings(session)
                 rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
             live = [job for job in live if job.params["weights_sha256"] == run.weights_hash]
@@ -295,7 +295,11 @@ class ModellingRoom:
             run = session.scalars(select(ModelRun).where(ModelRun.weights_hash == params.weights_sha256)).first()
             if run is None:
                 raise WorkbenchError("The model of a finished segmentation is not in the study any more.")
+            # a job that was cut off and started again by hand may bring what another one has brought meanwhile
+            done = _segmented_by(session, run)
             for case, key, found in zip(result.cases, keys, scores, strict=True):
+                if int(case.key) in done:
+                    continue
                 version = next_version(session, int(case.key))
                 session.add(
                     Annotation(
@@ -316,6 +320,12 @@ class ModellingRoom:
                 )
         study.discard(*(case.labels for case in result.cases))
         return Changes(annotations=True, jobs=True)
+
+
+def _segmented_by(session: Session, run: ModelRun) -> set[int]:
+    """Scans that have a label map of these weights; one training that was done twice counts as one."""
+    same = select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)
+    return set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id.in_(same))))
 
 
 def _keys(case: TrainCase) -> dict[str, str]:
