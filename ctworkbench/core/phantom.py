@@ -52,6 +52,7 @@ class PhantomParams(BaseModel):
         pose: how far heads lie from straight: 1 as children do, 0 all straight.
         noise_hu: SD of the noise.
         kernel: name of the reconstruction kernel in the header.
+        rescan: the same child scanned again lies otherwise and has other noise; 0 for the first scan.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +71,7 @@ class PhantomParams(BaseModel):
     pose: float = Field(default=1.0, ge=0, le=2)
     noise_hu: float = Field(default=5.0, ge=0, le=50)
     kernel: str = "STANDARD"
+    rescan: int = Field(default=0, ge=0)
 
 
 class PhantomResult(BaseModel):
@@ -159,12 +161,12 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
     palette = draw_palette(tissue)
     painted = ndimage.gaussian_filter(paint(head, palette, tissue), POINT_SPREAD_MM / (shape.scale * head.spacing))
 
-    pose = draw_pose(_stream(params.seed, params.index, _POSE), params.pose)
+    pose = draw_pose(_stream(params.seed, params.index, _POSE, params.rescan), params.pose)
     grid = plan_grid(skull, pose, params.spacing, params.matrix, params.tilt_degrees)
     thickness = params.thickness or params.spacing[2]
 
     truth = truth_on(skull, pose, grid, head.labels, _teller(context, 0.5, 0.6, f"{params.code}: truth"))
-    noise = _stream(params.seed, params.index, _NOISE)
+    noise = _stream(params.seed, params.index, _NOISE, params.rescan)
     image = measure_hu(
         skull,
         pose,
@@ -178,7 +180,8 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
     )
     context.progress(0.9, f"{params.code}: writing")
     series, path = params.out / params.code, params.out / f"{params.code}_truth.nii.gz"
-    identity = f"{params.model_dump_json(exclude={'out', 'head'})}|{head.name}"
+    left_out = {"out", "head"} | (set() if params.rescan else {"rescan"})  # a first scan keeps the UIDs it always had
+    identity = f"{params.model_dump_json(exclude=left_out)}|{head.name}"
     header = SeriesHeader(params.code, params.sex, params.age_years, identity, thickness, params.kernel)
     write_series(series, image, grid, header)
     volume = Volume(truth, grid.affine)
@@ -230,8 +233,8 @@ def _teller(context: JobContext, start: float, stop: float, message: str) -> Cal
     return tell
 
 
-def _stream(seed: int, index: int, what: int) -> np.random.Generator:
-    return np.random.default_rng([seed, index, what])
+def _stream(seed: int, index: int, what: int, rescan: int = 0) -> np.random.Generator:
+    return np.random.default_rng([seed, index, what, rescan] if rescan else [seed, index, what])
 
 
 def _share(head: Head) -> float:

@@ -80,11 +80,12 @@ def test_that_the_deformation_never_folds(made) -> None:
 
 @pytest.mark.parametrize(
     ("name", "acquisition"),
-    [("tilted", {"tilt_degrees": 15.0}), ("coarser", {"spacing": (0.8, 0.8, 2.5)})],
+    [("tilted", {"tilt_degrees": 15.0}), ("coarser", {"spacing": (0.8, 0.8, 2.5), "rescan": 1})],
 )
 def test_that_another_scan_of_the_same_child_has_the_same_volumes(made, name: str, acquisition: dict) -> None:
     one, other = made("one"), made(name, **acquisition)
     assert other.drawn_cm3 == one.drawn_cm3
+    assert slices(other)[0].SeriesInstanceUID != slices(one)[0].SeriesInstanceUID
     for region, volume in one.true_cm3.items():
         assert other.true_cm3[region] == pytest.approx(volume, rel=0.01), region
 
