@@ -69,7 +69,7 @@ rm -f "$stamp"
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 
 say "Installing the build tools"
-pip install --quiet -c constraints.txt hatchling editables
+pip install --quiet -c constraints.txt hatchling editables setuptools
 pinned="$(sed -n 's/^torch==/torch==/p' constraints.txt)"
 if [ -n "${TORCH:-}" ]; then
   say "Installing $TORCH, as asked"

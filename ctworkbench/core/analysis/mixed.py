@@ -1,0 +1,288 @@
+"""Mixed models: sex and age with a random intercept of the site, of the scanner, or of the child who was scanned twice.
+
+Method: linear mixed model with one random intercept, restricted maximum likelihood (Laird and Ware 1982, Biometrics
+38:963), by statsmodels' MixedLM. Its optimizer can stop at a variance of 0 that is not the optimum, so the one variance
+ratio is first found by a search of the profiled likelihood, and the fit starts there. The SE are those of generalized
+least squares at the variances found, as lme4 and nlme give them; statsmodels' own add the variances' curvature.
+"""
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ctworkbench.core.analysis.adjusted import AGE, SEX
+from ctworkbench.core.analysis.effects import Effect, corrected, least_squares, varies
+from ctworkbench.core.analysis.observations import Row, finite
+from ctworkbench.core.analysis.scans import Account, ScanVolumes, regions_of, tell_repeats, with_sex_and_age
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SITE, SCANNER, CHILD = "site", "scanner", "child"
+MIN_REPEATED = 5
+_FEW_GROUPS = 5
+_LOG_RATIOS = (-7.0, 4.0)
+_BOUNDARY = 1e-6
+_SAME_LIKELIHOOD = 1e-4
+
+
+class Spread(Row):
+    """The variances of one mixed model of one region, in cm³ as SD.
+
+    Attributes:
+        groups: number of sites, scanners or children; `smallest` and `largest` count their scans.
+        sd_group, sd_residual: SD between groups and within them.
+        icc: share of the variance between groups.
+        chi2, p: likelihood-ratio test of "no difference between groups", p of the mixture ½χ²₀ + ½χ²₁ (Self and Liang
+            1987, J Am Stat Assoc 82:605).
+        outcome: what became of the fit: "", or why it is less than it seems.
+    """
+
+    model: str
+    region: str
+    n: int
+    groups: int
+    smallest: int
+    largest: int
+    sd_group: float
+    sd_residual: float
+    icc: float
+    chi2: float
+    p: float
+    outcome: str = ""
+
+
+def title(by: str) -> str:
+    """Title of the model with a random intercept of the site, the scanner or the child."""
+    return f"random intercept of the {by}"
+
+
+def mixed(scans: Sequence[ScanVolumes], by: str, account: Account) -> tuple[list[Effect], list[Spread]]:
+    """Volume = b0 + sex + age + intercept of the group + rest, for each region; sex and age effects, and the spread.
+
+    Args:
+        scans: the cohort.
+        by: "site", "scanner" or "child".
+        account: is told why there is no model, and what to know of it.
+    """
+    model = title(by)
+    group_of: Callable[[ScanVolumes], str] = {
+        SITE: lambda scan: scan.site,
+        SCANNER: lambda scan: scan.scanner,
+        CHILD: lambda scan: scan.subject,
+    }[by]
+    known: list[ScanVolumes] = []
+    for scan in with_sex_and_age(scans, model, account):
+        if group_of(scan):
+            known.append(scan)
+        else:
+            account.leave_out(model, f"{by} unknown", scan)
+    if not _can_tell_groups(known, by, group_of, account):
+        return [], []
+    if by != CHILD:
+        tell_repeats(known, account)
+    account.note(f"{model}: p and intervals of sex and age are Wald's, by the normal distribution.")
+    effects: list[Effect] = []
+    spreads: list[Spread] = []
+    for region in regions_of(known):
+        used = [scan for scan in known if scan.volume(region) is not None]
+        for scan in known:
+            if scan.volume(region) is None:
+                account.leave_out(model, f"{region} is not in the label map", scan)
+        rows, spread = _fit(used, [group_of(scan) for scan in used], region, model, account)
+        effects += rows
+        spreads += [spread] if spread is not None else []
+    return corrected(effects), spreads
+
+
+def _can_tell_groups(
+    scans: Sequence[ScanVolumes], by: str, group_of: Callable[[ScanVolumes], str], account: Account
+) -> bool:
+    counts = Counter(group_of(scan) for scan in scans)
+    if by == CHILD:
+        repeated = sum(count > 1 for count in counts.values())
+        if repeated < MIN_REPEATED:
+            account.note(
+                f"{title(by)}: no model. {repeated} children have more than one scan; {MIN_REPEATED} are needed to "
+                "tell the differences between children from those between scans of one child."
+            )
+            return False
+        return True
+    if len(counts) < 2:
+        there = f"all scans are of one {by} ({next(iter(counts))})" if counts else f"no scan has a {by}, sex and age"
+        account.note(f"{title(by)}: no model, since {there}.")
+        return False
+    if len(scans) <= len(counts):
+        account.note(f"{title(by)}: no model, since every {by} has a single scan.")
+        return False
+    if len(counts) < _FEW_GROUPS:
+        account.note(
+            f"{title(by)}: the SD between {len(counts)} groups is poorly known; {_FEW_GROUPS} or more are advised."
+        )
+    return True
+
+
+def _fit(
+    scans: Sequence[ScanVolumes], groups: Sequence[str], region: str, model: str, account: Account
+) -> tuple[list[Effect], Spread | None]:
+    """One region; no row where there is nothing to tell apart."""
+    import numpy as np
+
+    sex = np.array([scan.female for scan in scans], dtype=float)
+    age = np.array([scan.age for scan in scans], dtype=float)
+    volumes = np.array([scan.volume(region) for scan in scans], dtype=float)
+    columns: dict[str, NDArray[np.float64]] = {}
+    terms: dict[str, tuple[dict[str, float], str]] = {}
+    for name, term, unit, values in (("sex", SEX, "cm³", sex), ("age", AGE, "cm³/year", age)):
+        if varies(values):
+            columns[name], terms[term] = values - values.mean(), ({name: 1.0}, unit)
+        else:
+            account.note(f"{model}: {name} is the same in all scans of a fit and has no coefficient.")
+    plain = least_squares(volumes, columns, terms, model, region, account)
+    counts = Counter(groups)
+    if len(counts) < 2 or len(counts) == len(groups) or (columns and not plain) or not varies(volumes):
+        account.note(f"{model}: no fit of {region}: {len(scans)} scans of {len(counts)} groups tell nothing.")
+        return [], None
+    found = _random_intercept(volumes, np.column_stack([np.ones(volumes.size), *columns.values()]), groups)
+    if found is None:
+        account.note(f"{model}: the fit of {region} did not converge, so no numbers of it are given.")
+        return [], None
+    outcome = ""
+    if found.sd_group == 0:
+        outcome = "singular: no spread between groups is seen; the same as least squares"
+        account.note(f"{model}: some fits are singular (SD between groups 0); their coefficients are least squares'.")
+    rows = [_effect(row, float(found.estimates[1 + i]), float(found.errors[1 + i])) for i, row in enumerate(plain)]
+    variance = found.sd_group**2 + found.sd_residual**2
+    return rows, Spread(
+        model=model,
+        region=region,
+        n=volumes.size,
+        groups=len(counts),
+        smallest=min(counts.values()),
+        largest=max(counts.values()),
+        sd_group=found.sd_group,
+        sd_residual=found.sd_residual,
+        icc=found.sd_group**2 / variance,
+        chi2=found.chi2,
+        p=found.p,
+        outcome=outcome,
+    )
+
+
+@dataclass(frozen=True)
+class _Fit:
+    estimates: "NDArray[np.float64]"
+    errors: "NDArray[np.float64]"
+    sd_group: float
+    sd_residual: float
+    chi2: float
+    p: float
+
+
+def _random_intercept(
+    volumes: "NDArray[np.float64]", design: "NDArray[np.float64]", groups: Sequence[str]
+) -> _Fit | None:
+    """REML fit of one random intercept; None where it does not converge."""
+    import numpy as np
+    from scipy.optimize import minimize_scalar
+    from scipy.stats import chi2
+    from statsmodels.regression.linear_model import OLS
+    from statsmodels.regression.mixed_linear_model import MixedLM, MixedLMParams
+
+    # One scale for volumes and columns keeps the likelihood well rounded whatever the unit.
+    scale = float(volumes.std())
+    widths = np.array([1.0, *design[:, 1:].std(axis=0)])
+    y, x = volumes / scale, design / widths
+    _, of_scan = np.unique(np.asarray(groups), return_inverse=True)
+
+    def lost(log_ratio: float) -> float:
+        return _minus_log_likelihood(10**log_ratio, y, x, of_scan)
+
+    grid = np.linspace(*_LOG_RATIOS, 23)
+    best = float(grid[int(np.argmin([lost(float(ratio)) for ratio in grid]))])
+    step = float(grid[1] - grid[0])
+    search: Any = minimize_scalar(lost, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-9})
+    statistic = 2 * (_minus_log_likelihood(0.0, y, x, of_scan) - float(search.fun))
+    if statistic < _BOUNDARY:
+        plain: Any = OLS(volumes, design).fit()
+        return _Fit(plain.params, plain.bse, 0.0, math.sqrt(float(plain.mse_resid)), 0.0, 1.0)
+    start = MixedLMParams.from_components(
+        fe_params=np.zeros(design.shape[1]), cov_re=np.array([[10 ** float(search.x)]])
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they say is read from the outcome, and told in the table
+        fit: Any = MixedLM(y, x, of_scan).fit(start_params=start, reml=True)
+    ratio = float(np.asarray(fit.cov_re)[0, 0]) / float(fit.scale)
+    errors = np.sqrt(float(fit.scale) * np.diag(np.linalg.inv(_cross(ratio, y, x, of_scan)[:-1, :-1])))
+    constant = (y.size - x.shape[1]) / 2 * (1 + math.log(2 * math.pi))
+    reached = abs(float(fit.llf) + float(search.fun) + constant) < _SAME_LIKELIHOOD
+    if not (fit.converged and reached and np.all(np.isfinite(errors))):
+        return None
+    return _Fit(
+        np.asarray(fit.fe_params) * scale / widths,
+        errors * scale / widths,
+        math.sqrt(float(np.asarray(fit.cov_re)[0, 0])) * scale,
+        math.sqrt(float(fit.scale)) * scale,
+        statistic,
+        float(chi2.sf(statistic, 1)) / 2,
+    )
+
+
+def _minus_log_likelihood(
+    ratio: float, y: "NDArray[np.float64]", x: "NDArray[np.float64]", groups: "NDArray[np.intp]"
+) -> float:
+    """Minus the restricted log-likelihood without its constant, all but the variance ratio profiled out.
+
+    The covariance is σ² (I + ratio · ZZ'), whose inverse takes c = ratio / (1 + ratio · n) of a group's sums off.
+
+    Args:
+        ratio: variance between groups over variance within, 0 or more.
+        y: outcome, n values.
+        x: design, n × p.
+        groups: number of each scan's group, from 0.
+    """
+    import numpy as np
+
+    sizes = np.bincount(groups)
+    cross = _cross(ratio, y, x, groups)
+    xx, xy, yy = cross[:-1, :-1], cross[:-1, -1], float(cross[-1, -1])
+    rest = max(yy - float(xy @ np.linalg.solve(xx, xy)), 1e-300)
+    df = y.size - x.shape[1]
+    logs = df * math.log(rest / df) + float(np.log1p(ratio * sizes).sum()) + float(np.linalg.slogdet(xx)[1])
+    return logs / 2
+
+
+def _cross(
+    ratio: float, y: "NDArray[np.float64]", x: "NDArray[np.float64]", groups: "NDArray[np.intp]"
+) -> "NDArray[np.float64]":
+    """Cross products of the columns of x and y (p + 1 square), weighted by the inverse of I + ratio · ZZ'."""
+    import numpy as np
+
+    sizes = np.bincount(groups)
+    both = np.column_stack([x, y])
+    sums = np.column_stack([np.bincount(groups, weights=column) for column in both.T])
+    return both.T @ both - sums.T @ ((ratio / (1 + ratio * sizes))[:, None] * sums)
+
+
+def _effect(plain: Effect, estimate: float, error: float) -> Effect:
+    """The row of least squares with the mixed model's numbers in place."""
+    from scipy.stats import norm
+
+    z, half = estimate / error, float(norm.ppf(0.975)) * error
+    return plain.model_copy(
+        update={
+            "estimate": estimate,
+            "standard_error": error,
+            "ci_low": estimate - half,
+            "ci_high": estimate + half,
+            "statistic": finite(z),
+            "df": None,
+            "p": finite(float(2 * norm.sf(abs(z)))),
+            "partial_eta2": None,
+            "r_squared": None,
+        }
+    )

@@ -1,0 +1,122 @@
+"""One scan with all its volumes: what a model of several variables is made from, and what it has to leave out."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ctworkbench.core.analysis.observations import Row
+
+
+@dataclass(frozen=True)
+class ScanVolumes:
+    """One scan.
+
+    Attributes:
+        scan: id of the scan.
+        sex: "M", "F" or None where unknown.
+        age_years: age at the scan, None where unknown.
+        volumes_cm3: by name of region; a volume of 0 says that the region is not in the label map.
+        source: where the labels come from: "registration", "expert", "model", or a harmonized kind of them.
+        site, scanner: "" where unknown.
+        intracranial_cm3: inside of the skull down to the foramen magnum, None where not measured.
+    """
+
+    subject: str
+    scan: int
+    sex: str | None
+    age_years: float | None
+    volumes_cm3: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+    site: str = ""
+    scanner: str = ""
+    intracranial_cm3: float | None = None
+
+    def volume(self, region: str) -> float | None:
+        """Volume of a region in cm³; None where it was not found or not measured."""
+        value = self.volumes_cm3.get(region)
+        return value if value is not None and math.isfinite(value) and value > 0 else None
+
+    def total(self, regions: Sequence[str]) -> float | None:
+        """Sum of regions in cm³; None unless all of them were found."""
+        values = [self.volume(region) for region in regions]
+        return None if None in values or not values else math.fsum(value for value in values if value is not None)
+
+    @property
+    def age(self) -> float | None:
+        """Age in years; None where it is unknown or no number."""
+        return self.age_years if self.age_years is not None and math.isfinite(self.age_years) else None
+
+    @property
+    def female(self) -> float | None:
+        """0 for a boy, 1 for a girl, None where the sex is unknown."""
+        return {"M": 0.0, "F": 1.0}.get(self.sex or "")
+
+
+class LeftOut(Row):
+    """Scans that a model did not use, and why."""
+
+    model: str
+    reason: str
+    scans: int
+    subjects: tuple[str, ...]
+
+
+class Account:
+    """What must be said with the further tables: notes, and scans that a model left out."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._left_out: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+
+    def note(self, sentence: str) -> None:
+        """A sentence for the reader, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def leave_out(self, model: str, reason: str, scan: ScanVolumes) -> None:
+        """One scan that a model did not use; counted once for each reason."""
+        self._left_out[model, reason][scan.scan] = scan.subject
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What was left out, by model and reason."""
+        return tuple(
+            LeftOut(model=model, reason=reason, scans=len(scans), subjects=tuple(sorted(set(scans.values()))))
+            for (model, reason), scans in self._left_out.items()
+        )
+
+
+def regions_of(scans: Iterable[ScanVolumes]) -> tuple[str, ...]:
+    """All regions that any scan names, in the order of their first appearance."""
+    return tuple(dict.fromkeys(region for scan in scans for region in scan.volumes_cm3))
+
+
+def pairs_of(regions: Iterable[str]) -> tuple[str, ...]:
+    """Pairs of which both sides are named, such as "frontal" of "right_frontal" and "left_frontal"."""
+    named = tuple(regions)
+    pairs = dict.fromkeys(region.removeprefix("right_") for region in named if region.startswith("right_"))
+    return tuple(pair for pair in pairs if f"left_{pair}" in named)
+
+
+def with_sex_and_age(scans: Iterable[ScanVolumes], model: str, account: Account) -> list[ScanVolumes]:
+    """Scans whose sex and age are known; the others are left out by name."""
+    kept: list[ScanVolumes] = []
+    for scan in scans:
+        if scan.female is None:
+            account.leave_out(model, "sex unknown", scan)
+        elif scan.age is None:
+            account.leave_out(model, "age unknown", scan)
+        else:
+            kept.append(scan)
+    return kept
+
+
+def tell_repeats(scans: Sequence[ScanVolumes], account: Account) -> None:
+    """Say that scans of one child stand in models that take scans for independent."""
+    subjects = {scan.subject for scan in scans}
+    if len(scans) > len(subjects):
+        account.note(
+            f"{len(scans)} scans of {len(subjects)} subjects: models without a random intercept of the child take "
+            "scans of one child for independent, so their SE and p are too small."
+        )
