@@ -26,6 +26,8 @@ class CohortRow(BaseModel):
         sex: "M", "F", or None where the table says U (unknown).
         age_years: age at the scan in years; None where the cell is empty.
         series_uid, file: the series or the file (or folder) that the row is about, where the table names one.
+        study_date: day of the scan as 2021-05-04, "" where the table does not tell; a scan's own header is not asked,
+            for dates belong to a patient, and whether they are kept is for whoever writes the table to decide.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +39,7 @@ class CohortRow(BaseModel):
     scanner: str = ""
     series_uid: str = ""
     file: str = ""
+    study_date: str = ""
 
 
 def read_cohort(path: Path) -> dict[str, CohortRow]:
@@ -211,7 +214,17 @@ def _row(row: Mapping[str, str], line: int, faults: list[str]) -> CohortRow:
         scanner=row.get("scanner", ""),
         series_uid=row.get("series_uid", ""),
         file=row.get("file", ""),
+        study_date=_study_date(row, line, faults),
     )
+
+
+def _study_date(row: Mapping[str, str], line: int, faults: list[str]) -> str:
+    """The day of the scan; one that is no date is a fault, told here unless the age is worked out from it too."""
+    text = row.get("study_date", "")
+    day = parse_date(text) if text else None
+    if text and day is None and row.get("age_years"):
+        faults.append(f"row {line}, column study_date: {text!r} is not a date; write 2021-05-04")
+    return "" if day is None else day.isoformat()
 
 
 def _age(row: Mapping[str, str], line: int, faults: list[str]) -> float | None:

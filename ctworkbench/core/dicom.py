@@ -60,6 +60,7 @@ _SERIES_TAGS = [
     "ExposureTime",
     "XRayTubeCurrent",
     "LossyImageCompression",
+    "DeidentificationMethod",
 ]
 _DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
 _OTHER_SUFFIXES = {

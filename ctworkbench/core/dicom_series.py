@@ -247,8 +247,14 @@ def _protocol(series: Series, slices: list[SliceHeader], stack: Stack) -> dict[s
         "rows": float(first.rows),
         "columns": float(first.columns),
         "slices": float(len(slices)),
+        "phantom": "digital phantom, no patient" if _is_phantom(series) else None,
     }
     return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _is_phantom(series: Series) -> bool:
+    """Whether the series was made by `ctworkbench phantom`; it must never be taken for a child's."""
+    return series.text("DeidentificationMethod").startswith("Digital phantom")
 
 
 def _charge(series: Series) -> float | None:

@@ -265,12 +265,17 @@ def _import_series(
         source=source,
         image=work.context.folder,
         orientation="",
-        protocol=read.protocol,
+        protocol=read.protocol | _day(row),
         corrections=read.corrections,
         warnings=(*read.warnings, *notes, *doubts, *_unknown(sex, age)),
     )
     work.take(read.volume, scan)
     studies.add(series.study_uid)
+
+
+def _day(row: CohortRow | None) -> dict[str, str]:
+    """The day of the scan, where the cohort table gives it."""
+    return {"study_date": row.study_date} if row is not None and row.study_date else {}
 
 
 def _who(work: _Import, series: Series) -> tuple[CohortRow | None, str, list[str]]:
@@ -357,7 +362,7 @@ def _import_nifti(work: _Import, path: Path, by_name: bool) -> None:
         source=path.name,
         image=work.context.folder,
         orientation="",
-        protocol=read.protocol,
+        protocol=read.protocol | _day(row),
         corrections=read.corrections,
         warnings=(*read.warnings, *_unknown(sex, age)),
     )

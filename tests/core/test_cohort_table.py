@@ -42,6 +42,14 @@ def test_that_age_follows_from_birth_and_study_date(tmp_path: Path, born: str, s
     assert row.age_years == pytest.approx(2.0, abs=0.005)
 
 
+def test_that_the_day_of_the_scan_is_kept_where_the_table_gives_it(tmp_path: Path) -> None:
+    text = "subject,sex,age_years,study_date\nP001,F,2.0,20210504\nP002,F,2.0,\n"
+    rows = read_cohort(table(tmp_path, text))
+    assert (rows["P001"].study_date, rows["P002"].study_date) == ("2021-05-04", "")
+    message = refusal(tmp_path, "subject,sex,age_years,study_date\nP001,F,2.0,in May\n")
+    assert "row 2, column study_date: 'in May' is not a date" in message
+
+
 @pytest.mark.parametrize(
     ("delimiter", "encoding"), [(",", "utf-8-sig"), (";", "utf-8"), ("\t", "utf-8"), (",", "utf-16")]
 )

@@ -170,6 +170,21 @@ def test_that_the_cohort_table_tells_sex_and_age_and_a_stranger_is_refused(tmp_p
     assert any("P009" in note.reason for note in result.skipped)
 
 
+def test_that_the_day_of_a_scan_comes_from_the_cohort_table_alone(tmp_path: Path, context: JobContext) -> None:
+    write_series(tmp_path / "scans")
+    table = tmp_path / "cohort.csv"
+    table.write_text("subject,sex,age_years,study_date\nP007,M,3.5,2019-12-31\n")
+    assert only(run(context, tmp_path / "scans", cohort=table)).protocol["study_date"] == "2019-12-31"
+    assert "study_date" not in only(run(context, tmp_path / "scans")).protocol
+
+
+def test_that_a_phantom_is_known_as_one_without_its_cohort_table(tmp_path: Path, context: JobContext) -> None:
+    write_series(tmp_path / "p", tags={"DeidentificationMethod": "Digital phantom: no patient"})
+    write_series(tmp_path / "c", tags={"DeidentificationMethod": "Basic profile"})
+    assert only(run(context, tmp_path / "p")).protocol["phantom"] == "digital phantom, no patient"
+    assert "phantom" not in only(run(context, tmp_path / "c")).protocol
+
+
 def test_that_the_cohort_table_can_name_series_and_files(tmp_path: Path, context: JobContext) -> None:
     write_series(tmp_path / "in" / "a", tags={"SeriesInstanceUID": "1.2.3"})
     write_nifti(made_head(), tmp_path / "in" / "xyz.nii.gz")
