@@ -1,0 +1,131 @@
+"""All further tables of a cohort, made together and laid out as sheets for the window, CSV, DOCX and LaTeX."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from ctworkbench.core.analysis import adjusted, asymmetry, harmonization, missing, mixed
+from ctworkbench.core.analysis.asymmetry import Asymmetry
+from ctworkbench.core.analysis.effects import Effect
+from ctworkbench.core.analysis.harmonization import Batch, Harmonized, harmonize
+from ctworkbench.core.analysis.missing import Comparison, CompleteCases, Missing
+from ctworkbench.core.analysis.mixed import Spread
+from ctworkbench.core.analysis.observations import Row
+from ctworkbench.core.analysis.scans import Account, LeftOut, ScanVolumes
+
+By = Literal["scanner", "site"]
+
+
+class FurtherTables(Row):
+    """All further tables; `notes` are by table, and must be read with it.
+
+    Attributes:
+        source: where the volumes of the models come from, harmonized ones named so.
+        n_scans, n_subjects: of the whole study, those without volumes too.
+        n_measured: scans with volumes of this source.
+    """
+
+    source: str
+    n_scans: int
+    n_subjects: int
+    n_measured: int
+    regions: tuple[str, ...]
+    adjusted: tuple[Effect, ...]
+    interaction: tuple[Effect, ...]
+    mixed: tuple[Effect, ...]
+    spreads: tuple[Spread, ...]
+    asymmetry: tuple[Asymmetry, ...]
+    asymmetry_effects: tuple[Effect, ...]
+    harmonized_by: str
+    harmonized: tuple[Harmonized, ...]
+    batches: tuple[Batch, ...]
+    missing: tuple[Missing, ...]
+    complete_cases: tuple[CompleteCases, ...]
+    comparison: tuple[Comparison, ...]
+    left_out: tuple[LeftOut, ...]
+    notes: dict[str, tuple[str, ...]]
+
+
+def further(
+    scans: Sequence[ScanVolumes],
+    regions: Sequence[str],
+    by: By = "scanner",
+    harmonized: bool = False,
+    min_per_batch: int = harmonization.MIN_PER_BATCH,
+) -> FurtherTables:
+    """Make all further tables.
+
+    Args:
+        scans: every scan of the study; those without volumes are counted as missing.
+        regions: what should have been measured in each.
+        by: what ComBat harmonizes over.
+        harmonized: make the models from the harmonized volumes, in place of the measured ones.
+        min_per_batch: children that a batch of ComBat needs.
+    """
+    accounts = {name: Account() for name in TITLES}
+    with_volumes = [scan for scan in scans if scan.volumes_cm3]
+    combat = harmonize(with_volumes, by, accounts["harmonization"], min_per_batch)
+    used = list(combat.scans) if harmonized else with_volumes
+    source = "; ".join(sorted({scan.source for scan in used})) or "none"
+    effects = adjusted.adjusted(used, accounts["adjusted"])
+    products = adjusted.interaction(used, accounts["interaction"])
+    mixtures, spreads = _mixed(used, accounts["mixed"])
+    tests = asymmetry.against_zero(used, accounts["asymmetry"])
+    asymmetries = asymmetry.with_covariates(used, accounts["asymmetry"])
+    everything = [*effects, *products, *mixtures, *asymmetries]
+    if harmonized:
+        for account in accounts.values():
+            account.note(f"Volumes: {source}; not as measured. Only scans that could be harmonized are in the models.")
+    return FurtherTables(
+        source=source,
+        n_scans=len(scans),
+        n_subjects=len({scan.subject for scan in scans}),
+        n_measured=len(with_volumes),
+        regions=tuple(regions),
+        adjusted=tuple(effects),
+        interaction=tuple(products),
+        mixed=tuple(mixtures),
+        spreads=tuple(spreads),
+        asymmetry=tuple(tests),
+        asymmetry_effects=tuple(asymmetries),
+        harmonized_by=by,
+        harmonized=combat.rows,
+        batches=combat.batches,
+        missing=tuple(missing.missing(scans, regions)),
+        complete_cases=tuple(missing.complete_cases(everything, spreads, len(scans))),
+        comparison=tuple(missing.comparison(scans, accounts["missing"], regions)),
+        left_out=tuple(row for account in accounts.values() for row in account.left_out),
+        notes={name: (*account.notes, *_sentences(account.left_out)) for name, account in accounts.items()},
+    )
+
+
+TITLES = {
+    "adjusted": "Adjusted for brain and skull size",
+    "interaction": "Age × sex",
+    "mixed": "Mixed models",
+    "asymmetry": "Asymmetry index",
+    "harmonization": "Harmonization (ComBat)",
+    "missing": "Missing data",
+}
+"""Families of further tables, by the name that their notes go under."""
+
+_NAMED = 12
+
+
+def _mixed(scans: Sequence[ScanVolumes], account: Account) -> tuple[list[Effect], list[Spread]]:
+    effects: list[Effect] = []
+    spreads: list[Spread] = []
+    for by in (mixed.SITE, mixed.SCANNER, mixed.CHILD):
+        rows, found = mixed.mixed(scans, by, account)
+        effects += rows
+        spreads += found
+    return effects, spreads
+
+
+def _sentences(left_out: Sequence[LeftOut]) -> list[str]:
+    """What was left out, in words; long lists of subjects are cut, the table of missing data and the JSON have all."""
+    lines: list[str] = []
+    for row in left_out:
+        more = len(row.subjects) - _NAMED
+        names = ", ".join(row.subjects[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        lines.append(f"Left out of “{row.model}”: {row.scans} scans, {row.reason}: {names}.")
+    return lines
