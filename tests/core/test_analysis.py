@@ -202,26 +202,34 @@ def test_that_mixed_sources_repeated_scans_and_doubles_are_said(few: list[Observ
     result = tables([*rows, *again, rows[0]])
     assert result.sources == ("expert", "model")
     assert any("several sources: expert (1 scans), model (24 scans)" in note for note in result.notes)
-    assert any("25 scans of 24 subjects" in note for note in result.notes)
     assert [entry.volumes for entry in result.exclusions if "more than once" in entry.reason] == [1]
+    assert any("1 children were scanned more than once: their first scans are used" in note for note in result.notes)
+    assert {(e.volumes, e.subjects) for e in result.exclusions if "further scan" in e.reason} == {(10, ("SIM0002",))}
+    assert {row.n for row in result.coefficients} == {24}
+
+
+def test_that_all_scans_of_a_child_can_be_used_and_that_it_is_said(few: list[Observation]) -> None:
+    again = [replace(row, scan=9) for row in few if row.subject == "SIM0002"]
+    result = tables([*few, *again], repeats="all")
+    assert any("25 scans of 24 subjects" in note for note in result.notes)
+    assert {row.n for row in result.coefficients} == {25}
 
 
 def test_that_the_tables_are_written_with_their_notes(few: list[Observation], tmp_path: Path) -> None:
     rows = [replace(few[0], sex=None), *few[1:]]
     paths = write(tables(rows), tmp_path / "tables")
-    assert [path.name for path in paths] == [
-        "table2_volumes_by_sex.csv",
-        "table3_4_regression.csv",
-        "table5_hemispheres.csv",
-        "notes.txt",
-        "statistics.json",
-    ]
-    with paths[1].open(encoding="utf-8", newline="") as stream:
+    names = {path.name: path for path in paths}
+    assert all(path.exists() for path in paths)
+    assert {"table1_sets.csv", "table3_sex_effect.tex", "tables.docx", "tables.tex", "notes.txt"} <= set(names)
+    with names["table3_4_regression.csv"].open(encoding="utf-8", newline="") as stream:
         written = list(csv.DictReader(stream))
-    assert len(written) == 30 and written[0]["term"] == "sex" and float(written[0]["p"]) > 0
-    notes = paths[3].read_text(encoding="utf-8")
+    assert len(written) == 30 and {row["term"] for row in written} == {"intercept", "sex", "age"}
+    fitted = next(row for row in tables(rows).coefficients if row.region == "right_frontal" and row.term == "sex")
+    assert float(written[1]["p"]) == fitted.p
+    notes = names["notes.txt"].read_text(encoding="utf-8")
     assert "table3_4: 1 volumes, sex unknown: SIM0001" in notes and "not for diagnosis" in notes
-    assert StatisticsTables.model_validate_json(paths[4].read_text(encoding="utf-8")) == tables(rows)
+    stored = names["statistics.json"].read_text(encoding="utf-8")
+    assert StatisticsTables.model_validate_json(stored) == tables(rows)
 
 
 def test_that_a_folder_that_cannot_be_written_is_named(few: list[Observation], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,7 @@ def once(observations: Iterable[Observation], ledger: Ledger) -> list[Observatio
     seen: set[tuple[Any, ...]] = set()
     rows: list[Observation] = []
     for row in observations:
-        key = (*scan_of(row), row.source, row.region)
+        key = (*scan_of(row), row.region)
         if key in seen:
             ledger.exclude("all tables", "the same region of the same scan was given more than once", row)
         else:
@@ -95,6 +95,31 @@ def scan_of(row: Observation) -> tuple[Any, ...]:
     return (row.subject, row.scan, row.age_years)
 
 
+def first_scans(rows: Sequence[Observation], ledger: Ledger) -> list[Observation]:
+    """One scan of each child, the one at the youngest age, since tests take scans for independent.
+
+    Scans of unknown age come last; of two at one age the one with the lower number is taken.
+    """
+    scans: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    for row in rows:
+        scans[row.subject].add(scan_of(row))
+    first = {subject: min(found, key=_order) for subject, found in scans.items()}
+    kept: list[Observation] = []
+    for row in rows:
+        if scan_of(row) == first[row.subject]:
+            kept.append(row)
+        else:
+            ledger.exclude("all tables", "a further scan of a child whose first scan is used", row)
+    further = sum(len(found) - 1 for found in scans.values())
+    if further:
+        again = sum(len(found) > 1 for found in scans.values())
+        ledger.note(
+            f"{again} children were scanned more than once: their first scans are used, {further} further scans are "
+            "left out, since these tests take scans for independent."
+        )
+    return kept
+
+
 def measured(rows: Iterable[Observation], table: str, ledger: Ledger) -> list[Observation]:
     """Rows with a volume; 0 means that the region is missing from the label map, and is no volume of a child."""
     kept: list[Observation] = []
@@ -106,18 +131,16 @@ def measured(rows: Iterable[Observation], table: str, ledger: Ledger) -> list[Ob
     return kept
 
 
-def with_sex_and_age(rows: Iterable[Observation], ledger: Ledger) -> list[Observation]:
-    """Measured rows whose sex and age are known; the others are told to the ledger."""
+def with_sex_and_age(rows: Iterable[Observation], table: str, ledger: Ledger) -> list[Observation]:
+    """Measured rows whose sex and age are known; the others are told to the ledger under the table's name."""
     kept: list[Observation] = []
-    for row in measured(rows, "table3_4", ledger):
+    for row in measured(rows, table, ledger):
         if row.sex not in SEX_CODE:
-            ledger.exclude("table3_4", "sex unknown", row)
+            ledger.exclude(table, "sex unknown", row)
         elif row.age_years is None or not math.isfinite(row.age_years):
-            ledger.exclude("table3_4", "age unknown", row)
+            ledger.exclude(table, "age unknown", row)
         else:
             kept.append(row)
-    if not kept:
-        ledger.note("Tables 3 and 4 are empty: no volume has both sex and age.")
     return kept
 
 
@@ -132,3 +155,9 @@ def by_region(rows: Iterable[Observation]) -> dict[str, list[Observation]]:
 def finite(value: float) -> float | None:
     """A number, or None where there is none."""
     return float(value) if math.isfinite(value) else None
+
+
+def _order(scan: tuple[Any, ...]) -> tuple[Any, ...]:
+    _, number, age = scan
+    known = age is not None and math.isfinite(age)
+    return (not known, age if known else 0.0, number is None, number or 0)

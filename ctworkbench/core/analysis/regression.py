@@ -1,14 +1,16 @@
-"""Least squares of each region on sex and age: the article's Tables 3 and 4."""
+"""Least squares of each region on sex and age: the article's Tables 3 and 4, with what they leave out."""
 
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ctworkbench.core.analysis.multiplicity import holm
+from ctworkbench.core.analysis.intervals import noncentrality_of_f, noncentrality_of_t
+from ctworkbench.core.analysis.multiplicity import fdr, holm
 from ctworkbench.core.analysis.observations import Ledger, Observation, Row, by_region, finite, with_sex_and_age
 from ctworkbench.core.norms import SEX_CODE
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 MIN_CHILDREN = 3
@@ -19,10 +21,16 @@ class Coefficient(Row):
     """One coefficient of Tables 3 and 4; `term` is "intercept", "sex" (cm³, female minus male) or "age" (cm³ a year).
 
     Attributes:
-        p_holm: p corrected for the number of regions tested with the same term.
+        df: residual degrees of freedom, n − number of coefficients.
+        p: exact and two-sided; p_holm and p_fdr are corrected for the regions tested with the same term.
+        ci_low, ci_high: 95 % interval of the coefficient, from Student's t.
         n: scans in the fit.
         r_squared: of the whole fit.
-        residual_sd_cm3: of the whole fit, with its degrees of freedom.
+        residual_sd_cm3: of the whole fit, √(sum of squared residuals / df).
+        d: adjusted standardized effect, coefficient / residual_sd_cm3: how many residual SDs girls differ from boys,
+            or a year makes. Its interval is that of the noncentral t, times standard_error / residual_sd_cm3.
+        partial_eta2: t² / (t² + df), the share of what the other terms leave that this one explains (partial R²). Its
+            interval is λ / (λ + df + 2) of the noncentral F(1, df) (Steiger 2004, Psychol Methods 9:164).
     """
 
     region: str
@@ -37,6 +45,14 @@ class Coefficient(Row):
     n: int
     r_squared: float | None
     residual_sd_cm3: float
+    p_fdr: float | None = None
+    df: int = 0
+    d: float | None = None
+    d_low: float | None = None
+    d_high: float | None = None
+    partial_eta2: float | None = None
+    partial_eta2_low: float | None = None
+    partial_eta2_high: float | None = None
 
 
 def regression(rows: Sequence[Observation], ledger: Ledger | None = None) -> list[Coefficient]:
@@ -45,11 +61,13 @@ def regression(rows: Sequence[Observation], ledger: Ledger | None = None) -> lis
     A term that does not vary in the cohort is left out of the fit with a note; a region with too few scans has none.
     """
     import numpy as np
-    from statsmodels.regression.linear_model import OLS
 
     ledger = ledger or Ledger()
+    known = with_sex_and_age(rows, "table3_4", ledger)
+    if not known:
+        ledger.note("Tables 3 and 4 are empty: no volume has both sex and age.")
     fits: list[Coefficient] = []
-    for region, group in by_region(with_sex_and_age(rows, ledger)).items():
+    for region, group in by_region(known).items():
         sex = np.array([SEX_CODE[row.sex or ""] for row in group], dtype=float)
         age = np.array([row.age_years for row in group], dtype=float)
         columns: dict[str, NDArray] = {"intercept": np.ones(len(group))}
@@ -68,24 +86,59 @@ def regression(rows: Sequence[Observation], ledger: Ledger | None = None) -> lis
                 f"{design.shape[1]} coefficients and their scatter apart."
             )
             continue
-        fit: Any = OLS(np.array([row.volume_cm3 for row in group]), design).fit()
-        interval = np.asarray(fit.conf_int())
-        for i, term in enumerate(columns):
-            fits.append(
-                Coefficient(
-                    region=region,
-                    term=term,
-                    coefficient=float(fit.params[i]),
-                    standard_error=float(fit.bse[i]),
-                    t=finite(fit.tvalues[i]),
-                    p=finite(fit.pvalues[i]),
-                    p_holm=None,
-                    ci_low=float(interval[i, 0]),
-                    ci_high=float(interval[i, 1]),
-                    n=len(group),
-                    r_squared=finite(fit.rsquared) if fit.centered_tss > 0 else None,
-                    residual_sd_cm3=math.sqrt(float(fit.mse_resid)),
-                )
+        fits += _fit(region, np.array([row.volume_cm3 for row in group]), columns, design)
+    by_holm = {term: holm([row.p for row in fits if row.term == term]) for term in ("intercept", "sex", "age")}
+    by_fdr = {term: fdr([row.p for row in fits if row.term == term]) for term in ("intercept", "sex", "age")}
+    return [
+        row.model_copy(update={"p_holm": by_holm[row.term].pop(0), "p_fdr": by_fdr[row.term].pop(0)}) for row in fits
+    ]
+
+
+def _fit(
+    region: str, volumes: "NDArray[np.float64]", columns: "dict[str, NDArray]", design: "NDArray[np.float64]"
+) -> list[Coefficient]:
+    import numpy as np
+    from statsmodels.regression.linear_model import OLS
+
+    fit: Any = OLS(volumes, design).fit()
+    interval = np.asarray(fit.conf_int())
+    n, df = volumes.size, volumes.size - design.shape[1]
+    residual = math.sqrt(float(fit.mse_resid))
+    found: list[Coefficient] = []
+    for i, term in enumerate(columns):
+        t, error = finite(fit.tvalues[i]), float(fit.bse[i])
+        effects = _effects(t, df, error, residual) if term != "intercept" and t is not None and residual > 0 else {}
+        found.append(
+            Coefficient(
+                region=region,
+                term=term,
+                coefficient=float(fit.params[i]),
+                standard_error=error,
+                t=t,
+                p=finite(fit.pvalues[i]),
+                p_holm=None,
+                ci_low=float(interval[i, 0]),
+                ci_high=float(interval[i, 1]),
+                n=n,
+                r_squared=finite(fit.rsquared) if fit.centered_tss > 0 else None,
+                residual_sd_cm3=residual,
+                df=df,
+                **effects,
             )
-    corrected = {term: holm([row.p for row in fits if row.term == term]) for term in ("intercept", "sex", "age")}
-    return [row.model_copy(update={"p_holm": corrected[row.term].pop(0)}) for row in fits]
+        )
+    return found
+
+
+def _effects(t: float, df: int, error: float, residual: float) -> dict[str, float]:
+    """Both effect sizes of a coefficient with their 95 % intervals."""
+    per_t = error / residual
+    low, high = noncentrality_of_t(t, df)
+    least, most = noncentrality_of_f(t * t, 1, df)
+    return {
+        "d": t * per_t,
+        "d_low": low * per_t,
+        "d_high": high * per_t,
+        "partial_eta2": t * t / (t * t + df),
+        "partial_eta2_low": least / (least + df + 2),
+        "partial_eta2_high": most / (most + df + 2),
+    }

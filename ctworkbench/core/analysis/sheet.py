@@ -1,13 +1,15 @@
 """A table as people see it: what the window shows, and what is written as CSV, DOCX and LaTeX, is one thing."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ctworkbench.core.analysis.observations import Exclusion
 
 Cell = str | float | int | None
 MISSING = "–"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Column:
             "p" as a probability.
         digits: decimals of a number.
         meaning: what a clinician must know of it, one sentence.
+        names: names for people of the values of a text, such as "boys" for "M".
+        until: key of the next column where both are the ends of one interval; in print they share a cell.
     """
 
     key: str
@@ -28,18 +32,21 @@ class Column:
     kind: Literal["text", "count", "number", "p"] = "number"
     digits: int = 2
     meaning: str = ""
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    until: str = ""
 
     def text(self, value: Cell) -> str:
         """A value as people read it; a dash where there is none."""
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return MISSING
         if isinstance(value, str):
-            return value
+            return self.names.get(value, value)
         if self.kind == "count":
             return f"{value:.0f}"
         if self.kind == "p":
             return p_text(value)
-        return f"{value:.{self.digits}f}"
+        text = f"{value:.{self.digits}f}"
+        return text.replace("-", "−") if float(text) else text.lstrip("-")
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,26 @@ class TableSheet:
         """All cells as people read them."""
         return [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
 
+    def printed(self) -> tuple[list[str], list[list[str]]]:
+        """Headings and cells for print, the two ends of an interval in one cell: "1.20 to 3.40"."""
+        second = {column.until for column in self.columns if column.until}
+        kept = [i for i, column in enumerate(self.columns) if column.key not in second]
+        headings = [self.columns[i].title for i in kept]
+        rows: list[list[str]] = []
+        for cells in self.texts():
+            row: list[str] = []
+            for i in kept:
+                ends = cells[i], cells[i + 1] if self.columns[i].until else ""
+                row.append(cells[i] if not ends[1] or MISSING in ends else f"{ends[0]} to {ends[1]}")
+            rows.append(row)
+        return headings, rows
+
 
 def p_text(p: float) -> str:
-    """A probability to three decimals, small ones by their power of ten: 0.043, 3.1e-07."""
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"
+    """A probability to three decimals, small ones by their power of ten: 0.043, 3.1×10⁻⁷."""
+    if p >= 0.001:
+        return f"{p:.3f}"
+    if p < 1e-300:
+        return "<10⁻³⁰⁰"
+    digits, _, power = f"{p:.1e}".partition("e")
+    return f"{digits}×10{str(int(power)).translate(_SUPERSCRIPT)}"

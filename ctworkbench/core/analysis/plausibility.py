@@ -1,0 +1,103 @@
+"""Values that cannot be what they are called: ages in months or days, volumes in mm³. Said, never converted."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import median
+
+from ctworkbench.core.analysis.observations import Ledger, Observation
+
+MAX_AGE_YEARS = 120.0
+MAX_REGION_CM3 = 2000.0  # more than any whole brain; the smallest region in mm³, a brainstem, is five times that
+_CHILD_YEARS = 18.0
+_APART = 4.0
+_UNITS = (("months", 12.0), ("days", 365.25))
+_SHOWN = 8
+
+
+def plausible(rows: Sequence[Observation], ledger: Ledger) -> list[Observation]:
+    """Rows whose volume can be one in cm³, impossible ages taken for unknown; what looks like another unit is said.
+
+    - A volume above 2,000 cm³ is left out: no region is so large, but every region is in mm³.
+    - An age below 0 or above 120 is no age in years: it is not used, its volume is where no age is asked for.
+    - Ages that could be years, but stand apart or would all be a child's in months, are used and pointed out.
+    """
+    kept: list[Observation] = []
+    huge: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if math.isfinite(row.volume_cm3) and row.volume_cm3 > MAX_REGION_CM3:
+            huge[row.region].append(row.volume_cm3)
+            ledger.exclude("all tables", f"no {row.region} is larger than {MAX_REGION_CM3:g} cm³: mm³?", row)
+        else:
+            kept.append(row)
+    if huge:
+        region, values = next(iter(huge.items()))
+        middle = median(values)
+        ledger.note(
+            f"{sum(map(len, huge.values()))} volumes are too large for cm³ and were left out: {region}, median "
+            f"{middle:,.0f}. If these are mm³, {middle / 1000:.1f} cm³ is meant; nothing was converted. Correct the "
+            "volumes and make the tables again."
+        )
+    return _ages(kept, ledger)
+
+
+def _ages(rows: list[Observation], ledger: Ledger) -> list[Observation]:
+    """The rows without impossible ages."""
+    ages = {(row.subject, row.scan): row.age_years for row in rows if row.age_years is not None}
+    ages = {scan: age for scan, age in ages.items() if math.isfinite(age)}
+    impossible = {scan: age for scan, age in ages.items() if not 0 <= age <= MAX_AGE_YEARS}
+    if impossible:
+        shown = ", ".join(f"{subject} {age:g}" for (subject, _), age in sorted(impossible.items(), key=str)[:_SHOWN])
+        unit = _unit(list(impossible.values()))
+        ledger.note(
+            f"{len(impossible)} ages are no human age in years and were taken for unknown: {shown}"
+            f"{' …' if len(impossible) > _SHOWN else ''}.{unit} Nothing was converted; correct the cohort table."
+        )
+    possible = [age for scan, age in ages.items() if scan not in impossible]
+    if possible:
+        _tell_months({scan: age for scan, age in ages.items() if scan not in impossible}, median(possible), ledger)
+    if not impossible:
+        return rows
+    done: list[Observation] = []
+    for row in rows:
+        if (row.subject, row.scan) in impossible:
+            ledger.exclude("tables that ask for age", "the age is no human age in years", row)
+            done.append(_without_age(row))
+        else:
+            done.append(row)
+    return done
+
+
+def _tell_months(ages: dict[tuple[str, int | None], float], middle: float, ledger: Ledger) -> None:
+    """Say that ages look like months: all of them, or some that stand apart from the others."""
+    if middle > _CHILD_YEARS and max(ages.values()) / 12 <= _CHILD_YEARS:
+        low, high = min(ages.values()), max(ages.values())
+        ledger.note(
+            f"The ages run from {low:g} to {high:g} years, half of them above {middle:g}. If they are months, "
+            f"{low / 12:.2f} to {high / 12:.2f} years are meant. They were taken for years, as the cohort table says."
+        )
+        return
+    apart = {scan: age for scan, age in ages.items() if age > _CHILD_YEARS and age > _APART * middle}
+    if apart:
+        shown = ", ".join(f"{subject} {age:g}" for (subject, _), age in sorted(apart.items(), key=str)[:_SHOWN])
+        ledger.note(
+            f"{len(apart)} ages stand far above the others (median {middle:.2f} years): {shown}"
+            f"{' …' if len(apart) > _SHOWN else ''}. They were taken for years, as the cohort table says; adults are "
+            f"no part of a cohort of children, and in months {next(iter(apart.values())):g} would be "
+            f"{next(iter(apart.values())) / 12:.2f} years."
+        )
+
+
+def _unit(ages: list[float]) -> str:
+    """The unit in which most impossible ages would be a child's, as a question."""
+    above = [age for age in ages if age > MAX_AGE_YEARS]
+    for name, per_year in _UNITS:
+        if above and sum(age / per_year <= _CHILD_YEARS for age in above) > len(above) / 2:
+            return f" In {name}, {above[0]:g} would be {above[0] / per_year:.2f} years."
+    return ""
+
+
+def _without_age(row: Observation) -> Observation:
+    from dataclasses import replace
+
+    return replace(row, age_years=None)
