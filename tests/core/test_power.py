@@ -1,14 +1,17 @@
 """Sample sizes and power: equal to R and G*Power; centile precision equal to theory and to a simulation."""
 
+import json
 import math
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from ctworkbench.cli import main
 from ctworkbench.core.analysis import power
 from ctworkbench.core.analysis.power import Level, SampleSize
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.norms import published_norm
 from tests.core.further_reference import expected
 
 EFFECTS, SIZES = (0.2, 0.5, 0.8), (10, 64, 200)
@@ -148,3 +151,44 @@ def test_that_what_cannot_be_answered_is_refused_with_a_remedy(ask: Callable[[],
     with pytest.raises(WorkbenchError) as refused:
         ask()
     assert refused.value.remedy
+
+
+# -- the command ---------------------------------------------------------------------------------------------------
+
+
+def test_that_the_command_answers_with_children_or_with_power(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["power", "two-groups", "--effect", "0.5", "--power", "0.8"]) == 0
+    assert capsys.readouterr().out.startswith("64 and 64 children find a difference of 0.5 SD with a power of 0.801")
+    assert main(["power", "paired", "--effect", "0.5", "--n", "34", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["power"] == pytest.approx(0.8077775, abs=1e-6)
+
+
+def test_that_the_command_takes_sds_from_the_published_norm(capsys: pytest.CaptureFixture[str]) -> None:
+    norm = published_norm()
+    assert (
+        main(["power", "two-groups", "--difference", "5", "--region", "right_frontal", "--power", "0.8", "--json"]) == 0
+    )
+    assert json.loads(capsys.readouterr().out)["effect"] == pytest.approx(5 / norm.sd("right_frontal"))
+    assert main(["power", "paired", "--difference", "1", "--pair", "frontal", "--n", "50", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["effect"] == pytest.approx(1 / norm.asymmetry_sd("frontal", "M"))
+    assert main(["power", "slope", "--slope", "8", "--region", "right_frontal", "--power", "0.9", "--json"]) == 0
+    root = 8 * norm.age_sd_years / norm.sd("right_frontal")
+    assert json.loads(capsys.readouterr().out)["effect"] == pytest.approx(root**2)
+    assert main(["power", "centile", "--centile", "5", "--half-width", "2", "--region", "right_frontal", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["half_width"] <= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["two-groups", "--difference", "5", "--power", "0.8"], "Give --sd or --region"),
+        (["slope", "--slope", "8", "--power", "0.8"], "Give --sd or --region"),
+        (["two-groups", "--effect", "0", "--power", "0.8"], "Give one above 0"),
+        (["centile", "--centile", "5", "--n", "100", "--region", "left_foot"], "left_foot"),
+    ],
+)
+def test_that_a_command_that_cannot_be_answered_says_what_to_give(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["power", *arguments]) == 1
+    assert said in capsys.readouterr().err
