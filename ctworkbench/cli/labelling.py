@@ -1,12 +1,14 @@
 """Commands that make label maps and judge them."""
 
 import argparse
+import dataclasses
 from typing import TYPE_CHECKING
 
 from ctworkbench.cli.terminal import Grammar, follow, open_study, print_json, say, scans_of
+from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
-    from ctworkbench.core.workbench import Workbench
+    from ctworkbench.core.workbench import Workbench, WorklistRow
 
 VERDICTS = ("accept", "needs-edits", "reject", "later")
 
@@ -18,11 +20,16 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
     entry.add_argument("--again", action="store_true", help="also scans that were labelled; makes a further version")
 
-    entry = grammar.over_study("review", _review, "judge label maps; without options, list them")
+    text = "judge label maps; without options, list those that count and those to review"
+    entry = grammar.over_study("review", _review, text)
     choice = entry.add_mutually_exclusive_group()
-    choice.add_argument("--accept-all", action="store_true", help="accept all that have no verdict yet")
-    choice.add_argument("--subject", metavar="CODE", help="judge the current label map of this subject")
+    choice.add_argument(
+        "--accept-all", action="store_true", help="accept, unread, every label map that counts and has no verdict"
+    )
+    choice.add_argument("--subject", metavar="CODE", help="judge the label map of this subject")
+    entry.add_argument("--version", type=int, metavar="N", help="the version to judge; the one that counts by default")
     entry.add_argument("--verdict", choices=VERDICTS, help="the verdict on --subject")
+    entry.add_argument("--grade", type=int, choices=range(1, 6), help="how good it is; without, accepted means unread")
     entry.add_argument("--comment", default="", help="a remark on the verdict")
     entry.add_argument("--json", action="store_true", help="print the list as JSON")
 
@@ -43,26 +50,59 @@ def unprepared(workbench: "Workbench") -> int:
 
 
 def _review(arguments: argparse.Namespace) -> int:
-    from ctworkbench.core.workbench import Verdict
-
     if (arguments.subject is None) != (arguments.verdict is None):
         say("ctworkbench review: --subject and --verdict belong together.")
         return 2
+    if arguments.subject is None and (arguments.version is not None or arguments.grade is not None):
+        say("ctworkbench review: --version and --grade go with --subject and --verdict.")
+        return 2
     with open_study(arguments) as workbench:
         if arguments.accept_all:
-            print(f"Accepted {workbench.review.accept_all()} label maps.")
+            print(f"Accepted {count(workbench.review.accept_all(), 'label map')}, unread.")
+            _tell_newer([row for row in workbench.review.worklist() if row.waiting and not row.counts])
         elif arguments.subject is not None:
-            verdict = Verdict(arguments.verdict.replace("-", " "))
-            workbench.review.judge_subject(arguments.subject, verdict, arguments.comment)
-            print(f"{arguments.subject}: {verdict}.")
+            _judge(workbench, arguments)
         else:
-            rows = [
-                {"subject": row.subject, "versions": row.versions, "origin": row.origin, "verdict": row.verdict}
-                for row in workbench.cohort.scans()
-            ]
-            if arguments.json:
-                print_json(rows)
-            else:
-                for row in rows:
-                    print(f"{row['subject']:12} {row['origin'] or 'no label map':14} {row['verdict'] or 'no verdict'}")
+            _list(workbench, arguments.json)
     return 0
+
+
+def _judge(workbench: "Workbench", arguments: argparse.Namespace) -> None:
+    """Judge one version, and say of a newer one that is to review."""
+    from ctworkbench.core.workbench import Verdict
+    from ctworkbench.core.workbench.current import verdict_text
+
+    verdict = Verdict(arguments.verdict.replace("-", " "))
+    code, wanted = arguments.subject, arguments.version
+    judged = workbench.review.judge_subject(code, verdict, arguments.comment, version=wanted, grade=arguments.grade)
+    for row in judged:
+        print(f"{code}, version {row.version} ({row.origin}): {verdict_text(row.verdict, row.accepted_unread)}.")
+    if any(row.accepted_unread for row in judged):
+        say("note: an acceptance without a grade counts as unread; with --grade 1 to 5, or in the window, as read.")
+    given = {row.scan_id: row.version for row in judged}
+    rows = [row for row in workbench.review.worklist() if row.waiting and row.scan_id in given]
+    _tell_newer([row for row in rows if row.version > given[row.scan_id]])
+
+
+def _tell_newer(rows: "list[WorklistRow]") -> None:
+    """Say which newer versions wait for a verdict of their own."""
+    for row in rows:
+        judge = f"--subject {row.subject} --version {row.version} --verdict VERDICT"
+        say(f"note: version {row.version} of {row.subject} ({row.origin}) is newer and to review: {judge}")
+
+
+def _list(workbench: "Workbench", json: bool) -> None:
+    """The label maps that count and those to review."""
+    from ctworkbench.core.workbench.current import verdict_text
+
+    rows = workbench.review.worklist()
+    if json:
+        print_json([dataclasses.asdict(row) for row in rows])
+        return
+    form = "{:16} {:>7}  {:14} {:16} {}"
+    print(form.format("subject", "version", "origin", "verdict", "waiting"))
+    for row in rows:
+        verdict = verdict_text(row.verdict, row.accepted_unread) if row.version else "–"
+        waiting = "to review" if row.waiting else "–"
+        print(form.format(row.subject, row.version or "–", row.origin or "no label map", verdict, waiting))
+    say(f"{count(sum(row.waiting for row in rows), 'scan')} to review")

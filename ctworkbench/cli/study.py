@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ctworkbench.cli.terminal import Grammar, open_study, print_json, say
 
+_TITLES = {"unreviewed": "to review"}
+
 
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
@@ -37,7 +39,10 @@ def _status(arguments: argparse.Namespace) -> int:
             print_json(dataclasses.asdict(status))
         else:
             for name, value in dataclasses.asdict(status).items():
-                print(f"{name.replace('_', ' ')}: {value}")
+                if name == "accepted" and status.accepted_unread:
+                    value = f"{value}, {status.accepted_unread} of them unread"
+                if name != "accepted_unread":
+                    print(f"{_TITLES.get(name, name.replace('_', ' '))}: {value}")
     return 0
 
 

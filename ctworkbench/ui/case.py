@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ctworkbench.core.errors import VolumeError
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import AnnotationRow, ScanRow
-from ctworkbench.ui.cohort_table import VERDICT_TITLES
+from ctworkbench.core.workbench.current import verdict_text
 from ctworkbench.ui.framing import Frame, frame_of
 from ctworkbench.ui.recovery import Recovered, RecoveryFolder
 from ctworkbench.ui.shared_labels import RegionCounts, for_display
@@ -80,7 +80,7 @@ def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]
 
 def title_of(row: AnnotationRow) -> str:
     """One line that tells a version from the others: "v2 expert · accepted"."""
-    return f"v{row.version} {row.origin.value} · {VERDICT_TITLES[row.verdict.value] if row.verdict else 'not judged'}"
+    return f"v{row.version} {row.origin.value} · {verdict_text(row.verdict, row.accepted_unread)}"
 
 
 def story_of(row: AnnotationRow, versions: Sequence[AnnotationRow]) -> str:

@@ -22,10 +22,11 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.jobs import JobState
+from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, OpenScan
-from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CohortFilter, CohortModel, ScanTable, count, summary
+from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CohortFilter, CohortModel, ScanTable, summary
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
-from ctworkbench.ui.standing import Standings
+from ctworkbench.ui.worklist import urgency
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
@@ -57,7 +58,6 @@ class CohortPage(QWidget):
         self._refused_before: int | None = None
         self._measured: set[int] = set()
         self._models = 0
-        self._standings = Standings(workbench)
         self._next: Callable[[], object] = self.import_scans
         self.setAcceptDrops(True)
 
@@ -142,7 +142,7 @@ class CohortPage(QWidget):
         self.filter = QLineEdit()
         self.filter.setObjectName("cohort_filter")
         self.filter.setAccessibleName("Filter the scans")
-        self.filter.setPlaceholderText("Filter, such as: F model not read")
+        self.filter.setPlaceholderText("Filter, such as: F model to review")
         self.filter.setClearButtonEnabled(True)
         self.filter.setFixedWidth(250)
         self.filter.textChanged.connect(self.proxy.set_words)
@@ -214,15 +214,14 @@ class CohortPage(QWidget):
             workbench = self._workbench
             scans = workbench.cohort.scans()
             measured = {row.scan_id for row in workbench.norms.volumes("current")} if scans else set()
-            standings = self._standings.read(scans)
-            return scans, standings, workbench.cohort.refusals(), measured, len(workbench.modelling.models())
+            return scans, workbench.cohort.refusals(), measured, len(workbench.modelling.models())
 
         self._bridge.run(read, self._show, key="cohort")
 
     def _show(self, answer: tuple) -> None:
-        scans, standings, refusals, self._measured, self._models = answer
+        scans, refusals, self._measured, self._models = answer
         refused = [refusal for refusal in refusals if not refusal.skipped]
-        self.model.set_scans(scans, standings)
+        self.model.set_scans(scans)
         self.pages.setCurrentIndex(1 if scans else 0)
         self.summary.setText(summary(scans))
         self.refused.setVisible(bool(refusals))
@@ -230,7 +229,7 @@ class CohortPage(QWidget):
         if self._refused_before is not None and len(refused) > self._refused_before:
             new = len(refused) - self._refused_before
             self._bridge.notify(
-                f"{count(new, 'series') if new == 1 else f'{new} series'} refused at import.",
+                f"{new} series refused at import.",
                 "Cohort → “refused…” says why.",
                 "warning",
             )
@@ -286,9 +285,8 @@ class CohortPage(QWidget):
         kinds = {view.job.kind for view in self._bridge.live}
         raw = [scan for scan in scans if not scan.preprocessed]
         bare = [scan for scan in scans if scan.preprocessed and not scan.versions]
-        standings = self.model.standings
-        newer = {scan_id for scan_id, standing in standings.items() if standing.newer and not standing.newer.verdict}
-        unread = [scan for scan in scans if scan.versions and (scan.verdict is None or scan.id in newer)]
+        to_review = [scan for scan in scans if urgency(scan)]
+        fresh = [scan for scan in to_review if urgency(scan) == 2]  # what was put off alone is no next step
         unmeasured = [scan for scan in scans if scan.versions and scan.id not in self._measured]
         for missing, verb, doing, act in (
             (raw, "Preprocess", "preprocess", self.preprocess),
@@ -301,8 +299,8 @@ class CohortPage(QWidget):
                 return f"Under way: {doing} {count(len(missing), 'scan')}", None
         if unmeasured and "measure" not in kinds:
             return f"Measure {count(len(unmeasured), 'label map')}", self.measure
-        if unread:
-            return f"Review {count(len(unread), 'label map')}", lambda: self.scan_wanted.emit(unread[0].id)
+        if fresh:
+            return f"Review {count(len(to_review), 'label map')}", lambda: self.scan_wanted.emit(fresh[0].id)
         if not self._models and "train" not in kinds and any(scan.split for scan in scans):
             return "Train a network", lambda: self.place_wanted.emit("train")
         return "See the charts", lambda: self.place_wanted.emit("charts")

@@ -17,7 +17,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QTableView
 
-from ctworkbench.ui.standing import Standing
+from ctworkbench.core.wording import count
+from ctworkbench.core.workbench.current import TO_REVIEW, verdict_text, waiting_text
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ScanRow
@@ -27,7 +28,7 @@ ROW_ROLE = int(Qt.ItemDataRole.UserRole)
 SORT_ROLE = ROW_ROLE + 1
 
 _VERDICT_COLORS = {"accept": "#6fcf97", "needs edits": "#f2b84b", "reject": "#f08a8a", "later": "#8fb8de"}
-VERDICT_TITLES = {"accept": "accepted", "needs edits": "needs edits", "reject": "rejected", "later": "later"}
+_UNREAD_COLOR = "#a5bfb0"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Column:
     """One column: its title, what it says of a scan, what it sorts by, and what it means."""
 
     title: str
-    text: Callable[["ScanRow", Standing | None], str]
+    text: Callable[["ScanRow"], str]
     key: Callable[["ScanRow"], Any]
     help: str
 
@@ -64,21 +65,19 @@ def spacing_text(spacing: Sequence[float]) -> str:
     return "×".join(f"{length:.2f}"[:-1] if f"{length:.2f}".endswith("0") else f"{length:.2f}" for length in spacing)
 
 
-def labels_text(scan: "ScanRow", standing: Standing | None) -> str:
+def labels_text(scan: "ScanRow") -> str:
     """The label map that counts: "v1 registration"."""
-    if not scan.versions:
-        return "–"
-    counts = standing.counts if standing is not None else None
-    return f"v{counts.version if counts is not None else scan.versions} {scan.origin}"
+    counts = scan.standing.counts
+    return "–" if counts is None else f"v{counts.version} {counts.origin}"
 
 
-def verdict_text(scan: "ScanRow", standing: Standing | None) -> str:
-    """The reader's verdict on the label map that counts, and the newer one that nobody has read."""
-    if not scan.versions:
+def review_text(scan: "ScanRow") -> str:
+    """The reader's verdict on the label map that counts, and the newer one that is to review."""
+    counts, newer = scan.standing.counts, scan.standing.newer
+    if counts is None:
         return "–"
-    told = VERDICT_TITLES[scan.verdict.value] if scan.verdict else "not read"
-    newer = standing.newer if standing is not None else None
-    return f"{told}, v{newer.version} {'later' if newer.verdict else 'unread'}" if newer is not None else told
+    told = verdict_text(counts.verdict, counts.accepted_unread) if counts.verdict else TO_REVIEW
+    return told if newer is None else f"{told}, v{newer.version} {waiting_text(newer)}"
 
 
 def _slices(scan: "ScanRow") -> int:
@@ -88,53 +87,46 @@ def _slices(scan: "ScanRow") -> int:
 
 
 COLUMNS = (
-    Column("Subject", lambda s, _: s.subject, lambda s: s.subject, "Code of the subject"),
-    Column("Sex", lambda s, _: s.sex or "?", lambda s: s.sex or "", "M or F; ? where it is unknown"),
+    Column("Subject", lambda s: s.subject, lambda s: s.subject, "Code of the subject"),
+    Column("Sex", lambda s: s.sex or "?", lambda s: s.sex or "", "M or F; ? where it is unknown"),
     Column(
         "Age",
-        lambda s, _: age_text(s.age_years),
+        lambda s: age_text(s.age_years),
         lambda s: -1.0 if s.age_years is None else s.age_years,
         "Age at the scan",
     ),
-    Column("Site", lambda s, _: s.site or "–", lambda s: s.site, "Where the scan was made"),
+    Column("Site", lambda s: s.site or "–", lambda s: s.site, "Where the scan was made"),
     Column(
         "Spacing (mm)",
-        lambda s, _: spacing_text(s.spacing),
+        lambda s: spacing_text(s.spacing),
         lambda s: max(s.spacing, default=0.0),
         "Size of a voxel along x, y and z",
     ),
-    Column("Slices", lambda s, _: str(_slices(s)), _slices, "Number of slices; the tooltip tells the whole size"),
+    Column("Slices", lambda s: str(_slices(s)), _slices, "Number of slices; the tooltip tells the whole size"),
     Column(
         "Corrections",
-        lambda s, _: corrections_text(s.corrections) or "none",
+        lambda s: corrections_text(s.corrections) or "none",
         lambda s: corrections_text(s.corrections),
         "What was put right at import, such as gantry tilt; the tooltip tells all of it",
     ),
     Column(
         "Masks",
-        lambda s, _: "yes" if s.preprocessed else "no",
+        lambda s: "yes" if s.preprocessed else "no",
         lambda s: s.preprocessed,
         "Skull and brain masks are made by Preprocess",
     ),
     Column("Labels", labels_text, lambda s: (s.versions, str(s.origin)), "The label map that counts"),
-    Column("Verdict", verdict_text, lambda s: s.verdict or "", "The reader's verdict on the label map that counts"),
+    Column("Verdict", review_text, lambda s: s.verdict or "", "The reader's verdict on the label map that counts"),
     Column(
         "Split",
-        lambda s, _: s.split or "–",
+        lambda s: s.split or "–",
         lambda s: s.split,
         "Part of the split: by subject, made once, never remade",
     ),
-    Column("Now", lambda s, _: "", lambda s: "", "The job that works on this scan"),
-    Column(
-        "Warnings", lambda s, _: "; ".join(s.warnings), lambda s: len(s.warnings), "What is doubtful about the scan"
-    ),
+    Column("Now", lambda s: "", lambda s: "", "The job that works on this scan"),
+    Column("Warnings", lambda s: "; ".join(s.warnings), lambda s: len(s.warnings), "What is doubtful about the scan"),
 )
 NOW = next(number for number, column in enumerate(COLUMNS) if column.title == "Now")
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun: "1 scan", "3 scans"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def summary(scans: "list[ScanRow]") -> str:
@@ -159,17 +151,15 @@ class CohortModel(QAbstractTableModel):
         super().__init__(parent)
         self.scans: list[ScanRow] = []
         self.doing: dict[int, str] = {}
-        self.standings: dict[int, Standing] = {}
 
     def text(self, scan: "ScanRow", column: Column) -> str:
         """What a column says of a scan."""
         if column.title == "Now":
             return self.doing.get(scan.id, "")
-        return column.text(scan, self.standings.get(scan.id))
+        return column.text(scan)
 
-    def set_scans(self, scans: "list[ScanRow]", standings: dict[int, Standing] | None = None) -> None:
-        """Show these scans, with the standing of those that have several label maps."""
-        self.standings = dict(standings or {})
+    def set_scans(self, scans: "list[ScanRow]") -> None:
+        """Show these scans."""
         if [scan.id for scan in scans] == [scan.id for scan in self.scans]:
             self.scans = scans
             if scans:
@@ -208,11 +198,12 @@ class CohortModel(QAbstractTableModel):
             return "\n".join(line for line in (*lines, *scan.warnings) if line)
         if role == Qt.ItemDataRole.ForegroundRole:
             if column.title == "Verdict" and scan.verdict:
-                newer = text.endswith("unread")
-                return QColor("#8fb8de" if newer else _VERDICT_COLORS[scan.verdict.value])
+                newer = text.endswith(TO_REVIEW)
+                told = _UNREAD_COLOR if scan.accepted_unread else _VERDICT_COLORS[scan.verdict.value]
+                return QColor("#8fb8de" if newer else told)
             if column.title == "Warnings" or text in ("?", "unknown"):
                 return QColor("#f2b84b")
-            if text in ("–", "no", "none", "not read"):
+            if text in ("–", "no", "none", TO_REVIEW):
                 return QColor("#8f9aa8")
         if role == SORT_ROLE:
             return self.doing.get(scan.id, "") if index.column() == NOW else column.key(scan)

@@ -28,7 +28,6 @@ from ctworkbench.ui.review_layout import lay_out
 from ctworkbench.ui.review_session import ReviewSession
 from ctworkbench.ui.saving import Saving
 from ctworkbench.ui.shared_labels import RegionCounts, for_display
-from ctworkbench.ui.standing import Standing, Standings
 from ctworkbench.ui.tools import ToolBar
 from ctworkbench.ui.verdict_bar import VerdictBar
 from ctworkbench.ui.worklist import Worklist
@@ -71,7 +70,6 @@ class ReviewPage(QWidget):
         self.regions = RegionList(self.view)
         self.display = DisplayPanel(self.view)
         self.verdicts = VerdictBar()
-        self._standings = Standings(workbench)
         self.readout = QLabel()
         self.readout.setObjectName("readout")
         self.cover = Cover(self.view)
@@ -111,7 +109,7 @@ class ReviewPage(QWidget):
         self._stale = True
         if self.isVisible() and not self._disposed:
             self._stale = False
-            self._bridge.run(self._read_list, self._take_scans, self._bridge.report, key="review list")
+            self._bridge.run(self._workbench.cohort.scans, self._take_scans, self._bridge.report, key="review list")
 
     def dispose(self) -> None:
         """Finish writing, clear the layers and close the canvases."""
@@ -148,7 +146,6 @@ class ReviewPage(QWidget):
         except WorkbenchError as error:
             self._bridge.report(error)
             return
-        self._standings.forget(case.scan.id)
         self.worklist.mark(case.scan.id, self.session.standing)
         self.tell(f"{case.scan.subject}: {verdict.value}")
         if self.worklist.next_to_review() is None:
@@ -260,10 +257,6 @@ class ReviewPage(QWidget):
             return
         self._read(scan_id, annotation_id)
 
-    def _read_list(self) -> tuple[list[ScanRow], dict[int, Standing]]:
-        rows = self._workbench.cohort.scans()
-        return rows, self._standings.read(rows)
-
     def _read(self, scan_id: int, annotation_id: int | None = None) -> None:
         self._wanted = scan_id
         self._loading = True
@@ -307,11 +300,10 @@ class ReviewPage(QWidget):
             self._wanted = None
             self.cover.tell(f"This scan cannot be shown.\n{error}")
 
-    def _take_scans(self, answer: tuple[list[ScanRow], dict[int, Standing]]) -> None:
+    def _take_scans(self, rows: list[ScanRow]) -> None:
         if self._disposed:
             return
-        rows, standings = answer
-        self.worklist.show_scans(rows, standings)
+        self.worklist.show_scans(rows)
         self.worklist.set_open(self._wanted)
         case = self.session.case
         if case is None:

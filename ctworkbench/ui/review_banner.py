@@ -56,7 +56,7 @@ class Banner(QFrame):
             self.tell(f"v{shown.version} is shown to look at only{after}.", first="Go to the current version")
         elif newest is not None and shown is not None and newest.id != shown.id:
             target = newest
-            read = "" if newest.verdict else ", not judged yet"
+            read = "" if newest.verdict else ", no verdict yet"
             self.tell(f"A newer version exists: v{newest.version} ({newest.origin.value}{read}).", first=_show(target))
         elif standing.counts is not None and shown is not None and standing.counts.id != shown.id:
             target = standing.counts

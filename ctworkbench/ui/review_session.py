@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from ctworkbench.core.volume import Volume
-from ctworkbench.core.workbench import AnnotationRow, Origin, Verdict
+from ctworkbench.core.workbench import AnnotationRow, Origin, Standing, Verdict
+from ctworkbench.core.workbench.current import standing_of
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.case import Case
 from ctworkbench.ui.recovery import Autosave, RecoveryFolder
-from ctworkbench.ui.standing import Standing, standing_of
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
@@ -196,7 +196,7 @@ class ReviewSession(QObject):
             grade=grade,
             reasons=reasons,
             comment=comment,
-            seconds=round(self.seconds, 1),
+            seconds=max(0.1, round(self.seconds, 1)),  # it was on the screen, so never 0, which means unread
             reviewer=self._workbench.settings.author,
             initiator=self,
         )

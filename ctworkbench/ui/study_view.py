@@ -14,10 +14,9 @@ from ctworkbench.core.settings import resource
 from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
 from ctworkbench.ui.charts_place import ChartsPlace
 from ctworkbench.ui.cohort import CohortPage
-from ctworkbench.ui.cohort_table import age_text, labels_text, verdict_text
+from ctworkbench.ui.cohort_table import age_text, labels_text, review_text
 from ctworkbench.ui.jobs import JobsPage
 from ctworkbench.ui.notices import NoticeBar, show_error
-from ctworkbench.ui.standing import Standing, standing_of
 from ctworkbench.ui.train import TrainPage
 
 if TYPE_CHECKING:
@@ -304,17 +303,13 @@ class StudyView(QWidget):
             self.scan_label.setText("no scan open")
             return
 
-        def read() -> tuple:
-            return self.workbench.cohort.scan(scan_id), standing_of(self.workbench.review.annotations(scan_id))
+        self.bridge.run(lambda: self.workbench.cohort.scan(scan_id), self._show_scan, key="header")
 
-        self.bridge.run(read, self._show_scan, key="header")
-
-    def _show_scan(self, answer: "tuple[ScanRow, Standing]") -> None:
-        scan, standing = answer
+    def _show_scan(self, scan: "ScanRow") -> None:
         sex = {"M": "male", "F": "female"}.get(str(scan.sex or ""), "sex unknown")
         age = "age unknown" if scan.age_years is None else age_text(scan.age_years)
         labels = "no labels yet"
         if scan.versions:
-            labels = f"labels {labels_text(scan, standing)}, {verdict_text(scan, standing)}"
+            labels = f"labels {labels_text(scan)}, {review_text(scan)}"
         self.scan_label.setText(f"Open: <b>{scan.subject}</b> · {sex} · {age} · {labels}")
         self.scan_label.setToolTip(f"Series {scan.series_uid}\n{scan.source}")

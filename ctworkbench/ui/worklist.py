@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListView,
+    QPushButton,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -19,45 +20,36 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ctworkbench.core.workbench import ScanRow, Verdict
-from ctworkbench.ui.standing import Standing
+from ctworkbench.core.workbench import ScanRow, Standing, Verdict
+from ctworkbench.core.workbench.current import TO_REVIEW, verdict_text, waiting_text
 
-_ALL, _TO_REVIEW = "All", "To review"
+_ALL, _TO_REVIEW, _UNREAD = "All", "To review", "Accepted unread"
 _STATUS: dict[str, Verdict | None] = {
     _ALL: None,
     _TO_REVIEW: None,
     "Accepted": Verdict.ACCEPT,
+    _UNREAD: None,
     "Needs edits": Verdict.NEEDS_EDITS,
     "Rejected": Verdict.REJECT,
 }
 # Ground and text of the chips: 4.5:1 or more.
-VERDICT_COLORS: dict[Verdict | None, tuple[str, str, str]] = {
-    Verdict.ACCEPT: ("accepted", "#1f5c3a", "#d7f5e3"),
-    Verdict.NEEDS_EDITS: ("needs edits", "#6b4d12", "#ffe7b3"),
-    Verdict.REJECT: ("rejected", "#74282b", "#ffdada"),
-    Verdict.LATER: ("later", "#3a4657", "#dbe6f3"),
-    None: ("to review", "#274a6e", "#d6e9fb"),
+VERDICT_COLORS: dict[Verdict | None, tuple[str, str]] = {
+    Verdict.ACCEPT: ("#1f5c3a", "#d7f5e3"),
+    Verdict.NEEDS_EDITS: ("#6b4d12", "#ffe7b3"),
+    Verdict.REJECT: ("#74282b", "#ffdada"),
+    Verdict.LATER: ("#3a4657", "#dbe6f3"),
+    None: ("#274a6e", "#d6e9fb"),
 }
+_UNREAD_COLORS = ("#2f4a3c", "#cfe3d7")
 _NO_LABELS = ("no labels", "#333a45", "#b8c1cd")
 _ROW_HEIGHT = 46
 _SCAN = int(Qt.ItemDataRole.UserRole)
-_STANDING = _SCAN + 1
 
 
 class _Scans(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[ScanRow] = []
-        self.standings: dict[int, Standing] = {}
-
-    def urgency(self, row: ScanRow) -> int:
-        """2 if a label map was never judged, 1 if one was put off, 0 if none waits for a reader."""
-        standing = self.standings.get(row.id)
-        if standing is not None:
-            waiting, verdict = standing.waiting is not None, standing.waiting and standing.waiting.verdict
-        else:
-            waiting, verdict = row.versions > 0 and row.verdict in (None, Verdict.LATER), row.verdict
-        return 0 if not waiting else 1 if verdict else 2
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.rows)
@@ -68,8 +60,6 @@ class _Scans(QAbstractListModel):
             return row.subject
         if role == _SCAN:
             return row
-        if role == _STANDING:
-            return self.standings.get(row.id)
         if role == Qt.ItemDataRole.ToolTipRole:
             return "\n".join([f"{row.subject}: {row.series_uid}", *row.warnings])
         return None
@@ -107,12 +97,7 @@ class _RowPainter(QStyledItemDelegate):
         bold.setWeight(QFont.Weight.DemiBold)
         small = QFont(font)
         small.setPixelSize(11)
-        standing: Standing | None = index.data(_STANDING)
-        text, ground, ink = VERDICT_COLORS[row.verdict] if row.versions else _NO_LABELS
-        newer = standing.newer if standing is not None else None
-        if newer is not None:
-            _, ground, ink = VERDICT_COLORS[newer.verdict]
-            text = f"v{newer.version} {'later' if newer.verdict else 'unread'}"
+        text, ground, ink = chip_of(row)
         painter.setFont(small)
         wide = painter.fontMetrics().horizontalAdvance(text) + 14
         chip = QRect(box.right() - wide + 1, box.top(), wide, 17)
@@ -127,7 +112,7 @@ class _RowPainter(QStyledItemDelegate):
         painter.drawText(box, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, name)
         painter.setFont(small)
         painter.setPen(QColor("#aab4c1"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, _second_line(row, standing))
+        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, _second_line(row))
         if row.warnings:
             painter.setPen(QColor("#f2b84b"))
             marks = f"⚠ {len(row.warnings)}"
@@ -149,6 +134,13 @@ class Worklist(QWidget):
         self.setObjectName("worklist")
         self._all: list[ScanRow] = []
         self._open: int | None = None
+        self._only: frozenset[int] | None = None
+        self.only = QPushButton()
+        self.only.setObjectName("only_selection")
+        self.only.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.only.setToolTip("The list holds these scans alone; click to list all again")
+        self.only.clicked.connect(lambda: self.show_only(None))
+        self.only.hide()
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter: subject, site, scanner")
         self.filter.setClearButtonEnabled(True)
@@ -172,7 +164,7 @@ class Worklist(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 6, 6)
         layout.setSpacing(5)
-        for widget in (self.filter, self.status, self.list, self.count):
+        for widget in (self.only, self.filter, self.status, self.list, self.count):
             layout.addWidget(widget, 1 if widget is self.list else 0)
         self.filter.textChanged.connect(self._fill)
         self.status.currentIndexChanged.connect(self._fill)
@@ -183,15 +175,24 @@ class Worklist(QWidget):
         """The rows that are listed."""
         return tuple(self._model.rows)
 
-    def show_scans(self, rows: Sequence[ScanRow], standings: dict[int, Standing] | None = None) -> None:
-        """List these scans, filtered as before.
+    def show_scans(self, rows: Sequence[ScanRow]) -> None:
+        """List these scans, all of the study, filtered as before."""
+        self._all = list(rows)
+        self._fill()
+
+    def show_only(self, scan_ids: frozenset[int] | None, source: str = "") -> None:
+        """List these scans alone, under a chip that takes the filter away; None lists all again.
 
         Args:
-            rows: all scans of the study.
-            standings: of those with several versions of their label map.
+            scan_ids: numbers of scans.
+            source: where they were chosen, such as "the chart".
         """
-        self._all = list(rows)
-        self._model.standings = dict(standings or {})
+        self._only = scan_ids
+        if scan_ids is not None:
+            self.only.setText(f"✕  Selection of {len(scan_ids)} from {source}")
+            self.status.setCurrentText(_ALL)
+            self.filter.clear()
+        self.only.setVisible(scan_ids is not None)
         self._fill()
 
     def mark(self, scan_id: int, standing: Standing) -> None:
@@ -199,21 +200,14 @@ class Worklist(QWidget):
         counts = standing.counts
         if counts is None:
             return
-        self._model.standings[scan_id] = standing
-        self._all = [
-            replace(row, verdict=counts.verdict, origin=counts.origin) if row.id == scan_id else row
-            for row in self._all
-        ]
+        told = {"verdict": counts.verdict, "origin": counts.origin, "accepted_unread": counts.accepted_unread}
+        self._all = [replace(row, standing=standing, **told) if row.id == scan_id else row for row in self._all]
         self._fill()
 
     def waiting(self, scan_id: int) -> int | None:
         """The version of a scan that waits for a reader beside the one that counts (its number in the study)."""
-        standing = self._model.standings.get(scan_id)
-        return standing.newer.id if standing is not None and standing.newer is not None else None
-
-    def to_review(self, row: ScanRow) -> bool:
-        """Whether a label map of a scan waits for a verdict."""
-        return self._model.urgency(row) > 0
+        newer = next((row.standing.newer for row in self._all if row.id == scan_id), None)
+        return None if newer is None else newer.id
 
     def set_open(self, scan_id: int | None) -> None:
         """Highlight the scan that is open."""
@@ -235,11 +229,13 @@ class Worklist(QWidget):
         rows = [row for row in self._all if self._found(row)]
         places = [number for number, row in enumerate(rows) if row.id == self._open]
         start = places[0] + 1 if places else 0
-        around = [row for row in rows[start:] + rows[:start] if row.id != self._open and self.to_review(row)]
-        fresh = [row for row in around if self._model.urgency(row) == 2]
+        around = [row for row in rows[start:] + rows[:start] if row.id != self._open and urgency(row)]
+        fresh = [row for row in around if urgency(row) == 2]
         return next((row.id for row in fresh + around), None)
 
     def _found(self, row: ScanRow) -> bool:
+        if self._only is not None and row.id not in self._only:
+            return False
         words = self.filter.text().lower().split()
         text = " ".join((row.subject, row.site, row.scanner, row.series_uid)).lower()
         return all(word in text for word in words)
@@ -254,13 +250,14 @@ class Worklist(QWidget):
                 if self._found(row)
                 and (
                     status == _ALL
-                    or (status == _TO_REVIEW and self.to_review(row))
+                    or (status == _TO_REVIEW and urgency(row))
+                    or (status == _UNREAD and row.accepted_unread)
                     or (wanted is not None and row.verdict is wanted)
                 )
             ]
         )
-        waiting = sum(map(self.to_review, self._all))
-        self.count.setText(f"{len(self._model.rows)} of {len(self._all)} scans · {waiting} to review")
+        waiting = sum(row.standing.waiting is not None for row in self._all)
+        self.count.setText(f"{len(self._model.rows)} of {len(self._all)} scans · {waiting} {TO_REVIEW}")
         self._highlight()
 
     def _highlight(self) -> None:
@@ -282,13 +279,31 @@ def who(row: ScanRow) -> str:
     )
 
 
-def _second_line(row: ScanRow, standing: Standing | None) -> str:
-    if not row.versions or row.origin is None:
+def urgency(row: ScanRow) -> int:
+    """2 if a label map has no verdict and is to review, 1 if it was put off, 0 if none is."""
+    waiting = row.standing.waiting
+    return 0 if waiting is None else 1 if waiting.verdict else 2
+
+
+def chip_of(row: ScanRow) -> tuple[str, str, str]:
+    """What the chip of a scan says, its ground and its ink: the version that is to review, else the verdict."""
+    newer = row.standing.newer
+    if not row.versions:
+        return _NO_LABELS
+    if newer is not None:
+        return (f"v{newer.version} {waiting_text(newer)}", *VERDICT_COLORS[newer.verdict])
+    if row.verdict is None:
+        return (TO_REVIEW, *VERDICT_COLORS[None])
+    ground, ink = _UNREAD_COLORS if row.accepted_unread else VERDICT_COLORS[row.verdict]
+    return verdict_text(row.verdict, row.accepted_unread), ground, ink
+
+
+def _second_line(row: ScanRow) -> str:
+    counts, newer = row.standing.counts, row.standing.newer
+    if counts is None:
         said = "no label map"
-    elif standing is None or standing.counts is None:
-        said = f"{row.origin.value} v{row.versions}"
-    elif standing.newer is not None and row.verdict is not None:
-        said = f"v{standing.counts.version} {VERDICT_COLORS[row.verdict][0]}"
+    elif newer is not None:
+        said = f"v{counts.version} {verdict_text(counts.verdict, counts.accepted_unread)}"
     else:
-        said = f"{row.origin.value} v{standing.counts.version}"
+        said = f"{counts.origin.value} v{counts.version}"
     return " · ".join(part for part in (who(row), said) if part)

@@ -11,11 +11,12 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.settings import Settings
-from ctworkbench.core.workbench import Workbench
+from ctworkbench.core.workbench import Verdict, Workbench
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.cohort import CohortPage
 from ctworkbench.ui.cohort_table import ROW_ROLE
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
+from tests.core.test_standing import model_version
 from tests.ui.seeded_study import seed
 
 
@@ -135,8 +136,23 @@ def test_that_a_change_by_anyone_shows_and_the_selection_stays(
     select(page, "P003")
     assert workbench.review.accept_all() > 0
     row = shown(page).index("P003")
-    qtbot.waitUntil(lambda: page.proxy.index(row, 9).data() == "accepted")
+    qtbot.waitUntil(lambda: page.proxy.index(row, 9).data() == "accepted unread")
     assert [scan.subject for scan in page.selected()] == ["P003"]
+
+
+def test_that_a_newer_version_is_to_review_and_the_numbers_agree(
+    page: CohortPage, workbench: Workbench, qtbot: QtBot
+) -> None:
+    model_version(workbench, 1)
+    workbench.review.judge(workbench.review.annotations(3)[0].id, Verdict.LATER)
+    row = shown(page).index("P001")
+    qtbot.waitUntil(lambda: page.proxy.index(row, 9).data() == "accepted, v2 to review")
+    assert page.proxy.index(shown(page).index("P008"), 9).data() == "to review"
+    qtbot.waitUntil(lambda: page.proxy.index(shown(page).index("P003"), 9).data() == "later")
+    select(page, *[scan.subject for scan in page.model.scans if scan.versions])
+    assert page.next_button.text() == f"Review {workbench.status().unreviewed} label maps" == "Review 4 label maps"
+    page.filter.setText("to review")
+    assert shown(page) == ["P001", "P008", "P013"]
 
 
 def test_that_an_empty_study_offers_the_import(tmp_path: Path, memory: QSettings, qtbot: QtBot) -> None:

@@ -22,6 +22,7 @@ from ctworkbench.ui.recovery import RecoveryFolder
 from ctworkbench.ui.review import ReviewPage
 from ctworkbench.ui.tool import Tool
 from ctworkbench.ui.window_levels import PRESETS
+from ctworkbench.ui.worklist import chip_of
 from tests.ui.study_with_heads import CEREBELLUM, add_scan, head, make_study
 
 VOXEL = (20, 18, 12)
@@ -569,6 +570,21 @@ def test_that_an_unread_version_beside_an_accepted_one_is_to_be_reviewed(
     wait_for(page, ids[0], qtbot)
     assert workbench.review.current(ids[2]).id == newer
     assert [row.id for row in page.worklist.rows] == ids[:2]
+
+
+def test_that_what_was_accepted_unread_is_said_and_can_be_listed(
+    page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
+) -> None:
+    workbench.review.judge(workbench.review.annotations(ids[1])[0].id, Verdict.ACCEPT)
+    page.worklist.status.setCurrentText("Accepted unread")
+    qtbot.waitUntil(lambda: [row.id for row in page.worklist.rows] == [ids[1]])
+    assert chip_of(page.worklist.rows[0])[0] == "accepted unread"
+    open_scan(page, ids[1], qtbot)
+    assert page.header.versions.currentText() == "v1 registration · accepted unread"
+    page.worklist.status.setCurrentText("All")
+    press(page, Qt.Key.Key_A)  # looked at and accepted
+    qtbot.waitUntil(lambda: chip_of(next(row for row in page.worklist.rows if row.id == ids[1]))[0] == "accepted")
+    assert not workbench.cohort.scan(ids[1]).accepted_unread
 
 
 def test_that_an_older_version_that_nobody_corrected_can_be_corrected(

@@ -12,8 +12,10 @@ from ctworkbench.core.workbench.rows import (
     RefusalRow,
     ReviewRow,
     ScanRow,
+    Standing,
     StatusSummary,
     VolumeRow,
+    WorklistRow,
 )
 from ctworkbench.core.workbench.service import Workbench
 
@@ -31,8 +33,10 @@ __all__ = [
     "Role",
     "ScanRow",
     "Sex",
+    "Standing",
     "StatusSummary",
     "Verdict",
     "VolumeRow",
     "Workbench",
+    "WorklistRow",
 ]

@@ -12,7 +12,7 @@ from ctworkbench.core.importing import ImportedScan, ImportParams, ImportResult
 from ctworkbench.core.model import Preprocessing, Refusal, Scan, Sex, Subject
 from ctworkbench.core.preprocess import PreprocessParams, PreprocessResult
 from ctworkbench.core.volume import Volume
-from ctworkbench.core.workbench.current import annotation_rows, current
+from ctworkbench.core.workbench.current import annotation_rows, standing_of
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, RefusalRow, ScanRow
 
@@ -243,7 +243,8 @@ class CohortRoom:
         rows: list[ScanRow] = []
         for scan, subject in found:
             own = versions.get(scan.id, [])
-            now = current(own) or (own[0] if own else None)
+            standing = standing_of(own)
+            now = standing.counts
             rows.append(
                 ScanRow(
                     id=scan.id,
@@ -266,6 +267,8 @@ class CohortRoom:
                     warnings=(*scan.warnings, *prepared.get(scan.id, ())),
                     orientation=scan.orientation,
                     protocol=dict(scan.protocol),
+                    accepted_unread=now is not None and now.accepted_unread,
+                    standing=standing,
                 )
             )
         return rows

@@ -1,4 +1,4 @@
-"""Which label map of a scan counts: a query, never a flag."""
+"""Which label map of a scan counts, which one is to review, and what a verdict is called: queries, never flags."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,27 +7,62 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ctworkbench.core.model import Annotation, Origin, Review, Verdict
-from ctworkbench.core.workbench.rows import AnnotationRow
+from ctworkbench.core.workbench.rows import AnnotationRow, Standing
 
 CURRENT = "current"
+NO_VERDICT = "no verdict"
+TO_REVIEW = "to review"
+_VERDICT_TEXTS = {
+    Verdict.ACCEPT: "accepted",
+    Verdict.NEEDS_EDITS: "needs edits",
+    Verdict.REJECT: "rejected",
+    Verdict.LATER: "later",
+}
+
+
+def verdict_text(verdict: Verdict | None, accepted_unread: bool = False) -> str:
+    """What a verdict is called everywhere: "accepted", "accepted unread", "needs edits" … or "no verdict"."""
+    if verdict is None:
+        return NO_VERDICT
+    return "accepted unread" if accepted_unread and verdict is Verdict.ACCEPT else _VERDICT_TEXTS[verdict]
+
+
+def waiting_text(row: AnnotationRow) -> str:
+    """What a version that waits is called: "to review", or "later" where a reader has put it off."""
+    return verdict_text(row.verdict) if row.verdict else TO_REVIEW
+
+
+def last_verdicts(session: Session, scan_ids: Iterable[int] | None = None) -> dict[int, tuple[Verdict, bool]]:
+    """By label map the last verdict, and whether it is an acceptance by somebody who did not look.
+
+    A reader leaves the time that the case was on the screen, or a grade; who accepts all at once leaves neither.
+    """
+    query = select(Review.annotation_id, Review.verdict, Review.seconds, Review.grade).order_by(Review.id)
+    if scan_ids is not None:
+        query = query.join(Annotation, Annotation.id == Review.annotation_id).where(Annotation.scan_id.in_(scan_ids))
+    return {
+        annotation: (verdict, verdict is Verdict.ACCEPT and not seconds and grade is None)
+        for annotation, verdict, seconds, grade in session.execute(query).tuples()
+    }
 
 
 def annotation_rows(session: Session, scan_ids: Iterable[int] | None = None) -> dict[int, list[AnnotationRow]]:
     """All versions of each scan, newest first, with the last verdict on each."""
     chosen = None if scan_ids is None else list(scan_ids)
     annotations = select(Annotation).order_by(Annotation.version.desc())
-    reviews = select(Review.annotation_id, Review.verdict).order_by(Review.id)
     if chosen is not None:
         annotations = annotations.where(Annotation.scan_id.in_(chosen))
-        reviews = reviews.join(Annotation, Annotation.id == Review.annotation_id).where(Annotation.scan_id.in_(chosen))
-    verdicts: dict[int, Verdict] = dict(session.execute(reviews).tuples().all())
+    verdicts = last_verdicts(session, chosen)
     found: dict[int, list[AnnotationRow]] = {}
     for annotation in session.scalars(annotations):
-        found.setdefault(annotation.scan_id, []).append(annotation_row(annotation, verdicts.get(annotation.id)))
+        row = annotation_row(annotation, *verdicts.get(annotation.id, (None, False)))
+        found.setdefault(annotation.scan_id, []).append(row)
     return found
 
 
-def annotation_row(annotation: Annotation, verdict: Verdict | None) -> AnnotationRow:
+def annotation_row(
+    annotation: Annotation, verdict: Verdict | None = None, accepted_unread: bool = False
+) -> AnnotationRow:
     """A version as a frozen row."""
     scores: dict[str, Any] = dict(annotation.scores)
     return AnnotationRow(
@@ -46,6 +81,7 @@ def annotation_row(annotation: Annotation, verdict: Verdict | None) -> Annotatio
         model_id=annotation.model_id,
         code_version=annotation.code_version,
         labels_key=annotation.labels_key,
+        accepted_unread=accepted_unread,
     )
 
 
@@ -58,6 +94,18 @@ def current(versions: Sequence[AnnotationRow]) -> AnnotationRow | None:
     accepted = (row for row in versions if row.verdict is Verdict.ACCEPT)
     open_ones = (row for row in versions if row.verdict is not Verdict.REJECT)
     return next(accepted, None) or next(open_ones, None)
+
+
+def standing_of(versions: Sequence[AnnotationRow]) -> Standing:
+    """Which version of a scan counts, and which one is to review.
+
+    Args:
+        versions: all versions of one scan, newest first.
+    """
+    counts = current(versions) or next(iter(versions), None)
+    floor = 0 if counts is None else counts.version
+    open_ones = (row for row in versions if row.verdict in (None, Verdict.LATER) and row.version >= floor)
+    return Standing(counts, next(open_ones, None))
 
 
 def version_for(versions: Sequence[AnnotationRow], source: str) -> AnnotationRow | None:

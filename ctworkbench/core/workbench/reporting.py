@@ -7,7 +7,7 @@ from sqlalchemy import select
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Measurement, ModelRun, Origin, Preprocessing, Scan, Subject, Template
 from ctworkbench.core.report import ReportInput, child_report
-from ctworkbench.core.workbench.current import CURRENT, annotation_rows, machine_made, version_for
+from ctworkbench.core.workbench.current import CURRENT, annotation_rows, machine_made, verdict_text, version_for
 from ctworkbench.core.workbench.measuring import VOLUME
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.tables import LEANING
@@ -61,7 +61,7 @@ def report(study: OpenStudy, subject_code: str, out: Path, source: str = CURRENT
             made_by += f"; this subject was in its {model.split[subject.code]} set"
         provenance.append(("Model", made_by))
     provenance.append(("Made by", f"CT Workbench {chosen.code_version}, {chosen.created:%Y-%m-%d}, {chosen.author}"))
-    provenance.append(("Verdict", str(chosen.verdict or "not reviewed")))
+    provenance.append(("Verdict", verdict_text(chosen.verdict, chosen.accepted_unread)))
     return child_report(
         ReportInput(
             subject=subject.code,

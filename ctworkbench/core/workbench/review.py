@@ -8,9 +8,17 @@ from ctworkbench.core.errors import ConflictError, WorkbenchError
 from ctworkbench.core.model import Annotation, Origin, Review, Scan, Subject, Verdict
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.volume import Volume
-from ctworkbench.core.workbench.current import annotation_row, annotation_rows, corrected_already, current, next_version
+from ctworkbench.core.workbench.current import (
+    annotation_row,
+    annotation_rows,
+    corrected_already,
+    current,
+    last_verdicts,
+    next_version,
+    standing_of,
+)
 from ctworkbench.core.workbench.open_study import OpenStudy
-from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReviewRow
+from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReviewRow, WorklistRow
 
 
 class ReviewRoom:
@@ -38,10 +46,7 @@ class ReviewRoom:
             row = session.get(Annotation, annotation_id)
             if row is None:
                 raise WorkbenchError(f"There is no label map {annotation_id} in this study.")
-            verdict = session.scalar(
-                select(Review.verdict).where(Review.annotation_id == annotation_id).order_by(Review.id.desc()).limit(1)
-            )
-            return annotation_row(row, verdict)
+            return annotation_row(row, *last_verdicts(session, [row.scan_id]).get(annotation_id, (None, False)))
 
     def labels(self, annotation_id: int) -> Volume:
         """The label map of a version: uint8 codes on the grid of its scan's image."""
@@ -106,7 +111,7 @@ class ReviewRoom:
                 study.audit(
                     session, "save label map", f"annotation {row.id}", {"scan": scan_id, "version": row.version}
                 )
-                saved = annotation_row(row, None)
+                saved = annotation_row(row)
         except IntegrityError as error:
             raise ConflictError(
                 "Another save of this label map came first.",
@@ -151,7 +156,10 @@ class ReviewRoom:
         study.announce(Changes(reviews=True), initiator)
 
     def accept_all(self, initiator: object = None) -> int:
-        """Accept the current version of every scan that has no verdict yet; how many those were."""
+        """Accept the version that counts of every scan where it has no verdict; how many those were.
+
+        Newer versions beside an accepted one are left to a reader: to accept them unread would change what counts.
+        """
         study = self._study
         with study.database.writing() as session:
             rows = [current(versions) for versions in annotation_rows(session).values()]
@@ -173,23 +181,77 @@ class ReviewRoom:
             study.announce(Changes(reviews=True), initiator)
         return len(open_ones)
 
-    def judge_subject(self, code: str, verdict: Verdict, comment: str = "", reviewer: str = "") -> int:
-        """Judge the current version of every scan of a subject; how many those were.
+    def judge_subject(
+        self,
+        code: str,
+        verdict: Verdict,
+        comment: str = "",
+        reviewer: str = "",
+        version: int | None = None,
+        grade: int | None = None,
+    ) -> list[AnnotationRow]:
+        """Judge one version of the label map of every scan of a subject; those versions as they stand now.
+
+        Args:
+            code: the subject.
+            verdict: what is said of them.
+            comment: a remark on it.
+            reviewer: who says it; by default the author of the settings.
+            version: which version; by default the one that counts.
+            grade: 1 to 5; an acceptance without one stands as "accepted unread".
 
         Raises:
-            WorkbenchError: no such subject, or nothing of it to judge.
+            WorkbenchError: no such subject or version, nothing of it to judge, or a grade outside 1 to 5.
         """
         with self._study.database.reading() as session:
             query = select(Scan.id).join(Subject, Subject.id == Scan.subject_id).where(Subject.code == code)
             scans = list(session.scalars(query))
+            versions = annotation_rows(session, scans)
         if not scans:
             raise WorkbenchError(f"There is no subject {code} in this study.", "See `ctworkbench status`.")
-        rows = [row for row in map(self.current, scans) if row is not None]
+        if not versions:
+            raise WorkbenchError(
+                f"{code} has no label map to judge.", f"Make one first: ctworkbench label STUDY --subject {code}"
+            )
+        if version is None:
+            rows = [row for row in (standing_of(own).counts for own in versions.values()) if row is not None]
+        else:
+            rows = [row for own in versions.values() for row in own if row.version == version]
         if not rows:
-            raise WorkbenchError(f"{code} has no label map to judge.", "Run `ctworkbench label` first.")
+            there = sorted({row.version for own in versions.values() for row in own})
+            raise WorkbenchError(
+                f"{code} has no version {version} of its label map.", f"There is {', '.join(map(str, there))}."
+            )
         for row in rows:
-            self.judge(row.id, verdict, comment=comment, reviewer=reviewer)
-        return len(rows)
+            self.judge(row.id, verdict, grade=grade, comment=comment, reviewer=reviewer)
+        return [self.annotation(row.id) for row in rows]
+
+    def worklist(self) -> list[WorklistRow]:
+        """The label map that counts of every scan, by subject, each with the newer one that is to review."""
+        with self._study.database.reading() as session:
+            query = select(Scan.id, Subject.code).join(Subject, Subject.id == Scan.subject_id)
+            scans = session.execute(query.order_by(Subject.code, Scan.id)).tuples().all()
+            versions = annotation_rows(session)
+        rows: list[WorklistRow] = []
+        for scan_id, code in scans:
+            standing = standing_of(versions.get(scan_id, []))
+            shown = [row for row in (standing.counts, standing.newer) if row is not None]
+            if not shown:
+                rows.append(WorklistRow(scan_id, code, 0, None, None, False, False, False))
+            rows += [
+                WorklistRow(
+                    scan_id=scan_id,
+                    subject=code,
+                    version=row.version,
+                    origin=row.origin,
+                    verdict=row.verdict,
+                    accepted_unread=row.accepted_unread,
+                    counts=row is standing.counts,
+                    waiting=row is standing.waiting,
+                )
+                for row in shown
+            ]
+        return rows
 
     def reviews(self, annotation_id: int) -> list[ReviewRow]:
         """All verdicts on a version, oldest first."""

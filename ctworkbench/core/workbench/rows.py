@@ -17,6 +17,7 @@ class Changes:
     measurements: bool = False
     models: bool = False
     jobs: bool = False
+    methods: bool = False
 
     def __or__(self, other: "Changes") -> "Changes":
         return Changes(*(getattr(self, name) or getattr(other, name) for name in self.__dataclass_fields__))
@@ -31,8 +32,9 @@ class ScanRow:
 
     Attributes:
         versions: number of its label maps.
-        unread: number of its label maps that nobody has judged.
-        origin, verdict: of the label map that counts; of the newest where all were rejected.
+        unread: number of its label maps that have no verdict.
+        origin, verdict, accepted_unread: of the label map that counts; of the newest where all were rejected.
+        standing: which of its label maps counts, and which one is to review.
     """
 
     id: int
@@ -55,11 +57,18 @@ class ScanRow:
     warnings: tuple[str, ...]
     orientation: str
     protocol: dict[str, Any]
+    accepted_unread: bool = False
+    standing: "Standing" = field(default_factory=lambda: Standing())
 
 
 @dataclass(frozen=True)
 class AnnotationRow:
-    """One version of a label map, with the last verdict on it."""
+    """One version of a label map, with the last verdict on it.
+
+    Attributes:
+        accepted_unread: whether that verdict is an acceptance by somebody who did not look: together with all others,
+            or by a program.
+    """
 
     id: int
     scan_id: int
@@ -76,6 +85,45 @@ class AnnotationRow:
     model_id: int | None
     code_version: str
     labels_key: str
+    accepted_unread: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the label maps of one scan stand.
+
+    Attributes:
+        counts: the version that is measured and shown; the newest where all were rejected.
+        waiting: the version that is to review: the newest without a verdict, or put off, unless an accepted one is
+            newer.
+    """
+
+    counts: AnnotationRow | None = None
+    waiting: AnnotationRow | None = None
+
+    @property
+    def newer(self) -> AnnotationRow | None:
+        """The version that is to review, where another one counts."""
+        return None if self.waiting == self.counts else self.waiting
+
+
+@dataclass(frozen=True)
+class WorklistRow:
+    """A label map as the list of `review` shows it: the one that counts, or a newer one that is to review.
+
+    Attributes:
+        version: 0 where the scan has no label map.
+        waiting: whether it is to review.
+    """
+
+    scan_id: int
+    subject: str
+    version: int
+    origin: Origin | None
+    verdict: Verdict | None
+    accepted_unread: bool
+    counts: bool
+    waiting: bool
 
 
 @dataclass(frozen=True)
@@ -233,7 +281,12 @@ class ChildRow:
 
 @dataclass(frozen=True)
 class StatusSummary:
-    """Where a study stands, and what to do next."""
+    """Where a study stands, and what to do next.
+
+    Attributes:
+        unreviewed: scans with a label map that is to review; the number that the window shows.
+        accepted_unread: how many of the `accepted` nobody has looked at.
+    """
 
     name: str
     subjects: int
@@ -250,6 +303,7 @@ class StatusSummary:
     refused: int
     jobs: dict[str, int]
     next_step: str
+    accepted_unread: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from ctworkbench.core.model import (
     Template,
     Verdict,
 )
-from ctworkbench.core.workbench.current import annotation_rows, current
+from ctworkbench.core.wording import count
+from ctworkbench.core.workbench.current import annotation_rows, current, standing_of
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import StatusSummary
 
@@ -26,31 +27,35 @@ def summarize(study: OpenStudy, name: str) -> StatusSummary:
     """Count what the study holds and name the next step."""
     with study.database.reading() as session:
 
-        def count(query: object) -> int:
+        def number(query: object) -> int:
             return session.scalar(select(func.count()).select_from(query)) or 0  # pyright: ignore[reportArgumentType]
 
-        subjects, scans = count(Subject), count(Scan)
+        subjects, scans = number(Subject), number(Scan)
         preprocessed = len(set(session.scalars(select(Preprocessing.scan_id))))
         versions = annotation_rows(session)
-        models = count(ModelRun)
-        refused = count(select(Refusal.id).where(Refusal.skipped.is_(False)).subquery())
+        models = number(ModelRun)
+        refused = number(select(Refusal.id).where(Refusal.skipped.is_(False)).subquery())
         measured = set(session.scalars(select(Measurement.annotation_id).distinct()))
         records = session.execute(select(JobRecord.id, JobRecord.recorded)).all()
     jobs = Counter("done" if recorded else str(study.jobs.state(job)) for job, recorded in records)
     rows = [row for row in map(current, versions.values()) if row is not None]
     verdicts = Counter(row.verdict for row in rows)
+    standings = [standing_of(found) for found in versions.values()]
+    waiting = [standing for standing in standings if standing.waiting is not None]
+    fresh = sum(standing.newer is None for standing in waiting)
     segmented = sum(any(v.origin is Origin.MODEL for v in found) for found in versions.values())
     unmeasured = sum(row.id not in measured for row in rows)
-    labelled = len(versions)
+    labelled, edits = len(versions), verdicts[Verdict.NEEDS_EDITS]
     steps = [
         (not scans, "import"),
-        (preprocessed < scans, f"preprocess ({scans - preprocessed} scans)"),
-        (labelled < scans, f"label ({scans - labelled} scans)"),
-        (bool(verdicts[None] or verdicts[Verdict.LATER]), f"review ({verdicts[None] + verdicts[Verdict.LATER]} scans)"),
-        (bool(verdicts[Verdict.NEEDS_EDITS]), f"correct ({verdicts[Verdict.NEEDS_EDITS]} scans need edits)"),
+        (preprocessed < scans, f"preprocess ({count(scans - preprocessed, 'scan')})"),
+        (labelled < scans, f"label ({count(scans - labelled, 'scan')})"),
+        (bool(fresh), f"review ({count(fresh, 'scan')})"),
+        (bool(edits), f"correct ({count(edits, 'scan')} with the verdict needs edits)"),
         (not models, "train"),
-        (segmented < scans, f"segment ({scans - segmented} scans)"),
-        (bool(unmeasured), f"measure ({unmeasured} scans)"),
+        (segmented < scans, f"segment ({count(scans - segmented, 'scan')})"),
+        (bool(unmeasured), f"measure ({count(unmeasured, 'scan')})"),
+        (bool(waiting), f"review (newer label maps of {count(len(waiting), 'scan')})"),
     ]
     return StatusSummary(
         name=name,
@@ -59,15 +64,16 @@ def summarize(study: OpenStudy, name: str) -> StatusSummary:
         preprocessed=preprocessed,
         labelled=labelled,
         accepted=verdicts[Verdict.ACCEPT],
-        needs_edits=verdicts[Verdict.NEEDS_EDITS],
+        needs_edits=edits,
         rejected=sum(all(v.verdict is Verdict.REJECT for v in found) for found in versions.values()),
-        unreviewed=verdicts[None] + verdicts[Verdict.LATER],
+        unreviewed=len(waiting),
         models=models,
         segmented=segmented,
         measured=len(rows) - unmeasured,
         refused=refused,
         jobs=dict(jobs),
         next_step=next((step for due, step in steps if due), "stats"),
+        accepted_unread=sum(row.accepted_unread for row in rows),
     )
 
 
