@@ -81,7 +81,7 @@ def grouped(
     several = sum(map(len, children.values())) - len({subject for group in children.values() for subject in group})
     if several:
         ledger.note(f"Table 1: children were scanned under more than one {grouping}; they stand in each.")
-    names = [name for name in (*ROLES, POOLED) if name in children]
+    names = [name for name in ("train", "validation", POOLED, TEST_SET) if name in children]
     names += sorted(name for name in children if name not in names)
     groups = [_group(grouping, name, list(children[name].values())) for name in names]
     if len(groups) < 2:
