@@ -174,3 +174,9 @@ def test_that_what_waits_is_to_review_or_put_off(study: Workbench) -> None:
     assert waiting_text(newer) == "to review"
     study.review.judge(newer.id, Verdict.LATER)
     assert waiting_text(study.review.annotation(newer.id)) == "later"
+
+
+def test_that_a_dot_says_that_its_label_map_was_accepted_unread(study: Workbench) -> None:
+    study.review.judge(study.review.annotations(3)[0].id, Verdict.ACCEPT)
+    dots = {dot.scan_id: dot.verdict for dot in study.norms.chart("left_frontal").dots}
+    assert (dots[3], dots[8], dots[1]) == ("accept unread", "", "accept")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Review, Scan, Sex, Subject
+from ctworkbench.core.model import Annotation, ModelRun, Origin, Scan, Sex, Subject
 from ctworkbench.core.norms import Norm, centile_of, published_norm
 from ctworkbench.core.schemes import load as load_scheme
-from ctworkbench.core.workbench.current import CURRENT
+from ctworkbench.core.workbench.current import CURRENT, last_verdicts
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Band, ChartData, ChildRow, Dot, VolumeRow
 from ctworkbench.core.workbench.volumes import volumes
@@ -131,8 +131,7 @@ def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
     """What is known of the scan, the subject and the label map of each annotation, by its id."""
     with study.database.reading() as session:
         splits = dict(session.execute(select(ModelRun.id, ModelRun.split)).tuples().all())
-        reviews = select(Review.annotation_id, Review.verdict).order_by(Review.id)
-        verdicts = dict(session.execute(reviews).tuples().all())
+        verdicts = last_verdicts(session)
         drawn = select(Annotation.id, Annotation.parent_id, Annotation.origin, Annotation.model_id)
         origins = {row[0]: row[1:] for row in session.execute(drawn).tuples()}
         query = (
@@ -155,7 +154,8 @@ def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
     for annotation, code, role, site, scanner, warnings in rows:
         model = model_of(annotation)
         learned = "" if model is None else str(splits.get(model, {}).get(code, ""))
-        verdict = str(verdicts.get(annotation, ""))
+        told, unread = verdicts.get(annotation, ("", False))
+        verdict = f"{told} unread" if unread else str(told)
         found[annotation] = _Facts(site, scanner, str(role or ""), verdict, len(warnings), learned)
     return found
 

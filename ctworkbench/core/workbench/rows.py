@@ -208,7 +208,8 @@ class Dot:
         source: what made the label map: "registration", "expert" or "model".
         centile: 0 to 100; None where there is no z.
         role: of its subject in the study's split: "train", "validation", "test", or "" before there is one.
-        verdict: the last one on the label map that was measured, such as "accept"; "" if nobody has judged it.
+        verdict: the last one on the label map that was measured, such as "accept", or "accept unread" by somebody who
+            did not look; "" without one.
         warnings: number of warnings on the scan.
         learned: the part its subject had in the training of the model that this label map goes back to; "" if none.
         version: of the label map.
