@@ -215,7 +215,7 @@ def test_that_a_single_reader_is_told_until_a_second_judges_the_same_label_maps(
 
 
 def test_that_a_template_of_the_norms_proportions_is_told_and_another_is_not() -> None:
-    norm = NormFact("xi2025", "", "", expected_cm3=EXPECTED)
+    norm = NormFact("xi2025", "", expected_cm3=EXPECTED)
     near = TemplateFact("atlas", {region: 1.2 * volume for region, volume in EXPECTED.items()})
     study = replace(COHORT, norm=norm, templates=(near,))
     assert "400 label maps" in found(checks.norm_leaning, study).title
@@ -226,7 +226,7 @@ def test_that_a_template_of_the_norms_proportions_is_told_and_another_is_not() -
 
 
 def test_that_a_model_leans_on_the_template_that_all_its_labels_come_from() -> None:
-    norm = NormFact("xi2025", "", "", expected_cm3=EXPECTED)
+    norm = NormFact("xi2025", "", expected_cm3=EXPECTED)
     made = tuple(
         LabelMapFact(1000 + row.id, row.scan_id, row.subject, 2, "model", "model", model_id=1)
         for row in COHORT.label_maps

@@ -9,6 +9,7 @@ from ctworkbench.core.methods.facts import StudyFacts
 from ctworkbench.core.methods.label_checks import (
     mixed_label_sources,
     norm_leaning,
+    phantoms_among_children,
     single_reader,
     verdicts_without_reading,
 )
@@ -47,7 +48,16 @@ VOLUME_CHECKS: tuple[Check, ...] = (
 )
 """What a table of volumes must say of itself, beside what its own module tells."""
 
+PERSONAL_CHECKS: tuple[Check, ...] = (
+    phantoms_among_children,
+    leaked_test_subjects,
+    labelled_by_own_model,
+    verdicts_without_reading,
+)
+"""What concerns single children, and is said on their reports."""
+
 CHECKS: tuple[Check, ...] = (
+    phantoms_among_children,
     leaked_test_subjects,
     labelled_by_own_model,
     imitated_test_labels,
@@ -85,8 +95,7 @@ def kept(facts: StudyFacts) -> list[Assurance]:
         Assurance(
             "Masks come from HU, before any equalization",
             f"Skull and brain masks of {counted(prepared, 'preprocessed scan')} were made from CT numbers. Equalized "
-            f"images "
-            "are a network's input alone; volumes are counted on label maps.",
+            "images are a network's input alone; volumes are counted on label maps.",
         ),
         Assurance(
             "Volumes are counted on the scan's own grid",

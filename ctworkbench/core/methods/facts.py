@@ -3,12 +3,14 @@
 Nothing here knows a database. Sexes are "M", "F" or None; roles "train", "validation", "test" or None; volumes in cm³.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 PSEUDO, EXPERT = "pseudo-labels", "expert labels"
 ROLES = ("train", "validation", "test")
+UNKNOWN = "not recorded"
+"""What an answer says of anything that the study does not hold; it is then for the authors to add."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,10 @@ class ScanFact:
 
     Attributes:
         spacing: of the scan's own grid in mm.
+        thickness_mm: of its slices, or their distance where that is larger; None where unknown.
         protocol: acquisition facts of its series.
         preprocessed_by: version of the program that preprocessed it; "" where none did.
+        imported: day that it came into the study, as YYYY-MM-DD.
     """
 
     id: int
@@ -36,10 +40,12 @@ class ScanFact:
     site: str = ""
     scanner: str = ""
     spacing: tuple[float, ...] = ()
+    thickness_mm: float | None = None
     protocol: Mapping[str, Any] = field(default_factory=dict)
     corrections: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     preprocessed_by: str = ""
+    imported: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,12 @@ class VerdictFact:
     reader: str
     seconds: float
     reasons: tuple[str, ...] = ()
+    grade: int | None = None
+
+    @property
+    def read(self) -> bool:
+        """Whether somebody looked: who accepts all at once leaves neither time nor grade."""
+        return self.seconds > 0 or self.grade is not None
 
 
 @dataclass(frozen=True)
@@ -178,22 +190,47 @@ class RegisteredVolume:
 
 
 @dataclass(frozen=True)
+class ZFact:
+    """z of one region of one scan that the norm covers."""
+
+    scan_id: int
+    sex: str | None
+    site: str
+    region: str
+    z: float
+
+
+@dataclass(frozen=True)
 class NormFact:
     """The norm in use.
 
     Attributes:
+        origin: "published", or where else it comes from, such as "fitted".
         text: population, ages, scanner, method and n in one paragraph.
+        n: children that it was made from.
         expected_cm3: mean of boys and girls in the middle of its ages, by region.
-        z: z of the cohort's scans that the norm covers, by region.
+        specification: the coefficients in full, for others to use; "" where the norm's own file holds them.
+        calibration: what is known of how its centiles fit new children, one sentence; "" where nothing is.
+        z: z of the cohort's scans that the norm covers.
         outside: scans that it gives no centile, by reason.
     """
 
     name: str
     title: str
-    text: str
+    text: str = ""
+    origin: str = "published"
+    method: str = ""
+    ages: str = ""
+    scanner: str = ""
+    thicknesses: str = ""
+    n: int = 0
+    n_male: int = 0
+    n_female: int = 0
     cautions: tuple[str, ...] = ()
     expected_cm3: Mapping[str, float] = field(default_factory=dict)
-    z: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    specification: str = ""
+    calibration: str = ""
+    z: tuple[ZFact, ...] = ()
     outside: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -275,3 +312,7 @@ class StudyFacts:
         learned = [other for other in self.label_maps if other.key in keys and other.key]
         names = {other.template if other.origin == "registration" else "" for other in learned}
         return names.pop() if len(names) == 1 else ""
+
+
+Answer = Callable[[StudyFacts], str]
+"""What the program says for items of a checklist; "" where a study holds nothing for it."""

@@ -6,11 +6,27 @@ from collections.abc import Mapping
 from ctworkbench.core.methods.facts import LabelMapFact, StudyFacts
 from ctworkbench.core.methods.soundness import Basis, Severity, SoundnessWarning, counted, listed
 
-UNREAD_SECONDS = 1.0
-"""A verdict given faster was given on no picture: "accept all" and the command line record 0."""
 _SHARE_MEAN, _SHARE_MAX = 0.03, 0.05
 """How near a template's proportions come to the norm's, mean and worst region, to be called the same. The bundled
 child's template is within 0.5 %, an adult atlas 22 to 53 % off in its worst region."""
+
+
+def phantoms_among_children(facts: StudyFacts) -> list[SoundnessWarning]:
+    """Digital phantoms in a study: their numbers show that the program works, and nothing about children."""
+    rows = [scan for scan in facts.scans if scan.protocol.get("phantom")]
+    if not rows:
+        return []
+    return [
+        SoundnessWarning(
+            "phantoms_among_children",
+            Severity.SERIOUS,
+            f"{len(rows)} of {counted(len(facts.scans), 'scan')} are of digital phantoms.",
+            "Their numbers show that the program works, and say nothing about children.",
+            "Keep phantoms in a study of their own, and report none of these numbers as a finding.",
+            tuple(Basis("scan", str(scan.id), f"{scan.subject}: digital phantom", scan.subject) for scan in rows),
+            personal="A digital phantom and no child: its numbers show that the program works, and nothing else.",
+        )
+    ]
 
 
 def mixed_label_sources(facts: StudyFacts) -> list[SoundnessWarning]:
@@ -32,8 +48,7 @@ def mixed_label_sources(facts: StudyFacts) -> list[SoundnessWarning]:
             Severity.CAUTION,
             f"Volumes come from label maps of several kinds: {listed([row.text for row in rows])}.",
             "Ways of labelling differ by more than children do; groups that hold different shares of them differ for "
-            "that "
-            "reason alone.",
+            "that reason alone.",
             "Make the tables from one source (stats --source), or give each child label maps of one kind.",
             tuple(rows),
         )
@@ -43,7 +58,7 @@ def mixed_label_sources(facts: StudyFacts) -> list[SoundnessWarning]:
 def verdicts_without_reading(facts: StudyFacts) -> list[SoundnessWarning]:
     """Label maps that were accepted without having been on the screen."""
     accepted = [row for row in facts.label_maps if row.accepted]
-    unread = [row for row in accepted if not any(verdict.seconds >= UNREAD_SECONDS for verdict in row.verdicts)]
+    unread = [row for row in accepted if not any(verdict.read for verdict in row.verdicts)]
     if not unread:
         return []
     most = len(unread) * 2 >= len(accepted)
@@ -58,15 +73,15 @@ def verdicts_without_reading(facts: StudyFacts) -> list[SoundnessWarning]:
                 Basis("scan", str(row.scan_id), f"{row.subject}, version {row.version} ({row.origin})", row.subject)
                 for row in unread
             ),
-            personal=True,
+            personal="The label map was accepted unread: nobody looked at it before its volumes were used.",
         )
     ]
 
 
 def single_reader(facts: StudyFacts) -> list[SoundnessWarning]:
     """One reader for all label maps, or several of whom no two judged the same one."""
-    read = [row for row in facts.label_maps if any(_is_read(verdict.seconds) for verdict in row.verdicts)]
-    readers = {verdict.reader for row in read for verdict in row.verdicts if _is_read(verdict.seconds)}
+    read = [row for row in facts.label_maps if any(verdict.read for verdict in row.verdicts)]
+    readers = {verdict.reader for row in read for verdict in row.verdicts if verdict.read}
     if not readers or read_twice(facts):
         return []
     alone = len(readers) == 1
@@ -113,8 +128,7 @@ def norm_leaning(facts: StudyFacts) -> list[SoundnessWarning]:
                 f"{counted(len(scans), 'label map')} repeat the template {template.name}, whose regions have the "
                 f"proportions of the norm {facts.norm.name} within {100 * worst:.1f} %.",
                 "Labels that lean on the norm make a child who differs from it look more ordinary: z is too near 0, "
-                "and "
-                "a cohort that agrees with the norm agrees with its own template.",
+                "and a cohort that agrees with the norm agrees with its own template.",
                 "Correct the label maps before volumes are compared, or use a template that owes nothing to the norm.",
                 (
                     Basis(
@@ -132,7 +146,7 @@ def read_twice(facts: StudyFacts) -> list[tuple[str, bool]]:
     """Label maps that two readers or more judged: subject, and whether their last verdicts are the same."""
     found: list[tuple[str, bool]] = []
     for row in facts.label_maps:
-        last = {verdict.reader: verdict.verdict for verdict in row.verdicts if _is_read(verdict.seconds)}
+        last = {verdict.reader: verdict.verdict for verdict in row.verdicts if verdict.read}
         if len(last) > 1:
             found.append((row.subject, len(set(last.values())) == 1))
     return found
@@ -144,7 +158,3 @@ def share_offsets(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dic
         return {}
     our_sum, their_sum = sum(ours[region] for region in theirs), sum(theirs.values())
     return {region: ours[region] / our_sum / (theirs[region] / their_sum) - 1 for region in theirs}
-
-
-def _is_read(seconds: float) -> bool:
-    return seconds >= UNREAD_SECONDS

@@ -54,7 +54,7 @@ class SoundnessWarning:
         meaning: what it does to a conclusion.
         remedy: what to do.
         basis: rows it rests on.
-        personal: whether it speaks of single children, so that it belongs on the report of each.
+        personal: what the report of each child in `basis` must say; "" where it concerns the cohort alone.
     """
 
     check: str
@@ -63,7 +63,7 @@ class SoundnessWarning:
     meaning: str
     remedy: str
     basis: tuple[Basis, ...] = ()
-    personal: bool = False
+    personal: str = ""
 
     @property
     def sentence(self) -> str:
@@ -72,7 +72,7 @@ class SoundnessWarning:
 
     def concerns(self, subject: str) -> bool:
         """Whether it must be said on the report of a child."""
-        return self.personal and any(row.subject == subject for row in self.basis)
+        return bool(self.personal) and any(row.subject == subject for row in self.basis)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
-from ctworkbench.core.methods.facts import PSEUDO, ROLES, Figure, ModelFact, StudyFacts
+from ctworkbench.core.methods.facts import PSEUDO, ROLES, UNKNOWN, Figure, LabelMapFact, ModelFact, StudyFacts
 from ctworkbench.core.methods.soundness import Basis, Severity, SoundnessWarning, counted, listed, named
 
 _LEARNED = ("train", "validation")
@@ -29,7 +29,7 @@ def leaked_test_subjects(facts: StudyFacts) -> list[SoundnessWarning]:
             "Test figures of these models are too good: they were taken on children the model knows.",
             "Leave these models out, or train again without the test subjects.",
             tuple(rows),
-            personal=True,
+            personal="This child is of the test set and was shown to a training: figures of that model are too good.",
         )
     ]
 
@@ -89,11 +89,10 @@ def held_out_above_train(facts: StudyFacts) -> list[SoundnessWarning]:
         SoundnessWarning(
             "held_out_above_train",
             Severity.SERIOUS if test else Severity.NOTE,
-            f"Dice is higher on children that were held out than on those learned from: "
+            "Dice is higher on children that were held out than on those learned from: "
             f"{(test or [rows[0][1]])[0].text}.",
             "A network does better on what it has seen. Where it does not, the sets differ in kind or difficulty, "
-            "leak, or "
-            "are measured in two ways (train on the network's grid, held-out scans on their own).",
+            "leak, or are measured in two ways (train on the network's grid, held-out scans on their own).",
             "Measure both on the scans' own grids against labels of one kind, and explain what is left.",
             tuple(row for _, row in rows),
         )
@@ -102,7 +101,7 @@ def held_out_above_train(facts: StudyFacts) -> list[SoundnessWarning]:
 
 def imitated_test_labels(facts: StudyFacts) -> list[SoundnessWarning]:
     """Labels of the test set that the same template's registration drew as those learned from."""
-    learned = {row.template for row in facts.references("train") if row.origin == "registration" and row.template}
+    learned = {row.template for row in facts.references("train") if row.origin == "registration"}
     test = facts.references("test")
     same = [row for row in test if row.origin == "registration" and row.template in learned]
     if not same:
@@ -112,14 +111,13 @@ def imitated_test_labels(facts: StudyFacts) -> list[SoundnessWarning]:
         SoundnessWarning(
             "imitated_test_labels",
             Severity.SERIOUS if measured else Severity.CAUTION,
-            f"{len(same)} of {counted(len(test), 'label map')} of the test set were registered from the template "
-            f"that the "
-            f"training labels come from ({named({row.template for row in same})}).",
+            f"{len(same)} of {counted(len(test), 'label map')} of the test set were registered from the template that "
+            f"the training labels come from ({named({_template(row) for row in same})}).",
             "Test Dice then measures how well the network imitates the registration, errors included; it is no "
             "accuracy.",
-            "Let an expert draw or correct the test set's label maps, and call the figure agreement with pseudo-labels "
-            "until then.",
-            tuple(Basis("scan", str(row.scan_id), f"{row.subject}: {row.template}", row.subject) for row in same),
+            "Let an expert draw or correct the test set's label maps, and call the figure agreement with "
+            "pseudo-labels until then.",
+            tuple(Basis("scan", str(row.scan_id), f"{row.subject}: {_template(row)}", row.subject) for row in same),
         )
     ]
 
@@ -135,8 +133,8 @@ def model_drawn_test_labels(facts: StudyFacts) -> list[SoundnessWarning]:
             "model_drawn_test_labels",
             Severity.CAUTION,
             f"{len(rows)} of {counted(len(test), 'label map')} of the test set are corrections of a model's output.",
-            "What a reader leaves as it is counts for the model: Dice against such labels is too high, most of all for "
-            "the model that drew them.",
+            "What a reader leaves as it is counts for the model: Dice against such labels is too high, most of all "
+            "for the model that drew them.",
             "Draw the test set's labels from nothing, or from a method that is not tested.",
             tuple(
                 Basis("scan", str(row.scan_id), f"{row.subject}: drawn from model {row.model_id}", row.subject)
@@ -168,8 +166,7 @@ def reopened_test_set(facts: StudyFacts) -> list[SoundnessWarning]:
             Severity.CAUTION,
             f"The test set was opened for {len(rows)} trainings.",
             "The best of several figures on one test set is too good by chance, and choosing by it makes the test "
-            "set a "
-            "validation set.",
+            "set a validation set.",
             "Choose by validation alone. Report the test figure of the one model that was chosen beforehand, or all "
             "of them.",
             tuple(rows),
@@ -237,11 +234,10 @@ def labelled_by_own_model(facts: StudyFacts) -> list[SoundnessWarning]:
             "labelled_by_own_model",
             Severity.SERIOUS,
             f"{counted(len({row.subject for row in rows}), 'subject')} were labelled by a model that was trained on "
-            f"them: "
-            f"{named(row.subject for row in rows)}.",
+            f"them: {named(row.subject for row in rows)}.",
             "Their volumes tell how well the model remembers what it was shown, and not what it does on a new child.",
-            "Use the label maps that the model learned from, or cross-validate and take each child from the fold that "
-            "did not see it.",
+            "Use the label maps that the model learned from, or cross-validate and take each child from the fold "
+            "that did not see it.",
             tuple(
                 Basis(
                     "scan",
@@ -251,9 +247,13 @@ def labelled_by_own_model(facts: StudyFacts) -> list[SoundnessWarning]:
                 )
                 for row in rows
             ),
-            personal=True,
+            personal="The label map comes from a model that was trained on this child and remembers it.",
         )
     ]
+
+
+def _template(row: LabelMapFact) -> str:
+    return row.template or f"template {UNKNOWN}"
 
 
 def _newest(facts: StudyFacts, key: tuple[str, str, int]) -> ModelFact:

@@ -46,8 +46,8 @@ def paired_effect_as_group(facts: StudyFacts) -> list[SoundnessWarning]:
             Severity.CAUTION,
             f"In {counted(len(rows), 'comparison')} of left and right d_z reads as a larger effect than there is: "
             f"{rows[0].text}.",
-            "d_z says how regular a difference is, not how large: both sides of one head go together, so even a small "
-            "difference has a large d_z.",
+            "d_z says how regular a difference is, not how large: both sides of one head go together, so even a "
+            "small difference has a large d_z.",
             "Report the difference in cm³ and d_av; give d_z by its name, without the words small, medium or large.",
             tuple(rows),
         )
@@ -79,9 +79,8 @@ def sex_gap_with_unequal_ages(facts: StudyFacts) -> list[SoundnessWarning]:
             "sex_gap_with_unequal_ages",
             Severity.CAUTION,
             f"Boys were {abs(older):.3f} years {'older' if older > 0 else 'younger'} than girls, and the raw "
-            f"differences "
-            f"of the sexes are {100 * abs(shift) / whole:.0f} % {'wider' if shift > 0 else 'narrower'} than those "
-            "adjusted for age.",
+            f"differences of the sexes are {100 * abs(shift) / whole:.0f} % {'wider' if shift > 0 else 'narrower'} "
+            "than those adjusted for age.",
             "Part of what looks like sex is age.",
             "Report the coefficient of sex from the regression with age, not the difference of the means.",
             tuple(rows),
@@ -113,8 +112,7 @@ def sex_gap_is_brain_size(facts: StudyFacts) -> list[SoundnessWarning]:
             "sex_gap_is_brain_size",
             Severity.NOTE,
             f"All {len(plain)} regions differ between the sexes in one direction, and {100 * (1 - left):.0f} % of it "
-            f"goes "
-            "once the sum of the regions is held equal.",
+            "goes once the sum of the regions is held equal.",
             "The sexes differ in the size of the head; that is no finding about single regions.",
             "Report the differences adjusted for total brain or intracranial volume beside the raw ones.",
             (Basis("table", "sex", f"mean difference {fmean(plain):+.2f} cm³, at equal total {fmean(held):+.2f} cm³"),),
@@ -153,10 +151,10 @@ def asymmetry_follows_template(facts: StudyFacts) -> list[SoundnessWarning]:
                 "asymmetry_follows_template",
                 Severity.SERIOUS,
                 f"The asymmetry of {counted(max(map(len, own.values())), 'scan')} is that of the template "
-                f"{template.name}: its "
-                f"pairs differ by {100 * size:.1f} % on average, and from the template's by {100 * distance:.1f} %.",
-                "Labels of a registration carry the template's own left–right difference into every child. Whether the "
-                "children have it too cannot be told from these labels.",
+                f"{template.name}: its pairs differ by {100 * size:.1f} % on average, and from the template's by "
+                f"{100 * distance:.1f} %.",
+                "Labels of a registration carry the template's own left–right difference into every child. Whether "
+                "the children have it too cannot be told from these labels.",
                 "Register the mirrored template as well and take the mean of both, or let readers correct both sides "
                 "before any asymmetry is reported.",
                 tuple(rows),
@@ -194,8 +192,8 @@ def asymmetry_turns_with_template(facts: StudyFacts) -> list[SoundnessWarning]:
                     Basis(
                         "template",
                         one.name,
-                        f"{pair}: {100 * with_a:+.1f} % with {one.name}, {100 * with_b:+.1f} % with "
-                        f"{other.name} ({len(both)} scans)",
+                        f"{pair}: {100 * with_a:+.1f} % with {one.name}, {100 * with_b:+.1f} % with {other.name} "
+                        f"({len(both)} scans)",
                     )
                 )
             if rows and sum(turns) > sum(stays):
@@ -235,12 +233,11 @@ def asymmetry_against_literature(facts: StudyFacts) -> list[SoundnessWarning]:
         SoundnessWarning(
             "asymmetry_against_literature",
             Severity.SERIOUS,
-            f"Frontal and occipital asymmetry are both opposite to most of the literature: "
+            "Frontal and occipital asymmetry are both opposite to most of the literature: "
             f"{listed([r.text for r in rows])}.",
             "Children may differ from adults; a swap of left and right, or the bias of one template, looks the same.",
             "Look at a scan whose side is known from a finding, check the sides of template and import, and do not "
-            "report "
-            "a direction before.",
+            "report a direction before.",
             tuple(rows),
         )
     ]
@@ -261,8 +258,7 @@ def repeated_scans(facts: StudyFacts) -> list[SoundnessWarning]:
             Severity.CAUTION,
             f"{total:,} scans of {len(scans):,} subjects are measured: {counted(len(many), 'subject')} more than once.",
             "Scans of one child are not independent; tests that count them as children give p and intervals that are "
-            "too "
-            "small.",
+            "too small.",
             "Keep one scan a child, or use the mixed model with an intercept of the child.",
             tuple(
                 Basis("scan", str(min(own)), f"{code}: {len(own)} scans", code) for code, own in sorted(many.items())
@@ -289,8 +285,7 @@ def tests_without_correction(facts: StudyFacts) -> list[SoundnessWarning]:
             "tests_without_correction",
             Severity.CAUTION,
             f"{counted(len(rows), 'test')} of {len(facts.tests)} {'is' if len(rows) == 1 else 'are'} below 0.05 only "
-            f"while "
-            f"the number of tests is not counted: {rows[0].text}.",
+            f"while the number of tests is not counted: {rows[0].text}.",
             "Of twenty tests of nothing, one is below 0.05.",
             "Report the corrected p beside the plain one, and call significant what stays.",
             tuple(rows),

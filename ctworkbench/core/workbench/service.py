@@ -18,7 +18,7 @@ from ctworkbench.core.model import JobRecord, Study
 from ctworkbench.core.schemes import DEFAULT
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
-from ctworkbench.core.workbench import cohort, labelling, measuring, modelling, norms
+from ctworkbench.core.workbench import cohort, labelling, measuring, methods, modelling, norms
 from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
@@ -64,6 +64,7 @@ class Workbench:
         self.review = ReviewRoom(self._study)
         self.modelling = modelling.ModellingRoom(self._study)
         self.norms = norms.NormsRoom(self._study)
+        self.methods = methods.MethodsRoom(self._study, self.name)
         self._recorders: dict[str, Callable[[str], Changes]] = {
             cohort.IMPORT: self.cohort.record_import,
             cohort.PREPROCESS: self.cohort.record_preprocess,

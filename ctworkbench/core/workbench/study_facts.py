@@ -1,0 +1,382 @@
+"""A study read into plain facts, for checklists and warnings."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ctworkbench.core.analysis.observations import Observation
+from ctworkbench.core.methods.facts import (
+    EXPERT,
+    PSEUDO,
+    Figure,
+    LabelMapFact,
+    ModelFact,
+    NormFact,
+    RefusalFact,
+    RegisteredVolume,
+    ScanFact,
+    SignificanceTest,
+    StudyFacts,
+    SubjectFact,
+    TemplateFact,
+    VerdictFact,
+    VolumeFact,
+    ZFact,
+)
+from ctworkbench.core.model import (
+    Annotation,
+    Measurement,
+    ModelRun,
+    Origin,
+    Preprocessing,
+    Refusal,
+    Review,
+    Role,
+    Scan,
+    Subject,
+    Template,
+)
+from ctworkbench.core.norms import Norm, PublishedNorm
+from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.volume import read_nifti
+from ctworkbench.core.workbench import norm_library
+from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
+from ctworkbench.core.workbench.measuring import VOLUME
+from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.rows import VolumeRow
+from ctworkbench.core.workbench.volumes import scanner_of, thickness_of, volumes
+
+_PACKAGES = ("numpy", "scipy", "statsmodels", "torch", "SimpleITK", "antspyx", "scikit-image", "nibabel", "pydicom")
+_KINDS = {"pseudo": PSEUDO, "expert": EXPERT}
+
+
+def study_facts(study: OpenStudy, name: str = "", source: str = CURRENT) -> StudyFacts:
+    """All that checklists and warnings ask of a study, as it is now.
+
+    Args:
+        study: the open study.
+        name: of the study, for people.
+        source: which label maps and volumes count; see `volumes.volumes`.
+
+    Raises:
+        WorkbenchError: an unknown source.
+    """
+    scheme = load_scheme(study.scheme)
+    rows = volumes(study, source)
+    with study.database.reading() as session:
+        scans = session.execute(select(Scan, Subject.code).join(Subject).order_by(Scan.id)).tuples().all()
+        sites = {scan.id: scan.site for scan, _ in scans}
+        norm = norm_library.norm(study)
+        return StudyFacts(
+            name=name,
+            program=study.code_version,
+            scheme=study.scheme,
+            regions=scheme.region_names,
+            split_seed=study.split_seed,
+            subjects=_subjects(session),
+            scans=_scans(session, scans),
+            label_maps=_label_maps(session, source),
+            models=_models(session),
+            volumes=tuple(_volume(row) for row in rows),
+            registered=_registered(session),
+            templates=_templates(study, session),
+            norm=_norm(norm, rows, {scan.id: scan for scan, _ in scans}, sites),
+            tests=_tests(rows),
+            refusals=tuple(
+                RefusalFact(row.source, row.reason, row.skipped)
+                for row in session.scalars(select(Refusal).order_by(Refusal.id))
+            ),
+            software=_software(),
+        )
+
+
+def volume_facts(
+    study: OpenStudy, rows: Sequence[VolumeRow], tests: tuple[SignificanceTest, ...], source: str = CURRENT
+) -> StudyFacts:
+    """What warnings about one table ask, and no more; `rows` are its volumes, `tests` its tests."""
+    with study.database.reading() as session:
+        return StudyFacts(
+            label_maps=_label_maps(session, source),
+            models=_models(session),
+            volumes=tuple(_volume(row) for row in rows),
+            registered=_registered(session),
+            templates=_templates(study, session),
+            tests=tests,
+        )
+
+
+@lru_cache(maxsize=16)
+def template_volumes(path: Path, scheme: str) -> Mapping[str, float]:
+    """Volumes in cm³ of the regions of a template's label map; a file of the voxel store never changes its content."""
+    import numpy as np
+
+    labels = read_nifti(path)
+    counts = np.bincount(labels.voxels.ravel().astype(np.int64), minlength=256)
+    voxel = abs(float(np.linalg.det(labels.affine[:3, :3]))) / 1000.0
+    return {region.name: float(counts[region.code]) * voxel for region in load_scheme(scheme).regions}
+
+
+def significance_tests(coefficients: Sequence[Any], hemispheres: Sequence[Any]) -> tuple[SignificanceTest, ...]:
+    """The tests of the cohort's tables that have a p."""
+    found = [
+        SignificanceTest(f"regression on {row.term}", row.region, row.p, row.p_holm)
+        for row in coefficients
+        if row.term != "intercept" and row.p is not None and row.p_holm is not None
+    ]
+    found += [
+        SignificanceTest("right against left", f"{row.pair}, {row.sex}", row.p, row.p_holm)
+        for row in hemispheres
+        if row.p is not None and row.p_holm is not None
+    ]
+    return tuple(found)
+
+
+def _templates(study: OpenStudy, session: Session) -> tuple[TemplateFact, ...]:
+    return tuple(
+        TemplateFact(row.name, template_volumes(study.store.path(row.labels_key), study.scheme))
+        for row in session.scalars(select(Template).order_by(Template.id))
+    )
+
+
+def _subjects(session: Session) -> tuple[SubjectFact, ...]:
+    query = select(Subject.code, Subject.sex, Subject.role).order_by(Subject.code)
+    return tuple(
+        SubjectFact(code, None if sex is None else str(sex), None if role is None else str(role))
+        for code, sex, role in session.execute(query).tuples()
+    )
+
+
+def _scans(session: Session, scans: Sequence[tuple[Scan, str]]) -> tuple[ScanFact, ...]:
+    versions = select(Preprocessing.scan_id, Preprocessing.code_version).order_by(Preprocessing.id)
+    prepared = dict(session.execute(versions).tuples().all())
+    return tuple(
+        ScanFact(
+            id=scan.id,
+            subject=code,
+            age_years=scan.age_years,
+            site=scan.site,
+            scanner=scanner_of(scan),
+            spacing=tuple(scan.spacing),
+            thickness_mm=thickness_of(scan),
+            protocol=dict(scan.protocol),
+            corrections=tuple(scan.corrections),
+            warnings=tuple(scan.warnings),
+            preprocessed_by=prepared.get(scan.id, ""),
+            imported=f"{scan.created:%Y-%m-%d}",
+        )
+        for scan, code in scans
+    )
+
+
+def _label_maps(session: Session, source: str) -> tuple[LabelMapFact, ...]:
+    code_of = dict(session.execute(select(Scan.id, Subject.code).join(Subject)).tuples().all())
+    template_of = dict(session.execute(select(Template.id, Template.name)).tuples().all())
+    made_with = dict(session.execute(select(Annotation.id, Annotation.template_id)).tuples().all())
+    verdicts: dict[int, list[VerdictFact]] = {}
+    for row in session.scalars(select(Review).order_by(Review.id)):
+        fact = VerdictFact(str(row.verdict), row.reviewer, row.seconds, tuple(row.reasons), row.grade)
+        verdicts.setdefault(row.annotation_id, []).append(fact)
+    found: list[LabelMapFact] = []
+    for scan_id, versions in annotation_rows(session).items():
+        known = {row.id: row for row in versions}
+        counts = version_for(versions, source)
+        for row in versions:
+            base = row
+            while base is not None and base.origin is Origin.EXPERT:
+                base = known.get(base.parent_id or 0)
+            registered = base is not None and base.origin is Origin.REGISTRATION
+            template = made_with.get(base.id) if base is not None and registered else None
+            named = base.parameters.get("template", "") if base is not None else ""
+            found.append(
+                LabelMapFact(
+                    id=row.id,
+                    scan_id=scan_id,
+                    subject=code_of[scan_id],
+                    version=row.version,
+                    origin=str(row.origin),
+                    machine="" if base is None else str(base.origin),
+                    template=(template_of.get(template, "") if template else str(named)) if registered else "",
+                    preset=str(base.parameters.get("preset", "")) if base is not None else "",
+                    model_id=None if base is None else base.model_id,
+                    current=counts is not None and counts.id == row.id,
+                    verdicts=tuple(verdicts.get(row.id, ())),
+                    key=row.labels_key,
+                    code_version=row.code_version,
+                )
+            )
+    return tuple(found)
+
+
+def _models(session: Session) -> tuple[ModelFact, ...]:
+    tested: dict[int, dict[str, list[float]]] = {}
+    query = (
+        select(Annotation.model_id, Annotation.scores)
+        .join(Scan, Scan.id == Annotation.scan_id)
+        .join(Subject, Subject.id == Scan.subject_id)
+        .where(Annotation.model_id.is_not(None), Subject.role == Role.TEST)
+    )
+    for model_id, scores in session.execute(query).tuples():
+        if model_id is not None and scores.get("dice_accepted") is not None:
+            kind = EXPERT if scores.get("dice_accepted_origin") == Origin.EXPERT else PSEUDO
+            tested.setdefault(model_id, {}).setdefault(kind, []).append(scores["dice_accepted"])
+    return tuple(
+        ModelFact(
+            id=run.id,
+            network=run.network,
+            preset=run.preset,
+            roles=dict(run.split),
+            fold=run.parameters.get("fold"),
+            folds=int(run.result.get("settings", {}).get("folds", 1)),
+            seed=run.parameters.get("seed"),
+            label_kind=run.label_kind,
+            training_labels=tuple(
+                case["labels"]
+                for case in run.parameters.get("cases", ())
+                if run.split.get(case["subject"]) == Role.TRAIN
+            ),
+            figures=(*_own_figures(run), *_test_figures(tested.get(run.id, {}))),
+            settings=run.result.get("settings", {}),
+            network_params=run.result.get("network_params", {}),
+            device=str(run.result.get("device", "")),
+            seconds=run.result.get("seconds"),
+            torch_version=str(run.result.get("torch_version", "")),
+            code_version=run.code_version,
+            weights_hash=run.weights_hash,
+        )
+        for run in session.scalars(select(ModelRun).order_by(ModelRun.id))
+    )
+
+
+def _own_figures(run: ModelRun) -> list[Figure]:
+    """What the training itself measured: on its training cases, and on its validation cases by kind of label."""
+    result, found = run.result, list[Figure]()
+    if result.get("dice_train") is not None:
+        learned = Counter(run.split.values())[Role.TRAIN]
+        regions = result.get("dice_train_regions") or {}
+        found.append(Figure("train", run.label_kind, result["dice_train"], n=learned or None, regions=regions))
+    told = result.get("validation") or ()
+    for row in told:
+        kind = _KINDS[row["label_kind"]]
+        found.append(Figure("validation", kind, row["mean"], row["n"], row["sd"], row["regions"]))
+    if not told and result.get("dice_validation") is not None:
+        found.append(Figure("validation", _KINDS.get(result.get("label_kind", ""), PSEUDO), result["dice_validation"]))
+    return found
+
+
+def _test_figures(scores: Mapping[str, Sequence[float]]) -> list[Figure]:
+    return [
+        Figure("test", kind, fmean(values), len(values), stdev(values) if len(values) > 1 else None)
+        for kind, values in scores.items()
+    ]
+
+
+def _volume(row: VolumeRow) -> VolumeFact:
+    return VolumeFact(
+        scan_id=row.scan_id,
+        subject=row.subject,
+        sex=None if row.sex is None else str(row.sex),
+        age_years=row.age_years,
+        region=row.region,
+        volume_cm3=row.volume_cm3,
+        label_map=row.annotation_id,
+        source=str(row.source),
+    )
+
+
+def _registered(session: Session) -> tuple[RegisteredVolume, ...]:
+    """Volumes of every registration, where scans were labelled with two templates or more; else none is asked for."""
+    if (
+        session.scalar(select(Annotation.template_id).where(Annotation.template_id.is_not(None)).distinct().offset(1))
+        is None
+    ):
+        return ()
+    query = (
+        select(Annotation.scan_id, Template.name, Measurement.region, Measurement.value)
+        .join_from(Measurement, Annotation, Annotation.id == Measurement.annotation_id)
+        .join(Template, Template.id == Annotation.template_id)
+        .where(Measurement.statistic == VOLUME, Annotation.origin == Origin.REGISTRATION)
+        .order_by(Annotation.version)
+    )
+    return tuple(RegisteredVolume(*row) for row in session.execute(query).tuples())
+
+
+def _norm(norm: Norm, rows: Sequence[VolumeRow], scans: Mapping[int, Scan], sites: Mapping[int, str]) -> NormFact:
+    limits = norm.limits
+    middle = (limits.age_min_years + limits.age_max_years) / 2
+    sexes = [sex for sex, n in (("M", limits.n_male), ("F", limits.n_female)) if n]
+    z: list[ZFact] = []
+    outside: dict[int, str] = {}
+    for row in rows:
+        scan = scans[row.scan_id]
+        found = norm.assess(
+            row.region, row.sex, row.age_years, row.volume_cm3, scanner_of(scan) or None, thickness_of(scan)
+        )
+        if found.z is not None:
+            sex = None if row.sex is None else str(row.sex)
+            z.append(ZFact(row.scan_id, sex, sites[row.scan_id], row.region, found.z))
+        elif found.expected_cm3 is None:
+            outside.setdefault(row.scan_id, found.reason)
+    return NormFact(
+        name=norm.name,
+        title=norm.title,
+        text=limits.text,
+        origin="published" if isinstance(norm, PublishedNorm) else "a norm of this study's library",
+        method=limits.method,
+        ages=limits.ages,
+        scanner=limits.scanner,
+        thicknesses=limits.thicknesses,
+        n=limits.n,
+        n_male=limits.n_male,
+        n_female=limits.n_female,
+        cautions=limits.cautions,
+        specification=_specification(norm),
+        expected_cm3={region: fmean(norm.mean(region, sex, middle) for sex in sexes) for region in norm.regions},
+        z=tuple(z),
+        outside=dict(Counter(outside.values())),
+    )
+
+
+def _specification(norm: Norm) -> str:
+    """Coefficients of the published norm; those of a fitted one are too many for a sentence and stand in its file."""
+    if not isinstance(norm, PublishedNorm):
+        return ""
+    lines = (
+        f"{line.region} {line.intercept:.2f} {line.sex:+.2f} · sex {line.age:+.2f} · age, SD {line.sd:.2f}"
+        for line in norm.coefficients
+    )
+    return f"Volumes in cm³: {'; '.join(lines)}."
+
+
+def _tests(rows: Sequence[VolumeRow]) -> tuple[SignificanceTest, ...]:
+    if not rows:
+        return ()
+    from ctworkbench.core.analysis.tables import tables
+
+    made = tables(
+        [
+            Observation(row.subject, row.sex, row.age_years, row.region, row.volume_cm3, str(row.source), row.scan_id)
+            for row in rows
+        ]
+    )
+    return significance_tests(made.coefficients, made.hemispheres)
+
+
+@cache
+def _software() -> Mapping[str, str]:
+    """Versions of Python and of the libraries that numbers come from."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"Python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # an installation without it; what is not there made no number
+            continue
+    return found
