@@ -227,7 +227,7 @@ def test_that_groups_without_scatter_within_them_do_not_converge_and_give_no_num
     ]
     account = Account()
     assert mixed.mixed(scans, mixed.SCANNER, account) == ([], [])
-    assert any("the fit of a did not converge" in note for note in account.notes)
+    assert any("no numbers of a: the fit did not converge" in note for note in account.notes)
 
 
 def test_that_a_model_of_no_spread_between_groups_is_called_singular_and_is_least_squares() -> None:

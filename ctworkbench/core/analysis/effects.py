@@ -41,7 +41,7 @@ class Effect(Row):
     ci_low: float
     ci_high: float
     statistic: float | None
-    df: float | None
+    df: int | None
     p: float | None
     p_holm: float | None = None
     p_fdr: float | None = None
@@ -85,7 +85,7 @@ def least_squares(
         )
         return []
     fit: Any = OLS(volumes, design).fit()
-    params, covariance, df = np.asarray(fit.params), np.asarray(fit.cov_params()), float(fit.df_resid)
+    params, covariance, df = np.asarray(fit.params), np.asarray(fit.cov_params()), int(fit.df_resid)
     reach = float(stats.t.ppf(0.975, df))
     names = list(columns)
     rows: list[Effect] = []

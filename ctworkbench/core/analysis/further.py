@@ -10,7 +10,7 @@ from ctworkbench.core.analysis.harmonization import Batch, Harmonized, harmonize
 from ctworkbench.core.analysis.missing import Comparison, CompleteCases, Missing
 from ctworkbench.core.analysis.mixed import Spread
 from ctworkbench.core.analysis.observations import Row
-from ctworkbench.core.analysis.scans import Account, LeftOut, ScanVolumes
+from ctworkbench.core.analysis.scans import Account, LeftOut, ScanVolumes, first_scans, plausible_scans
 
 By = Literal["scanner", "site"]
 
@@ -51,6 +51,7 @@ def further(
     by: By = "scanner",
     harmonized: bool = False,
     min_per_batch: int = harmonization.MIN_PER_BATCH,
+    repeats: Literal["first", "all"] = "first",
 ) -> FurtherTables:
     """Make all further tables.
 
@@ -60,21 +61,30 @@ def further(
         by: what ComBat harmonizes over.
         harmonized: make the models from the harmonized volumes, in place of the measured ones.
         min_per_batch: children that a batch of ComBat needs.
+        repeats: of a child with several scans, use the "first" (by age) in models without a random intercept of the
+            child, or "all", which is told.
     """
     accounts = {name: Account() for name in TITLES}
-    with_volumes = [scan for scan in scans if scan.volumes_cm3]
+    checked = plausible_scans(scans, accounts["missing"])
+    for account in accounts.values():
+        account.notes += accounts["missing"].notes if account is not accounts["missing"] else []
+    with_volumes = [scan for scan in checked if scan.volumes_cm3]
     combat = harmonize(with_volumes, by, accounts["harmonization"], min_per_batch)
     used = list(combat.scans) if harmonized else with_volumes
     source = "; ".join(sorted({scan.source for scan in used})) or "none"
-    effects = adjusted.adjusted(used, accounts["adjusted"])
-    products = adjusted.interaction(used, accounts["interaction"])
-    mixtures, spreads = _mixed(used, accounts["mixed"])
-    tests = asymmetry.against_zero(used, accounts["asymmetry"])
-    asymmetries = asymmetry.with_covariates(used, accounts["asymmetry"])
+
+    def one_each(name: str) -> list[ScanVolumes]:
+        return first_scans(used, accounts[name]) if repeats == "first" else used
+
+    effects = adjusted.adjusted(one_each("adjusted"), accounts["adjusted"])
+    products = adjusted.interaction(one_each("interaction"), accounts["interaction"])
+    mixtures, spreads = _mixed(one_each("mixed"), used, accounts["mixed"])
+    tests = asymmetry.against_zero(one_each("asymmetry"), accounts["asymmetry"])
+    asymmetries = asymmetry.with_covariates(one_each("asymmetry"), accounts["asymmetry"])
     everything = [*effects, *products, *mixtures, *asymmetries]
     if harmonized:
-        for account in accounts.values():
-            account.note(f"Volumes: {source}; not as measured. Only scans that could be harmonized are in the models.")
+        for name in ("adjusted", "interaction", "mixed", "asymmetry"):
+            accounts[name].note(f"Volumes: {source}; not as measured. Scans that could not be harmonized are left out.")
     return FurtherTables(
         source=source,
         n_scans=len(scans),
@@ -90,9 +100,9 @@ def further(
         harmonized_by=by,
         harmonized=combat.rows,
         batches=combat.batches,
-        missing=tuple(missing.missing(scans, regions)),
+        missing=tuple(missing.missing(checked, regions)),
         complete_cases=tuple(missing.complete_cases(everything, spreads, len(scans))),
-        comparison=tuple(missing.comparison(scans, accounts["missing"], regions)),
+        comparison=tuple(missing.comparison(checked, accounts["missing"], regions)),
         left_out=tuple(row for account in accounts.values() for row in account.left_out),
         notes={name: (*account.notes, *_sentences(account.left_out)) for name, account in accounts.items()},
     )
@@ -111,10 +121,13 @@ TITLES = {
 _NAMED = 12
 
 
-def _mixed(scans: Sequence[ScanVolumes], account: Account) -> tuple[list[Effect], list[Spread]]:
+def _mixed(
+    one_each: Sequence[ScanVolumes], every: Sequence[ScanVolumes], account: Account
+) -> tuple[list[Effect], list[Spread]]:
+    """Random intercepts of site and scanner over one scan of a child, of the child over all scans."""
     effects: list[Effect] = []
     spreads: list[Spread] = []
-    for by in (mixed.SITE, mixed.SCANNER, mixed.CHILD):
+    for by, scans in ((mixed.SITE, one_each), (mixed.SCANNER, one_each), (mixed.CHILD, every)):
         rows, found = mixed.mixed(scans, by, account)
         effects += rows
         spreads += found

@@ -87,6 +87,7 @@ def mixed(scans: Sequence[ScanVolumes], by: str, account: Account) -> tuple[list
     account.note(f"{model}: p and intervals of sex and age are Wald's, by the normal distribution.")
     effects: list[Effect] = []
     spreads: list[Spread] = []
+    unfitted: list[str] = []
     for region in regions_of(known):
         used = [scan for scan in known if scan.volume(region) is not None]
         for scan in known:
@@ -95,6 +96,12 @@ def mixed(scans: Sequence[ScanVolumes], by: str, account: Account) -> tuple[list
         rows, spread = _fit(used, [group_of(scan) for scan in used], region, model, account)
         effects += rows
         spreads += [spread] if spread is not None else []
+        unfitted += [region] if spread is None else []
+    if unfitted:
+        account.note(
+            f"{model}: no numbers of {', '.join(unfitted)}: the fit did not converge, or the scans do not tell the "
+            "groups, sex and age apart."
+        )
     return corrected(effects), spreads
 
 
@@ -144,11 +151,9 @@ def _fit(
     plain = least_squares(volumes, columns, terms, model, region, account)
     counts = Counter(groups)
     if len(counts) < 2 or len(counts) == len(groups) or (columns and not plain) or not varies(volumes):
-        account.note(f"{model}: no fit of {region}: {len(scans)} scans of {len(counts)} groups tell nothing.")
         return [], None
     found = _random_intercept(volumes, np.column_stack([np.ones(volumes.size), *columns.values()]), groups)
     if found is None:
-        account.note(f"{model}: the fit of {region} did not converge, so no numbers of it are given.")
         return [], None
     outcome = ""
     if found.sd_group == 0:

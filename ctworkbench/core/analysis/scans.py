@@ -3,9 +3,10 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ctworkbench.core.analysis.observations import Row
+from ctworkbench.core.analysis.observations import Ledger, Observation, Row
+from ctworkbench.core.analysis.plausibility import plausible
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,44 @@ def with_sex_and_age(scans: Iterable[ScanVolumes], model: str, account: Account)
         else:
             kept.append(scan)
     return kept
+
+
+def first_scans(scans: Sequence[ScanVolumes], account: Account) -> list[ScanVolumes]:
+    """One scan of each child, the one at the youngest age, as in the article's tables; of unknown age come last."""
+    first: dict[str, ScanVolumes] = {}
+    for scan in sorted(scans, key=lambda scan: (scan.age is None, scan.age or 0.0, scan.scan)):
+        first.setdefault(scan.subject, scan)
+    kept = [scan for scan in scans if first[scan.subject] is scan]
+    if len(kept) < len(scans):
+        account.note(
+            f"Of children with several scans the first is used: {len(scans) - len(kept)} further scans are left out, "
+            "since this model takes scans for independent."
+        )
+    return kept
+
+
+def plausible_scans(scans: Sequence[ScanVolumes], account: Account) -> list[ScanVolumes]:
+    """The scans without impossible ages and volumes, as the article's tables have them; said, never converted."""
+    ledger = Ledger()
+    asked = [
+        Observation(scan.subject, scan.sex, scan.age_years, region, volume, scan.source, scan.scan)
+        for scan in scans
+        for region, volume in {"": math.nan, **scan.volumes_cm3}.items()  # a scan without volumes has an age too
+    ]
+    rows: dict[int, list[Observation]] = defaultdict(list)
+    for row in plausible(asked, ledger):
+        if row.scan is not None:
+            rows[row.scan].append(row)
+    for note in ledger.notes:
+        account.note(note)
+    return [
+        replace(
+            scan,
+            age_years=rows[scan.scan][0].age_years,
+            volumes_cm3={row.region: row.volume_cm3 for row in rows[scan.scan] if row.region},
+        )
+        for scan in scans
+    ]
 
 
 def tell_repeats(scans: Sequence[ScanVolumes], account: Account) -> None:
