@@ -1,67 +1,178 @@
-"""Charts as files: a picture, a drawing, or the numbers behind them."""
+"""Charts as files: a picture, a drawing, a page, or the numbers behind them."""
 
 import csv
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtCore import QMarginsF, QPoint, QPointF, QRect, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPageSize, QPainter, QPdfWriter
 from PySide6.QtWidgets import QWidget
+
+from ctworkbench.ui.chart_legend import ICON_WIDTH, Entry
+from ctworkbench.ui.chart_plot import DotPlot
+from ctworkbench.ui.chart_theme import Theme
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData
 
-CSV_COLUMNS = ("chart", "subject", "sex", "age_years", "value", "unit", "z", "no_centile_because", "labels", "scan")
-_HEAD_PIXELS = 26
+CSV_COLUMNS = (
+    "chart", "subject", "sex", "age_years", "value", "unit", "z", "centile", "no_centile_because", "labels", "version",
+    "verdict", "site", "scanner", "split", "part_in_training_of_model", "scan",
+)  # fmt: skip
+_PURPOSE = "Research use only – not for diagnosis"
+_MARGIN = 12.0
+_LINE = 17.0
+_PIXELS_PER_INCH = 96
+_PICTURE_SCALE = 2
 
 
-def write_picture(path: Path, figure: QWidget, legend: str, title: str) -> None:
-    """Write a figure as it stands as .png (twice as fine as on the screen) or .svg, with purpose and legend above it.
+@dataclass(frozen=True)
+class Figure:
+    """Charts as they stand on the screen, to be written.
+
+    Attributes:
+        body: the widget that the charts lie in; it gives their places.
+        notes: paragraphs under the charts.
+    """
+
+    title: str
+    study: str
+    body: QWidget
+    plots: Sequence[DotPlot]
+    entries: Sequence[Entry]
+    notes: Sequence[str]
+    theme: Theme
+
+
+def write_picture(path: Path, figure: Figure) -> None:
+    """Write charts as .png (twice as fine as on the screen), or as .svg or .pdf with lines and letters kept as such.
 
     Raises:
         OSError: the file cannot be written.
     """
     with path.open("wb"):  # a place that cannot be written is told now, for Qt would say nothing
         pass
-    size = figure.size() + QSize(0, _HEAD_PIXELS)
-    if path.suffix == ".svg":
+    page = _Page(figure)
+    kind = path.suffix.lower()
+    if kind == ".svg":
         from PySide6.QtSvg import QSvgGenerator
 
         generator = QSvgGenerator()
         generator.setFileName(str(path))
-        generator.setSize(size)
-        generator.setViewBox(QRect(QPoint(0, 0), size))
-        generator.setTitle(title)
-        _paint(generator, figure, legend, size)
-        return
-    picture = QPixmap(size * 2)
-    picture.setDevicePixelRatio(2.0)
-    _paint(picture, figure, legend, size)
-    if not picture.save(str(path), "PNG"):
-        raise OSError(0, "the picture could not be saved")
+        generator.setResolution(_PIXELS_PER_INCH)
+        generator.setSize(page.size.toSize())
+        generator.setViewBox(QRectF(QPointF(0, 0), page.size))
+        generator.setTitle(figure.title)
+        generator.setDescription(_PURPOSE)
+        page.paint(generator)
+    elif kind == ".pdf":
+        writer = QPdfWriter(str(path))
+        points = page.size * (72 / _PIXELS_PER_INCH)
+        writer.setPageSize(QPageSize(QSizeF(points), QPageSize.Unit.Point, "", QPageSize.SizeMatchPolicy.ExactMatch))
+        writer.setPageMargins(QMarginsF(0, 0, 0, 0))
+        writer.setResolution(_PIXELS_PER_INCH)  # lines of one pixel then are as thin as on the screen, not thinner
+        writer.setTitle(figure.title)
+        writer.setCreator("CT Workbench")
+        page.paint(writer)
+    else:
+        image = QImage((page.size * _PICTURE_SCALE).toSize(), QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(_PICTURE_SCALE)
+        page.paint(image)
+        if not image.save(str(path)):
+            raise OSError(0, "the picture could not be saved")
 
 
-def _paint(target: "QPixmap | object", figure: QWidget, legend: str, size: QSize) -> None:
-    painter = QPainter(target)  # type: ignore[arg-type]
-    painter.fillRect(QRect(QPoint(0, 0), size), QColor("#20242b"))
-    head = QRect(8, 0, size.width() - 16, _HEAD_PIXELS - 2)
-    painter.setPen(QColor("#f2b84b"))
-    painter.drawText(head, Qt.AlignmentFlag.AlignVCenter, "Research use only – not for diagnosis")
-    painter.setPen(QColor("#c3ccd8"))
-    painter.drawText(head, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, legend)
-    painter.translate(0, _HEAD_PIXELS)
-    figure.render(painter, QPoint(0, 0))
-    painter.end()
+class _Page:
+    """Head, legend, charts and notes, each at its place."""
+
+    def __init__(self, figure: Figure) -> None:
+        self._figure = figure
+        self._font = QFont()
+        self._font.setPixelSize(12)
+        self._metrics = QFontMetricsF(self._font)
+        self._width = max(float(figure.body.width()), 560.0)
+        self._signs = self._flow()
+        rows = self._signs[-1][1] / _LINE + 1 if self._signs else 0
+        self._head = 24 + rows * _LINE + 6
+        self._notes = [self._height_of(text) for text in figure.notes]
+        below = sum(height + 5 for height in self._notes)
+        self.size = QSizeF(self._width + 2 * _MARGIN, self._head + figure.body.height() + below + 2 * _MARGIN)
+
+    def _flow(self) -> list[tuple[float, float, Entry]]:
+        """Place of each sign of the legend: across and down, in as many rows as it takes."""
+        across, down, found = 0.0, 0.0, list[tuple[float, float, Entry]]()
+        for entry in self._figure.entries:
+            wide = ICON_WIDTH + 6 + self._metrics.horizontalAdvance(entry.text) + 18
+            if across and across + wide > self._width:
+                across, down = 0.0, down + _LINE
+            found.append((across, down, entry))
+            across += wide
+        return found
+
+    def _height_of(self, text: str) -> float:
+        return self._metrics.boundingRect(QRectF(0, 0, self._width, 1000), Qt.TextFlag.TextWordWrap, text).height()
+
+    def paint(self, target: Any) -> None:
+        """Draw the page on a picture or a file."""
+        figure, theme = self._figure, self._figure.theme
+        painter = QPainter(target)
+        painter.setFont(self._font)
+        painter.fillRect(QRectF(QPointF(0, 0), self.size), QColor(theme.page))
+        painter.translate(_MARGIN, _MARGIN)
+        head = QRectF(0, 0, self._width, 18)
+        bold = QFont(self._font)
+        bold.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(bold)
+        painter.setPen(QColor(theme.ink))
+        painter.drawText(head, Qt.AlignmentFlag.AlignVCenter, f"{figure.study}: {figure.title}")
+        painter.setPen(QColor(theme.caution))
+        painter.drawText(head, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, _PURPOSE)
+        painter.setFont(self._font)
+        painter.setPen(QColor(theme.muted))
+        for across, down, entry in self._signs:
+            middle = 24 + down + _LINE / 2
+            entry.paint(painter, QPointF(across + ICON_WIDTH / 2, middle), theme.page)
+            left = across + ICON_WIDTH + 6
+            text = QRectF(left, middle - _LINE / 2, self._width - left, _LINE)
+            painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, entry.text)
+        painter.translate(0, self._head)
+        for plot in figure.plots:
+            self._paint_plot(painter, plot)
+        down = figure.body.height() + 5.0
+        painter.setFont(self._font)
+        for text, height in zip(figure.notes, self._notes, strict=True):
+            painter.setPen(QColor(theme.muted))
+            painter.drawText(QRectF(0, down, self._width, height), Qt.TextFlag.TextWordWrap, text)
+            down += height + 5
+        painter.end()
+
+    def _paint_plot(self, painter: QPainter, plot: DotPlot) -> None:
+        theme = self._figure.theme
+        caption = QRect(plot.caption.mapTo(self._figure.body, QPoint(0, 0)), plot.caption.size())
+        place = QRect(plot.mapTo(self._figure.body, QPoint(0, 0)), plot.size())
+        painter.fillRect(caption.united(place), QColor(theme.ground))
+        bold = QFont(self._font)
+        bold.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(bold)
+        painter.setPen(QColor(theme.ink))
+        painter.drawText(caption, Qt.AlignmentFlag.AlignCenter, plot.caption.text())
+        scene: Any = plot.scene()
+        scene.prepareForPaint()
+        scene.render(painter, QRectF(place), QRectF(plot.mapToScene(plot.rect()).boundingRect()))
 
 
-def write_numbers(path: Path, charts: "Sequence[ChartData]", sexes: Collection[str]) -> None:
+def write_numbers(
+    path: Path, charts: "Sequence[ChartData]", sexes: Collection[str], chosen: Collection[int] | None = None
+) -> None:
     """Write the dots of charts as CSV, one row a dot.
 
     Args:
         path: the file.
         charts: what is shown.
         sexes: "M", "F" and "" (unknown) as they are shown.
+        chosen: these scans alone.
 
     Raises:
         OSError: the file cannot be written.
@@ -71,12 +182,17 @@ def write_numbers(path: Path, charts: "Sequence[ChartData]", sexes: Collection[s
         writer.writerow(CSV_COLUMNS)
         for data in charts:
             for dot in data.dots:
-                if str(dot.sex or "") not in sexes:
+                if str(dot.sex or "") not in sexes or (chosen is not None and dot.scan_id not in chosen):
                     continue
-                age = "" if dot.age_years is None else f"{dot.age_years:.4f}"
-                z = "" if dot.z is None else f"{dot.z:.3f}"
-                why = data.outside.get(dot.scan_id, "")
-                value = f"{dot.value:.3f}"
                 writer.writerow(
-                    (data.title, dot.subject, dot.sex or "", age, value, data.unit, z, why, dot.source, dot.scan_id)
-                )
+                    (
+                        data.title, dot.subject, dot.sex or "", _number(dot.age_years, 4), _number(dot.value, 3),
+                        data.unit, _number(dot.z, 3), _number(dot.centile, 2), data.outside.get(dot.scan_id, ""),
+                        dot.source, dot.version, dot.verdict, dot.site, dot.scanner, dot.role, dot.learned,
+                        dot.scan_id,
+                    )
+                )  # fmt: skip
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

@@ -4,45 +4,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Signal
-from PySide6.QtGui import QColor, QPixmap
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
     QFileDialog,
     QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QMenu,
-    QPushButton,
     QSplitter,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.ui.bridge import Bridge, OpenScan
-from ctworkbench.ui.chart_export import write_numbers, write_picture
-from ctworkbench.ui.chart_plot import SEX_COLORS, SEX_TITLES, DotPlot, captioned, sex_key
+from ctworkbench.ui.chart_canvas import Look
+from ctworkbench.ui.chart_export import Figure, write_numbers, write_picture
+from ctworkbench.ui.chart_groups import Grouping, sex_key
+from ctworkbench.ui.chart_legend import Entry, entries_of
+from ctworkbench.ui.chart_plot import DotPlot, captioned
+from ctworkbench.ui.chart_tip import tip
+from ctworkbench.ui.chart_tools import ALL, ChartChoices, ChartTools, SelectionBar
 from ctworkbench.ui.child_panel import ChildPanel
-from ctworkbench.ui.cohort_table import age_text
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
     from ctworkbench.core.workbench.rows import ChartData, Dot
 
-ALL = "all"
-SOURCE_TITLES = {
-    "current": "Current label maps",
-    "registration": "Atlas registration",
-    "expert": "Expert corrections",
-    "model": "Model",
-}
-SEX_SIGNS = {"M": "■", "F": "●", "": "◆"}
+__all__ = ["ALL", "ChartsPage", "pair_of"]
 
 
 def pair_of(region: str) -> str:
@@ -52,10 +42,12 @@ def pair_of(region: str) -> str:
 
 
 class ChartsPage(QWidget):
-    """Region and source on the left, the charts in the middle, the open child on the right."""
+    """Region on the left, the charts in the middle, the open child on the right."""
 
-    scan_wanted = Signal(int)
-    """A dot was clicked: open its scan."""
+    scan_wanted = Signal(int, str)
+    """A dot was clicked: open its scan, and show this region there ("" for none in particular)."""
+    review_wanted = Signal(object)
+    """The numbers of the scans that are to be gone through in Review."""
 
     def __init__(
         self,
@@ -66,24 +58,22 @@ class ChartsPage(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._memory = memory
         self._workbench = workbench
         self._bridge = bridge
         self._open_scan = open_scan
-        self._outside: dict[int, str] = {}
+        self._known: dict[tuple[str, str], ChartData] = {}
         self._charts: dict[str, ChartData] = {}
-        self._asymmetry: ChartData | None = None
+        self._entries: list[Entry] = []
+        self._stale = False
+        self.chosen: frozenset[int] = frozenset()
+        self.tools = ChartTools(memory)
+        self.choices = ChartChoices(memory)
+        self.selection = SelectionBar()
+        self.source, self.regions, self.sexes = self.tools.source, self.choices.regions, self.choices.sexes
         self.multiples: dict[str, DotPlot] = {}
-        self.chart = DotPlot(self._tip)
-        self.chart.setObjectName("chart")
-        self.chart.setAccessibleName("Volumes by age")
-        self.asymmetry = DotPlot(self._tip, strip_width=68)
-        self.asymmetry.setObjectName("asymmetry")
-        self.asymmetry.setAccessibleName("Asymmetry by age")
+        self.chart = self._plot("chart", "Volumes by age")
+        self.asymmetry = self._plot("asymmetry", "Asymmetry by age", strip_width=68)
         self.child = ChildPanel(workbench, bridge)
-        for plot in (self.chart, self.asymmetry):
-            plot.dot_clicked.connect(self._click)
-        self.child.region_wanted.connect(self.choose_region)
 
         splitter = QSplitter()
         splitter.setChildrenCollapsible(False)
@@ -93,94 +83,47 @@ class ChartsPage(QWidget):
         splitter.setSizes([740, 366])
         columns = QHBoxLayout()
         columns.setSpacing(10)
-        columns.addWidget(self._build_choices())
+        columns.addWidget(self.choices)
         columns.addWidget(splitter, 1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 8)
-        layout.setSpacing(8)
-        layout.addLayout(self._build_head())
+        layout.setContentsMargins(12, 8, 12, 6)
+        layout.setSpacing(6)
+        layout.addWidget(self.tools)
         layout.addLayout(columns, 1)
-        bridge.changed.connect(self._on_changed)
-        open_scan.changed.connect(self._follow)
+        self._connect()
 
     # -- building --------------------------------------------------------------------------------------------------
 
-    def _build_head(self) -> QHBoxLayout:
-        title = QLabel("Charts")
-        title.setProperty("role", "title")
-        self.summary = QLabel()
-        self.summary.setObjectName("charts_summary")
-        self.summary.setProperty("role", "muted")
-        reset = QPushButton("Reset view")
-        reset.setObjectName("reset_view")
-        reset.setToolTip("Undo zooming (wheel) and panning (drag)")
-        reset.clicked.connect(self._reset)
-        export = QToolButton()
-        export.setText("Export ▾")
-        export.setObjectName("export_chart")
-        export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(export)
-        for kind, text in (("png", "Picture (PNG)…"), ("svg", "Drawing (SVG)…"), ("csv", "Numbers shown (CSV)…")):
-            menu.addAction(text, lambda kind=kind: self._ask_export(kind))
-        export.setMenu(menu)
-        head = QHBoxLayout()
-        head.addWidget(title)
-        head.addSpacing(10)
-        head.addWidget(self.summary, 1)
-        head.addWidget(reset)
-        head.addWidget(export)
-        return head
+    def _connect(self) -> None:
+        self.child.region_wanted.connect(self.choose_region)
+        self.tools.source_changed.connect(self._read)
+        self.tools.look_changed.connect(self._draw)
+        self.tools.lasso_taken.connect(self._take_lasso)
+        self.tools.reset_asked.connect(self._reset)
+        self.tools.export_asked.connect(self._ask_export)
+        self.choices.region_changed.connect(self._read)
+        self.choices.sexes_changed.connect(self._draw)
+        self.selection.cleared.connect(lambda: self.select(frozenset()))
+        self.selection.export_asked.connect(lambda: self._ask_export("csv", chosen=True))
+        self.selection.review_asked.connect(lambda: self.review_wanted.emit(self.chosen))
+        self._bridge.changed.connect(self._on_changed)
+        self._open_scan.changed.connect(self._follow)
+        escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
+        escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        escape.activated.connect(lambda: self.select(frozenset()))
 
-    def _build_choices(self) -> QWidget:
-        choices = QWidget()
-        choices.setFixedWidth(184)
-        self.regions = QListWidget()
-        self.regions.setObjectName("regions")
-        self.regions.setAccessibleName("Region")
-        everything = QListWidgetItem("All ten regions")
-        everything.setData(Qt.ItemDataRole.UserRole, ALL)
-        self.regions.addItem(everything)
-        for region in load(DEFAULT).regions:
-            swatch = QPixmap(11, 11)
-            swatch.fill(QColor(region.color))
-            item = QListWidgetItem(swatch, region.title)
-            item.setData(Qt.ItemDataRole.UserRole, region.name)
-            self.regions.addItem(item)
-        self.regions.setCurrentRow(1)
-        self.regions.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.regions.setFixedHeight(11 * 24 + 14)
-        self.regions.setUniformItemSizes(True)
-        self.regions.currentRowChanged.connect(lambda _: self.refresh())
-        self.source = QComboBox()
-        self.source.setObjectName("source")
-        self.source.setAccessibleName("Source of the label maps")
-        self.source.addItem(SOURCE_TITLES["current"], "current")
-        self.source.currentIndexChanged.connect(lambda _: self.refresh())
-        layout = QVBoxLayout(choices)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        for text, widget in (("Region", self.regions), ("Label maps", self.source)):
-            label = QLabel(text)
-            label.setProperty("role", "muted")
-            layout.addWidget(label)
-            layout.addWidget(widget)
-        label = QLabel("Shown")
-        label.setProperty("role", "muted")
-        layout.addWidget(label)
-        self.sexes: dict[str, QCheckBox] = {}
-        for sex, sign in SEX_SIGNS.items():
-            box = QCheckBox(f"{sign} {SEX_TITLES[sex]}")
-            box.setObjectName(f"sex_{sex or 'unknown'}")
-            box.setStyleSheet(f"QCheckBox {{ color: {SEX_COLORS[sex]}; }}")
-            box.setChecked(True)
-            box.toggled.connect(lambda _: self._draw())
-            self.sexes[sex] = box
-            layout.addWidget(box)
-        legend = QLabel("Line: mean of the norm\nInner band: ±1 SD\nOuter band: ±2 SD\nRing: the open scan")
-        legend.setProperty("role", "muted")
-        layout.addWidget(legend)
-        layout.addStretch()
-        return choices
+    def _plot(self, name: str, title: str, compact: bool = False, strip_width: int = 92) -> DotPlot:
+        """A chart that answers to mouse and keys."""
+        plot = DotPlot(tip, compact, strip_width)
+        plot.setObjectName(name)
+        plot.setAccessibleName(title)
+        plot.set_lasso(self.tools.lasso.isChecked())
+        plot.dot_clicked.connect(lambda scan_id: self._click(scan_id, self._region_of(plot)))
+        plot.lassoed.connect(self._lassoed)
+        plot.toggled.connect(lambda scan_id: self.select(self.chosen ^ {scan_id}))
+        plot.region_stepped.connect(lambda steps: self._step_region(plot, steps))
+        plot.enlarged.connect(lambda: self.choose_region(self._region_of(plot)))
+        return plot
 
     def _build_middle(self) -> QWidget:
         single = QSplitter()
@@ -195,136 +138,187 @@ class ChartsPage(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(single)
         self.stack.addWidget(self._grid)
-        self.note = QLabel()
-        self.note.setObjectName("norm_note")
-        self.note.setWordWrap(True)
-        self.note.setProperty("role", "muted")
-        self.note.setStyleSheet("font-size: 11px;")
+        self.note, self.outside_note, self.empty, self.summary = QLabel(), QLabel(), QLabel(), QLabel()
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.outside_note = QLabel()
-        self.outside_note.setObjectName("outside_note")
-        self.outside_note.setWordWrap(True)
-        self.outside_note.setProperty("role", "warning")
-        self.empty = QLabel(
-            "Nothing is measured yet. Label the scans and press Measure (Run → Measure); each scan becomes a dot."
-        )
-        self.empty.setObjectName("charts_empty")
-        self.empty.setProperty("role", "warning")
-        self.empty.setWordWrap(True)
+        for label, name, role in (
+            (self.note, "norm_note", "muted"),
+            (self.outside_note, "outside_note", "warning"),
+            (self.empty, "charts_empty", "warning"),
+            (self.summary, "charts_summary", "muted"),
+        ):
+            label.setObjectName(name)
+            label.setProperty("role", role)
+            label.setWordWrap(label is not self.summary)
+        self.note.setStyleSheet("font-size: 11px;")
+        self.outside_note.setStyleSheet("font-size: 12px;")
+        self.outside_note.hide()
         self.empty.hide()
-        self.figure = QFrame()
-        layout = QVBoxLayout(self.figure)
+        top = QHBoxLayout()
+        top.addWidget(self.summary, 1)
+        top.addWidget(self.selection)
+        figure = QFrame()
+        layout = QVBoxLayout(figure)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
+        layout.setSpacing(5)
+        layout.addLayout(top)
         layout.addWidget(self.empty)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.outside_note)
         layout.addWidget(self.note)
-        return self.figure
+        return figure
 
     # -- what is shown ---------------------------------------------------------------------------------------------
 
     @property
     def region(self) -> str:
         """Name of the chosen region, or "all"."""
-        return self.regions.currentItem().data(Qt.ItemDataRole.UserRole)
+        return self.choices.region
+
+    @property
+    def plots(self) -> list[DotPlot]:
+        """The charts in sight."""
+        if self.region == ALL:
+            return [self.multiples[name] for name in self._charts if name in self.multiples]
+        return [self.chart, self.asymmetry]
 
     def refresh(self) -> None:
         """Read what is chosen again."""
-        region, source, norms = self.region, self.source.currentData() or "current", self._workbench.norms
+        self._known.clear()
+        self._read()
+
+    def _read(self) -> None:
+        """Read the charts that are wanted and not known yet."""
+        source, norms = self.source.currentData() or "current", self._workbench.norms
+        region = self.region
+        names = load(DEFAULT).region_names if region == ALL else (region, pair_of(region))
+        missing = [name for name in names if (source, name) not in self._known]
 
         def read() -> tuple:
-            if region == ALL:
-                return norms.sources(), {name: norms.chart(name, source) for name in load(DEFAULT).region_names}, None
-            return norms.sources(), {region: norms.chart(region, source)}, norms.asymmetry(pair_of(region), source)
+            return names, source, norms.sources() if missing else None, norms.charts(missing, source) if missing else {}
 
-        self._bridge.run(read, self._show, key="charts")
         self.child.follow(self._open_scan.scan_id, source)
+        if missing:
+            self._bridge.run(read, self._show, key="charts")
+        else:
+            self._bridge.run(lambda: None, lambda _: None, key="charts")  # an answer for another region comes too late
+            self._show((names, source, None, {}))
 
-    def _show(self, answer: "tuple[list[str], dict[str, ChartData], ChartData | None]") -> None:
-        sources, self._charts, self._asymmetry = answer
-        self._set_sources(sources)
+    def _show(self, answer: "tuple[tuple[str, ...], str, list[str] | None, dict[str, ChartData]]") -> None:
+        names, source, sources, charts = answer
+        self._known |= {(source, name): data for name, data in charts.items()}
+        self._charts = {name: self._known[source, name] for name in names}
+        if sources is not None:
+            self.tools.set_sources(sources)
         self._draw()
-
-    def _set_sources(self, sources: list[str]) -> None:
-        present = sources or ["current"]
-        if [self.source.itemData(row) for row in range(self.source.count())] == present:
-            return
-        chosen = self.source.currentData()
-        self.source.blockSignals(True)
-        self.source.clear()
-        for name in present:
-            self.source.addItem(SOURCE_TITLES.get(name, name), name)
-        self.source.setCurrentIndex(max(0, self.source.findData(chosen)))
-        self.source.blockSignals(False)
 
     def _draw(self) -> None:
         if not self._charts:
             return
-        sexes = frozenset(sex for sex, box in self.sexes.items() if box.isChecked())
-        open_id = self._open_scan.scan_id
         first = next(iter(self._charts.values()))
-        self._outside = first.outside
-        if self._asymmetry is not None:
-            self.stack.setCurrentIndex(0)
-            self.chart.show_chart(first, sexes, open_id)
-            self.asymmetry.show_chart(self._asymmetry, sexes, open_id)
-        else:
-            self.stack.setCurrentIndex(1)
-            for number, (name, data) in enumerate(self._charts.items()):
-                if name not in self.multiples:
-                    plot = self.multiples[name] = DotPlot(self._tip, compact=True)
-                    plot.setObjectName(f"chart_{name}")
-                    plot.setMinimumSize(120, 120)
-                    plot.dot_clicked.connect(self._click)
-                    self._grid_layout.addWidget(captioned(plot), number % 2, number // 2)
-                self.multiples[name].show_chart(data, sexes, open_id)
-        self.empty.setVisible(not first.dots)
-        self.note.setText(first.note)
-        self._tell_outside(first)
-        inside = sum(dot.z is not None for dot in first.dots)
-        self.summary.setText(
-            f"{len(first.dots)} scans measured  ·  {inside} of an age and sex that the norm covers"
-            if first.dots
-            else ""
-        )
+        open_id, theme = self._open_scan.scan_id, self.tools.theme
+        dots = {dot.scan_id: dot for dot in first.dots}
+        open_dot = None if open_id is None else dots.get(open_id)
+        filled = self.tools.filled.currentData()
+        if filled == "child":
+            filled = "" if open_dot is None else sex_key(open_dot.sex)
+        look = Look(theme, self.choices.shown_sexes, self.tools.bands.currentData(), filled)
+        grouping = Grouping(self.tools.color_by.currentData(), first.dots)
+        many = self.region == ALL
+        self.stack.setCurrentIndex(int(many))
+        if many:
+            self._make_multiples()
+        for plot, data in zip(self.plots, self._charts.values(), strict=True):
+            plot.show_chart(data, grouping, look, open_id, self.chosen)
+        self._show_words(first, look, grouping, open_dot)
+
+    def _make_multiples(self) -> None:
+        for number, (name, data) in enumerate(self._charts.items()):
+            if name not in self.multiples:
+                plot = self.multiples[name] = self._plot(f"chart_{name}", data.title, compact=True)
+                plot.setMinimumSize(120, 120)
+                plot.caption.setToolTip("Double-click the chart to see this region alone")
+                self._grid_layout.addWidget(captioned(plot), number % 2, number // 2)
+
+    def _show_words(self, data: "ChartData", look: Look, grouping: Grouping, open_dot: "Dot | None") -> None:
+        shown = [dot for dot in data.dots if sex_key(dot.sex) in look.sexes]
+        name = open_dot.subject if open_dot is not None and open_dot in shown else ""
+        error = open_dot is not None and any(open_dot.source in chart.errors for chart in self._charts.values())
+        self._entries = entries_of(grouping, look, shown, name, bool(name) and error)
+        by_sex = grouping.by == "sex"  # then the ticks carry the signs of the dots
+        beside = [entry for entry in self._entries if not (by_sex and entry.dot and not entry.dot.hollow)]
+        self.choices.legend.show_entries(beside, look.theme)
+        self.choices.show_groups(grouping, look.theme)
+        nothing = "Nothing is measured yet. Label the scans and press Measure (Run → Measure); each becomes a dot."
+        hidden = "No scan of the ticked sexes has this region."
+        self.empty.setText(hidden if data.dots else nothing)
+        self.empty.setVisible(not shown)
+        self.note.setText(data.note)
+        self._tell_outside(data)
+        inside = sum(dot.z is not None for dot in data.dots)
+        total = f"{len(data.dots):,} scans measured  ·  {inside:,} with a centile"
+        self.summary.setText(total if data.dots else "")
 
     def _tell_outside(self, data: "ChartData") -> None:
         subjects = {dot.scan_id: f"{dot.subject} ({dot.value:.0f} {data.unit})" for dot in data.dots}
         reasons = [f"{subjects[scan]}: {why}" for scan, why in data.outside.items() if scan in subjects]
-        more = f"; and {len(reasons) - 3} more (see the tooltips)" if len(reasons) > 3 else ""
+        more = f"; and {len(reasons) - 2:,} more (see the tooltips)" if len(reasons) > 2 else ""
         self.outside_note.setVisible(bool(reasons))
-        self.outside_note.setText(f"Not in the norm, so no centile – {'; '.join(reasons[:3])}{more}")
+        self.outside_note.setText(f"Not in the norm, so no centile – {'; '.join(reasons[:2])}{more}")
 
-    def _tip(self, dot: "Dot") -> str:
-        data = self._charts.get(self.region) or next(iter(self._charts.values()))
-        z = (
-            f"z {dot.z:+.2f}"
-            if dot.z is not None
-            else f"no centile: {self._outside.get(dot.scan_id, 'the norm does not hold')}"
-        )
-        sex = SEX_TITLES[sex_key(dot.sex)]
-        who = f"{dot.subject} · {sex} · {age_text(dot.age_years)}"
-        return f"{who}\n{dot.value:.1f} {data.unit} · {z}\nlabels: {dot.source}\nClick to open the scan"
+    # -- what the user does ----------------------------------------------------------------------------------------
 
     def _on_changed(self, changes: "Changes") -> None:
-        if changes.measurements or changes.annotations or changes.scans:
+        if changes.measurements or changes.annotations or changes.scans or changes.reviews or changes.models:
+            self._stale = not self.isVisible()
+            if not self._stale:
+                self.refresh()
+
+    def showEvent(self, event: object) -> None:
+        """Read again what was written while the page was out of sight."""
+        super().showEvent(event)  # type: ignore[arg-type]
+        if self._stale:
+            self._stale = False
             self.refresh()
 
     def _follow(self, scan_id: int | None) -> None:
-        for plot in (self.chart, self.asymmetry, *self.multiples.values()):
-            plot.mark(scan_id)
+        self._draw()
         self.child.follow(scan_id, self.source.currentData() or "current")
 
-    def _click(self, scan_id: int) -> None:
+    def _region_of(self, plot: DotPlot) -> str:
+        """The region that a chart is of; for right minus left the chosen side, or the right one."""
+        name = plot.data.name if plot.data is not None else ""
+        if plot is not self.asymmetry:
+            return name
+        return self.region if pair_of(self.region) == name and "_" in self.region else f"right_{name}"
+
+    def _click(self, scan_id: int, region: str = "") -> None:
         if self._open_scan.open(scan_id):
-            self.scan_wanted.emit(scan_id)
+            self.scan_wanted.emit(scan_id, region)
+
+    def _step_region(self, plot: DotPlot, steps: int) -> None:
+        if self.region != ALL:
+            self.choices.step(steps)
+            return
+        plots = self.plots
+        plots[(plots.index(plot) + steps) % len(plots)].setFocus(Qt.FocusReason.TabFocusReason)
 
     def choose_region(self, name: str) -> None:
         """Show the chart of a region, or those of all ("all")."""
-        for row in range(self.regions.count()):
-            if self.regions.item(row).data(Qt.ItemDataRole.UserRole) == name:
-                self.regions.setCurrentRow(row)
+        self.choices.choose(name)
+
+    def select(self, scan_ids: frozenset[int]) -> None:
+        """Select scans; every chart rings them."""
+        self.chosen = scan_ids
+        for plot in (self.chart, self.asymmetry, *self.multiples.values()):
+            plot.choose(scan_ids)
+        self.selection.show_count(len(scan_ids))
+
+    def _lassoed(self, scan_ids: frozenset[int], adds: bool) -> None:
+        self.select(self.chosen | scan_ids if adds else scan_ids)
+
+    def _take_lasso(self, in_hand: bool) -> None:
+        for plot in (self.chart, self.asymmetry, *self.multiples.values()):
+            plot.set_lasso(in_hand)
 
     def _reset(self) -> None:
         for plot in (self.chart, self.asymmetry, *self.multiples.values()):
@@ -332,28 +326,35 @@ class ChartsPage(QWidget):
 
     # -- exporting -------------------------------------------------------------------------------------------------
 
-    def _ask_export(self, kind: str) -> None:
-        name = f"{self.region}.{kind}"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Export what is shown", name, f"{kind.upper()} (*.{kind})")
-        if chosen:
-            try:
-                self.export(Path(chosen))
-            except OSError as error:
-                self._bridge.notify(f"{chosen} cannot be written: {error.strerror}.", "Choose another folder.", "error")
-                return
-            self._bridge.notify(f"Written: {chosen}")
+    def _ask_export(self, kind: str, chosen: bool = False) -> None:
+        name = f"{self.region}{'_selection' if chosen else ''}.{kind}"
+        path, _ = QFileDialog.getSaveFileName(self, "Export what is shown", name, f"{kind.upper()} (*.{kind})")
+        if not path:
+            return
+        if not Path(path).suffix:
+            path = f"{path}.{kind}"
+        try:
+            self.export(Path(path), self.chosen if chosen else None)
+        except OSError as error:
+            self._bridge.notify(f"{path} cannot be written: {error.strerror}.", "Choose another folder.", "error")
+            return
+        self._bridge.notify(f"Written: {path}")
 
-    def export(self, path: Path) -> None:
-        """Write what is shown as .png, .svg or .csv.
+    def export(self, path: Path, chosen: frozenset[int] | None = None) -> None:
+        """Write what is shown as .png, .svg, .pdf or .csv.
+
+        Args:
+            path: the file; its ending says what is written.
+            chosen: of a CSV, these scans alone.
 
         Raises:
             OSError: the file cannot be written.
         """
-        sexes = [sex for sex, box in self.sexes.items() if box.isChecked()]
-        if path.suffix == ".csv":
-            shown = list(self._charts.values()) + ([self._asymmetry] if self._asymmetry is not None else [])
-            write_numbers(path, shown, sexes)
+        if path.suffix.lower() == ".csv":
+            write_numbers(path, list(self._charts.values()), self.choices.shown_sexes, chosen)
             return
-        signs = "   ".join(f"{SEX_SIGNS[sex]} {SEX_TITLES[sex]}" for sex in sexes)
-        legend = f"cm³ by age in years   {signs}   line: mean of the norm, bands: ±1 and ±2 SD, ring: the open scan"
-        write_picture(path, self.figure, legend, self.chart.data.title if self.chart.data else "Chart")
+        words = [label.text() for label in (self.outside_note, self.note) if not label.isHidden() and label.text()]
+        titles = [data.title for data in self._charts.values()]
+        title = "All ten regions" if self.region == ALL else titles[0] if titles else "Charts"
+        figure = Figure(title, self._workbench.name, self.stack, self.plots, self._entries, words, self.tools.theme)
+        write_picture(path, figure)

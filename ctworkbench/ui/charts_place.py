@@ -35,8 +35,10 @@ class ChartsPlace(QWidget):
         parent: the widget it lies in.
     """
 
-    scan_wanted = Signal(int)
-    """Open this scan in Review."""
+    scan_wanted = Signal(int, str)
+    """Open this scan in Review, at this region if one is named."""
+    review_wanted = Signal(object)
+    """Go through these scans in Review, a frozenset of their numbers."""
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class ChartsPlace(QWidget):
         self._memory = memory
         self.charts = ChartsPage(workbench, bridge, open_scan, memory)
         self.charts.scan_wanted.connect(self.scan_wanted)
+        self.charts.review_wanted.connect(self.review_wanted)
         self._pages: list[tuple[str, str, QWidget]] = [
             ("charts", "Charts", self.charts),
         ]

@@ -5,6 +5,7 @@ from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from ctworkbench.ui.annotate import AnnotateView
+from ctworkbench.ui.spotlight import Spotlight
 
 _REFRESH_MILLISECONDS = 120
 _NAME, _VOLUME = 0, 1
@@ -17,6 +18,7 @@ class RegionList(QWidget):
         super().__init__(parent)
         self.setObjectName("regions")
         self._view = view
+        self.spotlight = Spotlight(view)
         heading = QLabel("Regions")
         heading.setProperty("role", "heading")
         self.tree = QTreeWidget()
@@ -68,6 +70,15 @@ class RegionList(QWidget):
             for code, volume in volumes.items():
                 self._items[code].setText(_VOLUME, f"{volume:.1f}")
         self.total.setText(f"All regions  {sum(volumes.values()):.1f} cm³")
+
+    def highlight(self, code: int) -> bool:
+        """Select a region, go there, and let it stand out for a moment; whether the label map has it."""
+        self._items[code].setCheckState(_NAME, Qt.CheckState.Checked)
+        self._view.select_region(code)
+        there = self._view.jump_to(code)
+        if there:
+            self.spotlight.show(code)
+        return there
 
     def clear(self) -> None:
         """Show no volumes."""

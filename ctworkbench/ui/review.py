@@ -57,6 +57,7 @@ class ReviewPage(QWidget):
         self._workbench = workbench
         self._bridge = bridge
         self._wanted: int | None = None
+        self._region_wanted = ""
         self._loading = False
         self._stale = True
         self._disposed = False
@@ -90,6 +91,18 @@ class ReviewPage(QWidget):
     def open_scan(self, scan_id: int) -> None:
         """Show a scan; asks first when there are corrections that are not saved."""
         self._open(scan_id)
+
+    def show_region(self, name: str) -> None:
+        """Let a region stand out in the scan that is open, or in the one that is loading once it is there."""
+        self._region_wanted = name
+        if not self._loading:
+            self._highlight()
+
+    def show_selection(self, scan_ids: frozenset[int]) -> None:
+        """List these scans alone, until the chip above the list is clicked, and open the first of them."""
+        self.worklist.show_only(scan_ids, "the chart")
+        if self._wanted not in scan_ids and self.worklist.rows:
+            self._open_listed(self.worklist.rows[0].id)
 
     def maybe_close(self) -> bool:
         """Whether the open case may be left: unsaved corrections are saved or given up first, as the user says."""
@@ -286,9 +299,19 @@ class ReviewPage(QWidget):
         self.cover.tell("")
         self.header.show_scan(case.scan)
         self.regions.refresh()
+        self._highlight()
         if not self.verdicts.comment.hasFocus() and not self.worklist.filter.hasFocus():
             self.setFocus()
         self.scan_opened.emit(case.scan.id)
+
+    def _highlight(self) -> None:
+        name, self._region_wanted = self._region_wanted, ""
+        scheme = self.view.scheme
+        if name not in scheme.region_names or self.session.case is None:
+            return
+        region = scheme.region(name)
+        there = self.regions.highlight(region.code)
+        self.tell(region.title if there else f"{region.title}: not in this label map")
 
     def _failed(self, scan_id: int, error: Exception) -> None:
         self._bridge.report(error)

@@ -62,7 +62,8 @@ class StudyView(QWidget):
         self.bridge = Bridge(workbench, self)
         self.open_scan = OpenScan(self)
         self.review: Any = None
-        self._review_wanted: int | None = None
+        self._region_wanted = ""
+        self._selection_wanted: frozenset[int] = frozenset()
         self._stale = set(PLACES)
         self._told: set[str] = set()
         self.cohort = CohortPage(workbench, self.bridge, self.open_scan, memory)
@@ -99,6 +100,7 @@ class StudyView(QWidget):
 
         self.cohort.scan_wanted.connect(self.review_scan)
         self.charts_place.scan_wanted.connect(self.review_scan)
+        self.charts_place.review_wanted.connect(self.review_selection)
         self.cohort.place_wanted.connect(self.go)
         self.bridge.noticed.connect(self._tell)
         self.bridge.job_state.connect(self._on_job_state)
@@ -214,10 +216,28 @@ class StudyView(QWidget):
             page.refresh()
             self._stale.discard(place)
 
-    def review_scan(self, scan_id: int) -> None:
-        """Open a scan and go to Review."""
+    def review_scan(self, scan_id: int, region: str = "") -> None:
+        """Open a scan and go to Review, at a region if one is named."""
         if self.open_scan.open(scan_id):
+            self._region_wanted = region
             self.go("review")
+            self._hand_to_review()
+
+    def review_selection(self, scan_ids: frozenset[int]) -> None:
+        """Go to Review and list these scans alone."""
+        self._selection_wanted = scan_ids
+        self.go("review")
+        self._hand_to_review()
+
+    def _hand_to_review(self) -> None:
+        """Give the viewer what was asked of it, now or once it is loaded."""
+        if self.review is None:
+            return
+        if self._region_wanted:
+            self.review.show_region(self._region_wanted)
+        if self._selection_wanted:
+            self.review.show_selection(self._selection_wanted)
+        self._region_wanted, self._selection_wanted = "", frozenset()
 
     # -- the viewer ------------------------------------------------------------------------------------------------
 
@@ -261,6 +281,7 @@ class StudyView(QWidget):
         self.open_scan.guard = self.review.maybe_close
         if self.open_scan.scan_id is not None and self.place == "review":
             self.review.open_scan(self.open_scan.scan_id)
+        self._hand_to_review()
 
     # -- words -----------------------------------------------------------------------------------------------------
 

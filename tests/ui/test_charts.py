@@ -2,19 +2,30 @@
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QSettings, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QEvent, QPoint, QPointF, QSettings, Qt
+from PySide6.QtGui import QImage, QMouseEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge, OpenScan
+from ctworkbench.ui.chart_canvas import Look
+from ctworkbench.ui.chart_dots import SINGLE_DOTS, density
 from ctworkbench.ui.chart_export import CSV_COLUMNS
+from ctworkbench.ui.chart_groups import Grouping
+from ctworkbench.ui.chart_lasso import inside
+from ctworkbench.ui.chart_legend import entries_of
+from ctworkbench.ui.chart_marks import child_lines
 from ctworkbench.ui.chart_plot import DotPlot
+from ctworkbench.ui.chart_tip import tip
 from ctworkbench.ui.charts import ChartsPage, pair_of
 from ctworkbench.ui.child_panel import centile_text, z_text
 from tests.ui.seeded_study import ADULT, seed
@@ -52,10 +63,23 @@ def click_dot(plot: DotPlot, scan_id: int) -> None:
     QTest.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=place.toPoint())
 
 
-def test_that_a_click_on_a_dot_opens_its_scan(page: ChartsPage, qtbot: QtBot) -> None:
+def press(plot: DotPlot, *keys: Qt.Key) -> None:
+    """Press keys in a chart."""
+    for key in keys:
+        QTest.keyClick(plot, key)
+
+
+def show_all(page: ChartsPage, qtbot: QtBot) -> None:
+    """Turn to the ten small charts."""
+    page.choose_region("all")
+    qtbot.waitUntil(lambda: len(page.multiples) == 10 and page.stack.currentIndex() == 1)
+    qtbot.wait(60)
+
+
+def test_that_a_click_on_a_dot_opens_its_scan_at_the_region_of_the_chart(page: ChartsPage, qtbot: QtBot) -> None:
     with qtbot.waitSignal(page.scan_wanted) as wanted:
         click_dot(page.chart, CHILD)
-    assert wanted.args == [CHILD]
+    assert wanted.args == [CHILD, "right_frontal"]
     assert page._open_scan.scan_id == CHILD
 
 
@@ -67,7 +91,7 @@ def test_that_the_dot_of_the_open_scan_can_still_be_clicked(page: ChartsPage, qt
 
 def test_that_a_click_beside_the_dots_opens_nothing(page: ChartsPage, qtbot: QtBot) -> None:
     heard: list[int] = []
-    page.scan_wanted.connect(heard.append)
+    page.scan_wanted.connect(lambda scan_id, _: heard.append(scan_id))
     place = page.chart.screen_position(CHILD)
     assert place is not None
     QTest.mouseClick(page.chart.viewport(), Qt.MouseButton.LeftButton, pos=place.toPoint() + QPoint(0, 40))
@@ -75,45 +99,91 @@ def test_that_a_click_beside_the_dots_opens_nothing(page: ChartsPage, qtbot: QtB
     assert heard == []
 
 
-def test_that_a_dot_of_the_asymmetry_chart_opens_its_scan_too(page: ChartsPage, qtbot: QtBot) -> None:
+def test_that_a_dot_of_the_asymmetry_chart_opens_the_chosen_side(page: ChartsPage, qtbot: QtBot) -> None:
     with qtbot.waitSignal(page.scan_wanted) as wanted:
         click_dot(page.asymmetry, CHILD)
-    assert wanted.args == [CHILD]
+    assert wanted.args == [CHILD, "right_frontal"]
+
+
+def test_that_a_dot_of_a_small_chart_opens_the_region_of_that_chart(page: ChartsPage, qtbot: QtBot) -> None:
+    show_all(page, qtbot)
+    with qtbot.waitSignal(page.scan_wanted) as wanted:
+        click_dot(page.multiples["cerebellum"], CHILD)
+    assert wanted.args == [CHILD, "cerebellum"]
 
 
 def test_that_an_adult_and_a_child_of_unknown_age_stand_beside_the_norm_with_the_reason(page: ChartsPage) -> None:
-    beside = {point.data() for point in page.chart.outside.points()}
-    assert beside == {ADULT, NO_AGE}
+    assert set(page.chart.beside_ids) == {ADULT, NO_AGE}
     assert page.chart.strip.isVisible()
     told = page.outside_note.text()
-    assert told.startswith("Not in the norm, so no centile – ") and "GE-ADULT (" in told
+    assert told.startswith("Not in the norm, so no centile – ")
+    assert "GE-ADULT (" in told
     assert "age 45 y is outside the norm's 1.5–2.5 years" in told
-    tip = page._tip(page.chart.dots[ADULT])
-    assert "no centile: age 45 y is outside" in tip
-    assert "z " not in tip
+    said = tip(page.chart, page.chart.dots[ADULT])
+    assert "no centile: age 45 y is outside" in said
+    assert "z " not in said
 
 
 def test_that_a_child_of_unknown_sex_is_shown_without_a_z(page: ChartsPage) -> None:
-    assert NO_SEX in {point.data() for point in page.chart.scatter.points()}
-    assert "no centile: the sex is unknown" in page._tip(page.chart.dots[NO_SEX])
+    assert NO_SEX in page.chart.inside_ids
+    assert "no centile: the sex is unknown" in tip(page.chart, page.chart.dots[NO_SEX])
+
+
+def test_that_a_dot_says_who_what_where_and_by_whom(page: ChartsPage) -> None:
+    dot = page.chart.dots[CHILD]
+    said = tip(page.chart, dot)
+    assert f"{dot.value:.1f} cm³ · z {dot.z:+.2f} · centile" in said
+    for part in ("P008 · female · 2.", "labels v1 by expert", "not judged", "site North", dot.scanner, "validation"):
+        assert part in said
+
+
+def test_that_a_dot_says_that_its_model_has_learned_from_the_child(page: ChartsPage) -> None:
+    assert page.chart.data is not None
+    dot = replace(page.chart.dots[CHILD], source="model", learned="train")
+    assert "the model was trained on this child" in tip(page.chart, dot)
+    seen = replace(page.chart.data, dots=[dot])
+    page.chart.show_chart(seen)
+    number, styles = page.chart.scatter.style_of(np.array([0]))
+    assert styles[number[0]].hollow
+    entries = entries_of(Grouping("sex", seen.dots), Look(), seen.dots, "", False)
+    assert any(entry.text.startswith("hollow") for entry in entries)
 
 
 def test_that_the_open_scan_is_ringed_and_its_volumes_are_listed(page: ChartsPage, qtbot: QtBot) -> None:
     page._open_scan.open(CHILD)
-    qtbot.waitUntil(lambda: page.child.table.rowCount() == 10 and page.child.title.text() == "P008")
-    ring = page.chart.ring.points()
-    (dot,) = [point for point in page.chart.scatter.points() if point.data() == CHILD]
-    assert [point.pos() for point in ring] == [dot.pos()]
-    shown = float(page.child.table.item(0, 1).text())
-    assert shown == pytest.approx(dot.pos().y(), abs=0.06)
+    qtbot.waitUntil(lambda: page.child.title.text() == "P008")
+    (ring,) = page.chart.ring.points()
+    assert ring.pos().y() == pytest.approx(page.chart.dots[CHILD].value)
+    assert page.chart.marks.label.isVisible()
     assert page.child.report.isEnabled()
 
 
-def test_that_the_adult_gets_the_reason_in_place_of_centiles(page: ChartsPage, qtbot: QtBot) -> None:
-    page._open_scan.open(ADULT)
-    qtbot.waitUntil(lambda: page.child.title.text() == "GE-ADULT")
-    assert "outside the norm's 1.5–2.5 years" in page.child.reason.text()
-    assert {page.child.table.item(row, column).text() for row in range(10) for column in (2, 3, 4)} == {"–"}
+def test_that_the_ring_in_small_charts_has_a_name_too(page: ChartsPage, qtbot: QtBot) -> None:
+    show_all(page, qtbot)
+    page._open_scan.open(CHILD)
+    for plot in page.multiples.values():
+        assert plot.marks.label.isVisible()
+        assert plot.marks.label.toPlainText() == "P008"
+    assert any("P008, the open scan" in entry.text for entry in page.choices.legend.entries)
+
+
+def test_that_the_band_of_the_open_childs_sex_alone_is_filled(page: ChartsPage) -> None:
+    bands = page.chart.bands
+    assert not bands["M"].filled
+    assert not bands["F"].filled
+    page._open_scan.open(CHILD)
+    assert bands["F"].filled
+    assert bands["M"].visible
+    assert not bands["M"].filled
+    page.tools.filled.setCurrentIndex(page.tools.filled.findData("M"))
+    assert (bands["M"].filled, bands["F"].filled) == (True, False)
+
+
+def test_that_centiles_can_be_drawn_in_place_of_sds(page: ChartsPage) -> None:
+    assert page.chart.data is not None
+    page.tools.bands.setCurrentIndex(page.tools.bands.findData("centiles"))
+    _, ys = page.chart.bands["M"].lines["outer_high"].getData()
+    assert list(ys) == pytest.approx(page.chart.data.bands[0].centiles[95])
 
 
 def test_that_changing_the_region_keeps_the_plots_items(page: ChartsPage, qtbot: QtBot) -> None:
@@ -126,18 +196,206 @@ def test_that_changing_the_region_keeps_the_plots_items(page: ChartsPage, qtbot:
 
 
 def test_that_ten_small_charts_show_the_same_scans(page: ChartsPage, qtbot: QtBot) -> None:
-    page.regions.setCurrentRow(0)
-    qtbot.waitUntil(lambda: len(page.multiples) == 10)
-    inside = {point.data() for point in page.multiples["brainstem"].scatter.points()}
+    show_all(page, qtbot)
+    inside = page.multiples["brainstem"].inside_ids
     assert CHILD in inside
-    assert not inside & {ADULT, NO_AGE}
+    assert not set(inside) & {ADULT, NO_AGE}
 
 
 def test_that_unticking_a_sex_hides_its_dots_and_its_band(page: ChartsPage) -> None:
     page.sexes["M"].setChecked(False)
     assert {str(dot.sex) for dot in page.chart.dots.values()} == {"F", "None"}
-    assert not page.chart.bands["M"].lines["mean"].isVisible()
-    assert page.chart.bands["F"].lines["mean"].isVisible()
+    assert not page.chart.bands["M"].visible
+    assert page.chart.bands["F"].visible
+
+
+@pytest.mark.parametrize(
+    ("by", "titles"),
+    [
+        ("site", {"North", "South"}),
+        ("scanner", {"GE HiSpeed Dual", "GE Revolution CT"}),
+        ("role", {"train", "validation", "test"}),
+        ("verdict", {"accepted", "needs edits", "no verdict"}),
+        ("warnings", {"no warning on the scan", "warnings on the scan"}),
+        ("source", {"atlas registration", "expert"}),
+    ],
+)
+def test_that_dots_are_coloured_by_what_is_chosen_with_a_legend(page: ChartsPage, by: str, titles: set[str]) -> None:
+    page.tools.color_by.setCurrentIndex(page.tools.color_by.findData(by))
+    dots = {entry.text.rpartition(" (")[0]: entry for entry in page.choices.legend.entries if entry.dot}
+    assert set(dots) == titles
+    assert len({(entry.color, entry.dot and entry.dot.symbol) for entry in dots.values()}) == len(titles)
+    _, styles = page.chart.scatter.style_of(np.array([0]))
+    assert {entry.color for entry in dots.values()} == {style.color for style in styles}
+
+
+def test_that_rare_groups_beyond_seven_are_one_and_keep_their_number(page: ChartsPage) -> None:
+    dot = page.chart.dots[CHILD]
+    dots = [
+        replace(dot, scan_id=10 * number + n, site=f"S{number}") for number in range(12) for n in range(12 - number)
+    ]
+    grouping = Grouping("site", dots)
+    assert [group.title for group in grouping.groups] == [f"S{number}" for number in range(7)] + ["5 others"]
+    assert grouping.count(grouping.groups[-1]) == 5 + 4 + 3 + 2 + 1
+    assert list(grouping.of(dots))[-1] == 7
+
+
+def test_that_scans_of_one_child_are_joined_in_the_order_of_age() -> None:
+    pairs = child_lines(["A", "B", "A", "A"], np.array([2.2, 2.0, 1.6, 1.9]))
+    assert pairs.tolist() == [[2, 3], [3, 0]]
+
+
+def test_that_the_measurement_error_is_a_bar_on_every_scan_of_the_open_child(page: ChartsPage) -> None:
+    assert page.chart.data is not None
+    dots = [page.chart.dots[CHILD], replace(page.chart.dots[CHILD], scan_id=99, age_years=1.7, value=180.0)]
+    page.chart.show_chart(replace(page.chart.data, dots=dots, errors={"expert": 2.0}), open_id=CHILD)
+    bar = page.chart.marks.error
+    assert bar.isVisible()
+    assert bar.opts["height"] == pytest.approx(2 * 1.96 * 2.0)
+    assert sorted(bar.opts["y"]) == sorted(dot.value for dot in dots)
+    assert page.chart.marks.own_line.isVisible()
+    page.chart.show_chart(replace(page.chart.data, dots=dots, errors={"model": 2.0}), open_id=CHILD)
+    assert not bar.isVisible()
+
+
+def drag_around(plot: DotPlot, scan_ids: list[int]) -> None:
+    """Draw a loop around dots with Shift and the mouse."""
+    places = [plot.screen_position(scan_id) for scan_id in scan_ids]
+    points = [place.toPoint() for place in places if place is not None]
+    left, right = min(p.x() for p in points) - 8, max(p.x() for p in points) + 8
+    top, bottom = min(p.y() for p in points) - 8, max(p.y() for p in points) + 8
+    corners = [QPoint(left, top), QPoint(right, top), QPoint(right, bottom), QPoint(left, bottom), QPoint(left, top)]
+    path = [start + (end - start) * part / 5 for start, end in pairwise(corners) for part in range(1, 6)]
+    kind, left_button, none = QEvent.Type, Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    steps = [(kind.MouseButtonPress, corners[0], left_button, left_button)]
+    steps += [(kind.MouseMove, point, none, left_button) for point in path]
+    steps += [(kind.MouseButtonRelease, corners[-1], left_button, none)]
+    for event, point, button, held in steps:
+        at, over = QPointF(point), QPointF(plot.viewport().mapToGlobal(point))
+        shift = Qt.KeyboardModifier.ShiftModifier
+        QApplication.sendEvent(plot.viewport(), QMouseEvent(event, at, over, button, held, shift))
+        QTest.qWait(12)  # pyqtgraph takes a hundred movements a second
+
+
+def test_that_a_loop_around_dots_selects_them_for_review_and_export(
+    page: ChartsPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    around = sorted(page.chart.inside_ids, key=lambda scan: page.chart.dots[scan].value)[-3:]
+    before = page.chart.boxes[0].viewRange()
+    drag_around(page.chart, around)
+    assert set(around) <= page.chosen
+    assert page.chart.boxes[0].viewRange() == before
+    assert page.selection.isVisible()
+    assert page.selection.text.text() == f"{len(page.chosen)} scans selected"
+    assert len(page.chart.marks.chosen) == len(page.chosen)
+    assert len(page.asymmetry.marks.chosen) == len(page.chosen)
+    with qtbot.waitSignal(page.review_wanted) as wanted:
+        button = page.findChild(QWidget, "review_selection")
+        assert button is not None
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert wanted.args == [page.chosen]
+    page.export(tmp_path / "chosen.csv", page.chosen)
+    with (tmp_path / "chosen.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {int(row["scan"]) for row in rows} == page.chosen
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    press(page.chart, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not page.chosen)
+    assert not page.selection.isVisible()
+
+
+def test_that_points_are_in_a_loop_by_the_even_odd_rule() -> None:
+    loop = np.array([(0, 0), (4, 0), (4, 4), (2, 1), (0, 4)], float)
+    xs, ys = np.array([0.5, 2.0, 2.0, 3.5, 5.0]), np.array([1.0, 0.5, 3.0, 1.0, 1.0])
+    assert inside(loop, xs, ys).tolist() == [True, True, False, True, False]
+
+
+def test_that_the_keys_go_from_dot_to_dot_in_the_order_of_age_and_open_one(page: ChartsPage, qtbot: QtBot) -> None:
+    chart = page.chart
+    chart.setFocus()
+    press(chart, Qt.Key.Key_Home)
+    ages = [chart.dots[scan].age_years for scan in chart.inside_ids]
+    seen: list[float | None] = []
+    for _ in ages:
+        assert chart.pointed is not None
+        seen.append(chart.dots[chart.pointed].age_years)
+        press(chart, Qt.Key.Key_Right)
+    assert seen == sorted(age for age in ages if age is not None)
+    assert chart.pointed in chart.beside_ids
+    press(chart, Qt.Key.Key_Left, Qt.Key.Key_Space)
+    assert page.chosen == {chart.pointed}
+    assert chart.accessibleDescription() == tip(chart, chart.dots[chart.pointed or 0])
+    with qtbot.waitSignal(page.scan_wanted) as wanted:
+        press(chart, Qt.Key.Key_Return)
+    assert wanted.args == [chart.pointed, "right_frontal"]
+
+
+def test_that_the_arrows_go_from_region_to_region(page: ChartsPage, qtbot: QtBot) -> None:
+    page.chart.setFocus()
+    press(page.chart, Qt.Key.Key_Down)
+    assert page.region == "left_frontal"
+    press(page.chart, Qt.Key.Key_Up, Qt.Key.Key_Up)
+    assert page.region == "right_frontal"
+
+
+def test_that_choices_are_remembered(workbench: Workbench, memory: QSettings, page: ChartsPage, qtbot: QtBot) -> None:
+    page.choose_region("cerebellum")
+    page.tools.color_by.setCurrentIndex(page.tools.color_by.findData("site"))
+    page.tools.bands.setCurrentIndex(page.tools.bands.findData("centiles"))
+    page.tools.light.setChecked(True)
+    again = ChartsPage(workbench, page._bridge, OpenScan(), memory)
+    qtbot.addWidget(again)
+    assert again.region == "cerebellum"
+    assert again.tools.color_by.currentData() == "site"
+    assert again.tools.bands.currentData() == "centiles"
+    assert again.tools.theme.name == "light"
+
+
+def test_that_a_study_without_volumes_says_what_to_do(tmp_path: Path, memory: QSettings, qtbot: QtBot) -> None:
+    opened = seed(tmp_path / "study", measured=False)
+    bridge = Bridge(opened)
+    made = ChartsPage(opened, bridge, OpenScan(), memory)
+    qtbot.addWidget(made)
+    made.show()
+    made.refresh()
+    qtbot.waitUntil(lambda: made.empty.isVisible())
+    assert "press Measure" in made.empty.text()
+    bridge.close()
+    opened.close()
+
+
+def test_that_too_many_dots_are_a_density_and_can_still_be_pointed_at(page: ChartsPage, qtbot: QtBot) -> None:
+    assert page.chart.data is not None
+    dot = page.chart.dots[CHILD]
+    chance = np.random.default_rng(0)
+    count = 2 * SINGLE_DOTS
+    ages, values = chance.uniform(1.5, 2.5, count), chance.normal(195, 16, count)
+    dots = [
+        replace(dot, scan_id=number, subject=f"Q{number}", age_years=float(age), value=float(value))
+        for number, (age, value) in enumerate(zip(ages, values, strict=True))
+    ]
+    page.chart.show_chart(replace(page.chart.data, title="Many", dots=dots))
+    qtbot.wait(30)
+    assert page.chart.crowd.isVisible()
+    highest = int(np.argmax(values))
+    with qtbot.waitSignal(page.chart.dot_clicked) as clicked:
+        click_dot(page.chart, highest)
+    assert clicked.args == [highest]
+    page.chart.plot.setXRange(1.9, 2.0)
+    assert not page.chart.crowd.isVisible()
+
+
+def test_that_a_density_has_the_mean_colour_of_its_dots_and_is_stronger_where_there_are_more() -> None:
+    red, blue = (255.0, 0.0, 0.0), (0.0, 0.0, 255.0)
+    at = np.array([5.5, 5.5, 15.5])
+    image = density(at, np.array([5.5, 5.5, 5.5]), np.array([red, blue, red]), (12, 24)).astype(int)
+    opacity, strong, weak = image[..., 3], image[5, 5], image[5, 15]
+    assert (opacity > 0).sum() == 10
+    assert strong[3] > weak[3] > 0
+    assert strong[0] == strong[2] == pytest.approx(strong[3] / 2, abs=1)
+    assert list(weak[:3]) == [0, 0, weak[3]]
+    assert opacity[0, 0] == 0
 
 
 def test_that_the_numbers_shown_are_exported_with_the_reasons(page: ChartsPage, tmp_path: Path) -> None:
@@ -149,21 +407,38 @@ def test_that_the_numbers_shown_are_exported_with_the_reasons(page: ChartsPage, 
     assert len(of_chart) == len(page.chart.dots)
     assert of_chart["GE-ADULT"]["z"] == ""
     assert "outside the norm" in of_chart["GE-ADULT"]["no_centile_because"]
-    assert float(of_chart["P008"]["value"]) == pytest.approx(page.chart.dots[CHILD].value, abs=1e-3)
+    dot = page.chart.dots[CHILD]
+    assert float(of_chart["P008"]["value"]) == pytest.approx(dot.value, abs=1e-3)
+    assert float(of_chart["P008"]["centile"]) == pytest.approx(dot.centile, abs=1e-2)
+    assert (of_chart["P008"]["site"], of_chart["P008"]["split"]) == ("North", "validation")
 
 
-@pytest.mark.parametrize("kind", ["png", "svg"])
-def test_that_a_picture_is_exported_and_is_not_empty(page: ChartsPage, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_that_a_picture_is_exported_on_the_chosen_ground(
+    page: ChartsPage, tmp_path: Path, kind: str, light: bool
+) -> None:
     path = tmp_path / f"chart.{kind}"
+    page.tools.light.setChecked(light)
     page.export(path)
-    if kind == "png":
-        image = QImage(str(path))
-        colors = {image.pixel(x, y) for x in range(0, image.width(), 7) for y in range(0, image.height(), 7)}
-        assert len(colors) > 20
-    else:
-        text = "".join(ElementTree.parse(path).getroot().itertext())
+    if kind == "svg":
+        root = ElementTree.parse(path).getroot()
+        text = "".join(root.itertext())
         assert "Research use only" in text
         assert "Right frontal lobe" in text
+        dots = page.chart.inside_ids + page.chart.beside_ids + page.asymmetry.inside_ids + page.asymmetry.beside_ids
+        shapes = [entry for entry in root.iter() if entry.tag.endswith(("path", "polygon", "ellipse", "circle"))]
+        assert len(shapes) > len(dots)
+        assert not [entry for entry in root.iter() if entry.tag.endswith("image")]
+        return
+    if kind == "pdf":
+        assert b"/Font" in path.read_bytes()
+        assert path.read_bytes().count(b"/Subtype /Image") == 0
+        return
+    image = QImage(str(path))
+    colors = {image.pixel(x, y) for x in range(0, image.width(), 7) for y in range(0, image.height(), 7)}
+    assert len(colors) > 15
+    assert (image.pixelColor(2, 2).lightness() > 200) == light
 
 
 def test_that_an_export_to_a_place_that_cannot_be_written_says_so(page: ChartsPage, tmp_path: Path) -> None:

@@ -33,12 +33,22 @@ class Viewer(QWidget):
     def __init__(self, workbench: object, bridge: object) -> None:
         super().__init__()
         self.opened: list[int] = []
+        self.regions: list[str] = []
+        self.selections: list[frozenset[int]] = []
         self.may_close = True
         self.disposed = False
 
     def open_scan(self, scan_id: int) -> None:
         """Remember what was asked."""
         self.opened.append(scan_id)
+
+    def show_region(self, name: str) -> None:
+        """Remember what was asked."""
+        self.regions.append(name)
+
+    def show_selection(self, scan_ids: frozenset[int]) -> None:
+        """Remember what was asked."""
+        self.selections.append(scan_ids)
 
     def maybe_close(self) -> bool:
         """Say what the test wants."""

@@ -1,0 +1,318 @@
+"""What a chart shows: the norm's bands, a dot a scan, and beside them the scans that the norm says nothing about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QLabel, QWidget
+
+from ctworkbench.ui.chart_bands import BandLook, NormBand, levels_of
+from ctworkbench.ui.chart_dots import DotsItem, Style
+from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
+from ctworkbench.ui.chart_lasso import LassoBox
+from ctworkbench.ui.chart_marks import Marks
+from ctworkbench.ui.chart_theme import DARK, Theme
+
+if TYPE_CHECKING:
+    from ctworkbench.core.workbench.rows import ChartData, Dot
+
+_ALL_SEXES = frozenset(SEX_TITLES)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How charts are drawn.
+
+    Attributes:
+        sexes: "M", "F" and "" (unknown) as they are shown.
+        bands: a key of `chart_bands.BAND_KINDS`.
+        filled: the sex whose band is filled: "M", "F", or "" for lines alone.
+    """
+
+    theme: Theme = DARK
+    sexes: frozenset[str] = _ALL_SEXES
+    bands: str = "sd"
+    filled: str = ""
+
+
+def dot_size(count: int, compact: bool) -> float:
+    """Width of a dot in pixels: smaller where there are more of them."""
+    sizes = (8, 5, 3.5, 3) if compact else (12, 9, 6, 4.5)
+    return sizes[int(np.searchsorted((80, 400, 2500), count))]
+
+
+def styles_of(grouping: Grouping, theme: Theme) -> list[Style]:
+    """Two styles a group, full and hollow: hollow are the subjects that the model has learned from."""
+    return [Style(group.color(theme), group.symbol, hollow) for group in grouping.groups for hollow in (False, True)]
+
+
+class ChartCanvas(pg.GraphicsLayoutWidget):
+    """Dots by age over the norm; data is replaced in place.
+
+    Args:
+        compact: leave out the axes' titles and the strip, as in small multiples.
+        strip_width: of the strip for scans that the norm says nothing about, in pixels.
+        parent: the widget it lies in.
+    """
+
+    def __init__(self, compact: bool = False, strip_width: int = 92, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._compact = compact
+        self._strip_width = strip_width
+        self._look = Look()
+        self._range: tuple[object, ...] = ()
+        self._limits = (0.0, 1.0)
+        self.data: ChartData | None = None
+        self.dots: dict[int, Dot] = {}
+        self._inside: list[Dot] = []
+        self._beside: list[Dot] = []
+        self._places: dict[int, tuple[int, int]] = {}
+        self.caption = QLabel()
+        self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.boxes = (LassoBox(), LassoBox())
+        self.plot: pg.PlotItem = self.addPlot(0, 0, viewBox=self.boxes[0])  # type: ignore[attr-defined]
+        self.strip: pg.PlotItem = self.addPlot(0, 1, viewBox=self.boxes[1])  # type: ignore[attr-defined]
+        self.bands = {sex: NormBand(self.plot) for sex in ("M", "F")}
+        self.scatter, self.outside = DotsItem(), DotsItem()
+        self.marks = Marks(self.plot, self.scatter, compact)
+        self.outside_marks = Marks(self.strip, self.outside, compact)
+        self.ring = self.marks.ring
+        self.crowd = pg.LabelItem(justify="left", size="8pt")
+        self.crowd.setParentItem(self.boxes[0])
+        self.crowd.anchor((0, 0), (0, 0), (4, 2))
+        self.crowd.hide()
+        self._lay_out()
+        self._dress()
+        self.boxes[0].sigRangeChanged.connect(lambda *_: self._follow_view())
+
+    def _lay_out(self) -> None:
+        font = QFont()
+        font.setPixelSize(10 if self._compact else 12)
+        for plot in (self.plot, self.strip):
+            plot.hideButtons()
+            plot.setMenuEnabled(False)
+            plot.disableAutoRange()
+            for side in ("left", "bottom"):
+                plot.getAxis(side).setTickFont(font)
+            plot.getAxis("bottom").setTickDensity(0.6)
+            plot.getAxis("bottom").setStyle(hideOverlappingLabels=not self._compact)
+            if not self._compact:
+                plot.getAxis("bottom").setHeight(42)  # equal, so that both grounds end on one line
+            plot.showGrid(x=plot is self.plot, y=True, alpha=0.12)
+        self.boxes[0].setMouseEnabled(x=not self._compact, y=not self._compact)
+        self.boxes[1].setMouseEnabled(x=False, y=False)
+        self.strip.setYLink(self.plot)
+        self.strip.getAxis("left").setStyle(showValues=False)
+        self.strip.getAxis("left").setWidth(4)
+        self.strip.getAxis("bottom").setStyle(showValues=False, tickLength=0)
+        self.strip.setXRange(0, 1, padding=0)
+        self.ci.layout.setColumnStretchFactor(0, 1)  # type: ignore[attr-defined]
+        self.ci.layout.setColumnStretchFactor(1, 0)  # type: ignore[attr-defined]
+        self.ci.setContentsMargins(2, 2, 6, 2)  # type: ignore[attr-defined]
+        self.strip.setVisible(False)
+
+    def _dress(self) -> None:
+        theme = self._look.theme
+        self.setBackground(theme.ground)
+        self.caption.setStyleSheet(
+            f"background: {theme.ground}; color: {theme.ink}; font-weight: 600; padding-top: 4px;"
+        )
+        for plot in (self.plot, self.strip):
+            for side in ("left", "bottom"):
+                plot.getAxis(side).setPen(theme.axis)
+                plot.getAxis(side).setTextPen(theme.muted)
+        self.boxes[1].setBackgroundColor(theme.strip)
+        for box in self.boxes:
+            box.set_loop_color(theme.ink)
+        for marks in (self.marks, self.outside_marks):
+            marks.dress(theme)
+
+    # -- what is shown ---------------------------------------------------------------------------------------------
+
+    @property
+    def inside_ids(self) -> list[int]:
+        """Numbers of the scans that stand over the norm's ages, in the order of their dots."""
+        return [dot.scan_id for dot in self._inside]
+
+    @property
+    def beside_ids(self) -> list[int]:
+        """Numbers of the scans in the strip: no age, or one that the norm does not have."""
+        return [dot.scan_id for dot in self._beside]
+
+    def show_chart(
+        self,
+        data: "ChartData",
+        grouping: Grouping | None = None,
+        look: Look | None = None,
+        open_id: int | None = None,
+        chosen: frozenset[int] = frozenset(),
+    ) -> None:
+        """Show a chart's dots and bands; only what changed is drawn anew.
+
+        Args:
+            data: from the service layer.
+            grouping: what the dots are coloured by; by sex if not given.
+            look: how it is drawn.
+            open_id: the open scan, which gets a ring.
+            chosen: the selected scans.
+        """
+        grouping, look = grouping or Grouping("sex", data.dots), look or Look()
+        dressed = look.theme == self._look.theme
+        self.data, self._look = data, look
+        if not dressed:
+            self._dress()
+        dots = [dot for dot in data.dots if sex_key(dot.sex) in look.sexes]
+        self.dots = {dot.scan_id: dot for dot in dots}
+        edges = [age for band in data.bands for age in (band.ages[0], band.ages[-1])]
+        low, high = (min(edges), max(edges)) if edges else (-np.inf, np.inf)
+        ages = np.array([np.nan if dot.age_years is None else dot.age_years for dot in dots], float)
+        within = (ages >= low) & (ages <= high)
+        self._inside = [dots[number] for number in np.flatnonzero(within)]
+        self._beside = [dots[number] for number in np.flatnonzero(~within)]
+        self._places = {
+            dot.scan_id: (layer, number)
+            for layer, entries in enumerate((self._inside, self._beside))
+            for number, dot in enumerate(entries)
+        }
+        values = np.array([dot.value for dot in self._inside], float)
+        span = self._span(data, values)
+        self._show_bands(data, grouping)
+        self._set(self.scatter, self._inside, ages[within], values, grouping)
+        # those beside have no place along the ages, and stop at the ends of the vertical axis
+        places = np.arange(1, len(self._beside) + 1) / (len(self._beside) + 1)
+        heights = np.array([min(max(dot.value, span[0]), span[1]) for dot in self._beside], float)
+        self._set(self.outside, self._beside, places, heights, grouping)
+        self.marks.join([dot.subject for dot in self._inside])
+        self._show_strip(bool(self._beside) and not self._compact)
+        self._show_words(data)
+        self._limits = (low, high) if np.isfinite(low) else _ends(ages[within])
+        self._fit(data.title, span)
+        self.mark(open_id)
+        self.choose(chosen)
+
+    def _span(self, data: "ChartData", values: NDArray[np.float64]) -> tuple[float, float]:
+        """What the vertical axis must hold: the bands and the dots that have an age."""
+        lines = [levels_of(band, self._look.bands) for band in data.bands]
+        ends = [value for line in lines for value in (min(line[0]), max(line[-1]))]
+        every = [*ends, *([float(values.min()), float(values.max())] if values.size else [])]
+        return (min(every), max(every)) if every else (-np.inf, np.inf)
+
+    def _set(
+        self,
+        item: DotsItem,
+        dots: "Sequence[Dot]",
+        xs: NDArray[np.float64],
+        ys: NDArray[np.float64],
+        grouping: Grouping,
+    ) -> None:
+        learned = np.array([dot.learned == "train" for dot in dots], bool)
+        theme = self._look.theme
+        size = dot_size(len(self.dots), self._compact)
+        item.set_dots(xs, ys, 2 * grouping.of(dots) + learned, styles_of(grouping, theme), size, theme.ground)
+
+    def _show_bands(self, data: "ChartData", grouping: Grouping) -> None:
+        look = self._look
+        by_sex = {str(band.sex): band for band in data.bands}
+        for place, (sex, item) in enumerate(self.bands.items()):
+            of_sex = grouping.by == "sex"
+            band_look = BandLook(
+                kind=look.bands,
+                color=look.theme.series[place] if of_sex else look.theme.muted,
+                filled=look.filled == sex,
+                dotted=sex == "F" and not of_sex,
+                fills=look.theme.fills,
+                named=not self._compact,
+            )
+            item.show(by_sex.get(sex) if sex in look.sexes else None, band_look)
+
+    def _show_strip(self, visible: bool) -> None:
+        self.strip.setVisible(visible)
+        width = self._strip_width if visible else 0
+        self.strip.setMinimumWidth(width)
+        self.strip.setMaximumWidth(width)
+        self.strip.setLabel("bottom", "no centile", color=self._look.theme.caution)
+
+    def _show_words(self, data: "ChartData") -> None:
+        self.caption.setText(data.title.replace(" lobe", "") if self._compact else data.title)
+        if not self._compact:
+            color = self._look.theme.muted
+            self.plot.setLabel("left", data.unit, color=color)
+            self.plot.setLabel("bottom", "age at scan (years)", color=color)
+
+    # -- the view --------------------------------------------------------------------------------------------------
+
+    def _fit(self, title: str, span: tuple[float, float]) -> None:
+        """Fit the axes when another chart is shown or a dot lies outside; a zoomed view is left alone."""
+        (low, high), (bottom, top) = self._limits, span
+        key = (title, f"{bottom:.6g}", f"{top:.6g}", low, high)
+        if key == self._range:
+            return
+        self._range = key
+        wide = max(high - low, 1e-3)
+        self.plot.setXRange(low - 0.04 * wide, high + 0.04 * wide, padding=0)
+        if self._compact:  # of the ages that pyqtgraph would write there, not all have room
+            self.plot.getAxis("bottom").setTicks([[(age, f"{age:.1f}") for age in (low, (low + high) / 2, high)]])
+        if np.isfinite(bottom):
+            self.plot.setYRange(bottom, top, padding=0.08)
+
+    def reset_view(self) -> None:
+        """Undo zooming and panning."""
+        self._range = ()
+        if self.data is not None:
+            self._fit(self.data.title, self._span(self.data, self.scatter.ys))
+
+    def _follow_view(self) -> None:
+        view = self.boxes[0].viewRect()
+        pixel = self.boxes[0].viewPixelSize()[1]
+        self.marks.place_label(view, 16 * pixel)
+        crowded = self.scatter.crowded(view)
+        if crowded != self.crowd.isVisible():
+            self.crowd.setText("Too many dots to tell apart: shaded by their number. Zoom in.")
+            self.crowd.setVisible(crowded and not self._compact)
+
+    def resizeEvent(self, ev: object) -> None:
+        """Keep the names within what is in view."""
+        super().resizeEvent(ev)
+        if hasattr(self, "crowd"):
+            self._follow_view()
+
+    # -- marks -----------------------------------------------------------------------------------------------------
+
+    def mark(self, scan_id: int | None) -> None:
+        """Put the ring, the name and the measurement error on the dot of the open scan."""
+        dot = None if scan_id is None else self.dots.get(scan_id)
+        error = None if dot is None or self.data is None else self.data.errors.get(dot.source)
+        open_layer, open_number = self._places.get(dot.scan_id, (-1, -1)) if dot is not None else (-1, -1)
+        for layer, (marks, dots) in enumerate(((self.marks, self._inside), (self.outside_marks, self._beside))):
+            siblings = [n for n, entry in enumerate(dots) if entry.subject == dot.subject] if dot is not None else []
+            number = open_number if layer == open_layer else None
+            marks.mark_open(number, dot.subject if dot is not None else "", siblings, error)
+        self._follow_view()
+
+    def choose(self, scan_ids: frozenset[int]) -> None:
+        """Ring the selected scans."""
+        chosen = [self._places[scan_id] for scan_id in scan_ids if scan_id in self._places]
+        for layer, marks in enumerate((self.marks, self.outside_marks)):
+            marks.mark_chosen(np.array([number for place, number in chosen if place == layer], np.intp))
+
+    def screen_position(self, scan_id: int) -> QPointF | None:
+        """Where the dot of a scan lies in this widget, in pixels; None where it is not shown."""
+        if scan_id not in self._places:
+            return None
+        layer, number = self._places[scan_id]
+        box, item, _ = self._layers()[layer]
+        return QPointF(self.mapFromScene(box.mapViewToScene(QPointF(item.xs[number], item.ys[number]))))
+
+    def _layers(self) -> "tuple[tuple[LassoBox, DotsItem, list[Dot]], ...]":
+        """Both grounds: over the norm's ages, and beside them."""
+        return ((self.boxes[0], self.scatter, self._inside), (self.boxes[1], self.outside, self._beside))
+
+
+def _ends(ages: NDArray[np.float64]) -> tuple[float, float]:
+    """First and last age; a year where there is none."""
+    return (float(ages.min()), float(ages.max())) if ages.size else (0.0, 1.0)

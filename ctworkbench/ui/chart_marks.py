@@ -1,0 +1,160 @@
+"""What is drawn around dots: the open scan, the dot under mouse or keys, the selection, scans of one child."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor, QFont
+
+from ctworkbench.ui.chart_dots import SINGLE_DOTS, DotsItem, Style
+from ctworkbench.ui.chart_theme import DARK, Theme
+
+_ERROR_SDS = 1.96
+
+
+def child_lines(subjects: Sequence[str], xs: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Pairs of scans of one child that follow each other in age.
+
+    Args:
+        subjects: of each dot.
+        xs: age of each dot, shape (n,).
+
+    Returns:
+        Numbers of the two dots of each line, shape (m, 2).
+    """
+    scans: dict[str, list[int]] = {}
+    for number, subject in enumerate(subjects):
+        scans.setdefault(subject, []).append(number)
+    pairs: list[tuple[int, int]] = []
+    for numbers in scans.values():
+        if len(numbers) > 1:
+            ordered = sorted(numbers, key=lambda number: xs[number])
+            pairs += pairwise(ordered)
+    return np.array(pairs, np.intp).reshape(-1, 2)
+
+
+class Marks:
+    """The marks of one plot, under and over its dots.
+
+    Args:
+        plot: where they are drawn.
+        dots: what they are drawn around.
+        compact: smaller, as in small multiples.
+    """
+
+    def __init__(self, plot: pg.PlotItem, dots: DotsItem, compact: bool) -> None:
+        self._dots = dots
+        self._theme = DARK
+        self._pairs: NDArray[np.intp] = np.empty((0, 2), np.intp)
+        self.joined = pg.PlotCurveItem(connect="pairs")
+        self.own_line = pg.PlotCurveItem(connect="pairs")
+        self.error = pg.ErrorBarItem(beam=0)
+        self.ring = pg.ScatterPlotItem(symbol="o", brush=None)
+        self.point = pg.ScatterPlotItem(symbol="o", brush=None)
+        self.chosen = DotsItem()
+        self.own = DotsItem()
+        self.label = pg.TextItem(anchor=(0.5, 1.5))
+        font = QFont()
+        font.setPixelSize(10 if compact else 12)
+        self.label.setFont(font)
+        for item, height in (
+            (self.joined, 5),
+            (self.own_line, 22),
+            (dots, 20),
+            (self.chosen, 22),
+            (self.error, 23),
+            (self.own, 24),
+            (self.ring, 25),
+            (self.point, 26),
+            (self.label, 30),
+        ):
+            item.setZValue(height)
+            plot.addItem(item, ignoreBounds=True)
+        self.label.hide()
+        self.error.hide()
+
+    def dress(self, theme: Theme) -> None:
+        """Take the colours of a ground."""
+        self._theme = theme
+        faint = QColor(theme.muted)
+        faint.setAlpha(110)
+        self.joined.setPen(pg.mkPen(faint, width=1))
+        self.own_line.setPen(pg.mkPen(theme.ink, width=1.5))
+        self.error.setOpts(pen=pg.mkPen(theme.ink, width=1.5))
+        self.ring.setPen(pg.mkPen(theme.ink, width=2))
+        self.point.setPen(pg.mkPen(theme.ink, width=1.5))
+        ground = QColor(theme.ground)
+        ground.setAlpha(200)
+        self.label.fill = pg.mkBrush(ground)
+        self.label.setColor(theme.ink)
+
+    def join(self, subjects: Sequence[str]) -> None:
+        """Join the scans of each child; too many lines to be told apart are left out."""
+        distinct = len(set(subjects)) == len(subjects)
+        self._pairs = np.empty((0, 2), np.intp) if distinct else child_lines(subjects, self._dots.xs)
+        self._draw_lines(self.joined, self._pairs if len(self._pairs) <= SINGLE_DOTS else self._pairs[:0])
+
+    def _draw_lines(self, curve: pg.PlotCurveItem, pairs: NDArray[np.intp]) -> None:
+        ends = pairs.ravel()
+        curve.setData(self._dots.xs[ends], self._dots.ys[ends])
+        curve.setVisible(ends.size > 0)
+
+    def mark_open(self, number: int | None, name: str, siblings: Sequence[int], error: float | None) -> None:
+        """Put the ring, the name and the error bar on the open dot.
+
+        Args:
+            number: of the dot; None where it is not in this plot.
+            name: of its subject.
+            siblings: all dots of the same child.
+            error: SD of a repeated measurement, in the plot's unit.
+        """
+        xs, ys = self._dots.xs, self._dots.ys
+        own = [] if number is None else [number]
+        self.ring.setData(x=xs[own], y=ys[own], size=self._dots.size + 9)
+        which = np.array(own, np.intp)  # drawn once more, over all the others
+        self.own.set_dots(xs[own], ys[own], *self._dots.style_of(which), self._dots.size, self._theme.ground)
+        own_pairs = np.isin(self._pairs, list(siblings)).all(axis=1) if len(self._pairs) else np.zeros(0, bool)
+        self._draw_lines(self.own_line, self._pairs[own_pairs])
+        self.error.setVisible(number is not None and error is not None)
+        if number is not None and error is not None:
+            places = list(siblings)
+            self.error.setData(x=xs[places], y=ys[places], height=2 * _ERROR_SDS * error)
+        self.label.setVisible(number is not None)
+        if number is not None:
+            self.label.setText(name)
+            self.label.setPos(xs[number], ys[number])
+
+    def place_label(self, view: QRectF, height: float) -> None:
+        """Keep the name of the open dot within what is in view.
+
+        Args:
+            view: in the plot's units.
+            height: of a line of the name in the plot's units.
+        """
+        if not self.label.isVisible() or not view.width():
+            return
+        at = self.label.pos()
+        across = min(max((at.x() - view.left()) / view.width(), 0.0), 1.0)
+        above = view.bottom() - at.y() > 2.5 * height
+        self.label.setAnchor((across, 1.5 if above else -0.5))
+
+    def point_at(self, number: int | None) -> None:
+        """Ring the dot under the mouse or the keys."""
+        own = [] if number is None else [number]
+        self.point.setData(x=self._dots.xs[own], y=self._dots.ys[own], size=self._dots.size + 5)
+
+    def mark_chosen(self, numbers: NDArray[np.intp]) -> None:
+        """Ring the dots of the selection."""
+        style = Style(self._theme.ink, "o", hollow=True)
+        dots = self._dots
+        self.chosen.set_dots(
+            dots.xs[numbers],
+            dots.ys[numbers],
+            np.zeros(numbers.size, np.intp),
+            [style],
+            dots.size + 4,
+            self._theme.ground,
+        )

@@ -1,0 +1,43 @@
+"""What is said of the dot under the mouse or the keys."""
+
+from typing import TYPE_CHECKING
+
+from ctworkbench.ui.chart_groups import SEX_TITLES, VERDICTS, sex_key
+from ctworkbench.ui.child_panel import centile_text
+from ctworkbench.ui.cohort_table import age_text
+
+if TYPE_CHECKING:
+    from ctworkbench.core.workbench.rows import Dot
+    from ctworkbench.ui.chart_plot import DotPlot
+
+_LEARNED = {
+    "train": "the model was trained on this child",
+    "validation": "this child is of the model's validation set",
+    "test": "this child is of the model's test set",
+}
+
+
+def tip(plot: "DotPlot", dot: "Dot") -> str:
+    """Who it is, what was measured, where it stands in the norm, and where the label map comes from."""
+    data = plot.data
+    if data is None:
+        return dot.subject
+    if dot.z is not None and dot.centile is not None:
+        standing = f"z {dot.z:+.2f} · centile {centile_text(dot.centile)}"
+    else:
+        standing = f"no centile: {data.outside.get(dot.scan_id, 'the norm does not hold')}"
+    labels = [f"labels v{dot.version} by {dot.source}", VERDICTS.get(dot.verdict, dot.verdict)]
+    if dot.learned:
+        labels.append(_LEARNED.get(dot.learned, dot.learned))
+    where = [dot.site and f"site {dot.site}", dot.scanner, dot.role and f"split: {dot.role}"]
+    if dot.warnings:
+        where.append(f"{dot.warnings} warning{'s' * (dot.warnings > 1)}")
+    sign = "+" if "right minus left" in data.title and dot.value >= 0 else ""
+    lines = (
+        f"{dot.subject} · {SEX_TITLES[sex_key(dot.sex)]} · {age_text(dot.age_years)}",
+        f"{sign}{dot.value:.1f} {data.unit} · {standing}",
+        " · ".join(labels),
+        " · ".join(part for part in where if part),
+        "Click: open the scan at this region · Ctrl+click: select",
+    )
+    return "\n".join(line for line in lines if line)
