@@ -10,16 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ctworkbench import __version__
-from ctworkbench.cli import cohort, labelling, modelling, norms, phantoms, power, study, window
+from ctworkbench.cli import cohort, labelling, methods, modelling, norms, phantoms, power, study, window
 from ctworkbench.cli.terminal import Command, Grammar, say
 from ctworkbench.core.errors import WorkbenchError
 
-_ROOMS = (study, cohort, labelling, modelling, norms, power, phantoms, window)
+_ROOMS = (study, cohort, labelling, modelling, norms, methods, power, phantoms, window)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    arguments = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["run-job"] and len(words) == 2:  # by the program itself, once per job; no command for people
+        return _run_job(Path(words[1]))
+    arguments = parser().parse_args(words)
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.ERROR, stream=sys.stderr)
     command: Command = arguments.command
     try:
@@ -53,13 +56,10 @@ def parser() -> argparse.ArgumentParser:
     grammar = Grammar(commands.add_parser)
     for room in _ROOMS:
         room.add(grammar)
-    entry = commands.add_parser("run-job")  # started by the program itself, once per job
-    entry.add_argument("folder", type=Path)
-    entry.set_defaults(command=_run_job)
     return top
 
 
-def _run_job(arguments: argparse.Namespace) -> int:
+def _run_job(folder: Path) -> int:
     from ctworkbench.core.jobs import run_job
 
-    return run_job(arguments.folder)
+    return run_job(folder)

@@ -92,7 +92,7 @@ def test_that_a_test_subject_in_a_training_is_told_and_a_clean_split_is_not() ->
     assert checks.leaked_test_subjects(split_study()) == []
     warning = found(checks.leaked_test_subjects, split_study(roles={"S1": "train", "S4": "validation"}))
     assert warning.severity is Severity.SERIOUS
-    assert warning.concerns("S4") and not warning.concerns("S1")
+    assert [row.subject for row in warning.basis] == ["S4"]
 
 
 def test_that_sizes_of_split_model_and_tables_must_agree() -> None:
@@ -168,10 +168,16 @@ def test_that_children_labelled_by_their_own_model_are_told() -> None:
     maps = [replace(row, origin="model", model_id=1) for row in study.label_maps]
     volumes = tuple(VolumeFact(i, f"S{i}", "M", 2.0, "brainstem", 15.0, i, "model") for i in range(1, 6))
     warning = found(checks.labelled_by_own_model, replace(study, label_maps=tuple(maps), volumes=volumes))
-    assert warning.title.startswith("2 subjects") and warning.concerns("S2") and not warning.concerns("S4")
+    assert warning.title.startswith("2 subjects") and {row.subject for row in warning.basis} == {"S1", "S2"}
     assert checks.labelled_by_own_model(replace(study, volumes=volumes)) == []
     others = replace(study, label_maps=tuple(maps), volumes=volumes[2:])
     assert checks.labelled_by_own_model(others) == []
+
+
+def test_that_phantoms_are_told_from_children() -> None:
+    assert checks.phantoms_among_children(COHORT) == []
+    scans = (replace(COHORT.scans[0], protocol={"phantom": "digital phantom, no patient"}), *COHORT.scans[1:])
+    assert "1 of 400 scans" in found(checks.phantoms_among_children, replace(COHORT, scans=scans)).title
 
 
 def test_that_mixed_sources_are_told_with_the_sexes_in_each() -> None:
@@ -191,7 +197,7 @@ def test_that_verdicts_without_reading_are_told(unread: int, severity: Severity)
     ]
     warning = found(checks.verdicts_without_reading, replace(study, label_maps=tuple(maps)))
     assert warning.severity is severity and warning.title.startswith(f"{unread} of 5")
-    assert warning.concerns("S1") and not warning.concerns("S5")
+    assert len(warning.basis) == unread and warning.basis[0].subject == "S1"
 
 
 def test_that_a_label_map_read_before_it_was_accepted_with_all_others_counts_as_read() -> None:

@@ -1,7 +1,7 @@
 """Reporting checklists: items, answers of the program, text of the authors, and what is still to be written."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -155,24 +155,16 @@ def load(name: str) -> Checklist:
 
 
 def fill(checklist: Checklist, facts: StudyFacts, written: Mapping[str, AuthorText]) -> FilledChecklist:
-    """Answer every item from a study.
+    """Answer every item from a study; of an empty one nothing is said.
 
     Args:
         checklist: the checklist.
         facts: the study as it is now.
         written: what the authors wrote, by number of the item.
     """
-    known = answers()
-    return FilledChecklist(
-        checklist,
-        tuple(
-            FilledItem(
-                item, _joined([known[name](facts) for name in item.fill]), written.get(item.number, AuthorText())
-            )
-            for item in checklist.items
-        ),
-    )
 
+    def said(item: Item) -> str:
+        return " ".join(text for name in item.fill if (text := answers()[name](facts))) if facts.scans else ""
 
-def _joined(parts: Sequence[str]) -> str:
-    return " ".join(part for part in parts if part)
+    items = [FilledItem(item, said(item), written.get(item.number, AuthorText())) for item in checklist.items]
+    return FilledChecklist(checklist, tuple(items))

@@ -48,14 +48,6 @@ VOLUME_CHECKS: tuple[Check, ...] = (
 )
 """What a table of volumes must say of itself, beside what its own module tells."""
 
-PERSONAL_CHECKS: tuple[Check, ...] = (
-    phantoms_among_children,
-    leaked_test_subjects,
-    labelled_by_own_model,
-    verdicts_without_reading,
-)
-"""What concerns single children, and is said on their reports."""
-
 CHECKS: tuple[Check, ...] = (
     phantoms_among_children,
     leaked_test_subjects,

@@ -24,7 +24,6 @@ def phantoms_among_children(facts: StudyFacts) -> list[SoundnessWarning]:
             "Their numbers show that the program works, and say nothing about children.",
             "Keep phantoms in a study of their own, and report none of these numbers as a finding.",
             tuple(Basis("scan", str(scan.id), f"{scan.subject}: digital phantom", scan.subject) for scan in rows),
-            personal="A digital phantom and no child: its numbers show that the program works, and nothing else.",
         )
     ]
 
@@ -73,7 +72,6 @@ def verdicts_without_reading(facts: StudyFacts) -> list[SoundnessWarning]:
                 Basis("scan", str(row.scan_id), f"{row.subject}, version {row.version} ({row.origin})", row.subject)
                 for row in unread
             ),
-            personal="The label map was accepted unread: nobody looked at it before its volumes were used.",
         )
     ]
 

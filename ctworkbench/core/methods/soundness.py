@@ -54,7 +54,6 @@ class SoundnessWarning:
         meaning: what it does to a conclusion.
         remedy: what to do.
         basis: rows it rests on.
-        personal: what the report of each child in `basis` must say; "" where it concerns the cohort alone.
     """
 
     check: str
@@ -63,16 +62,11 @@ class SoundnessWarning:
     meaning: str
     remedy: str
     basis: tuple[Basis, ...] = ()
-    personal: str = ""
 
     @property
     def sentence(self) -> str:
         """Finding and meaning, for a note under a table."""
         return f"{self.title} {self.meaning}"
-
-    def concerns(self, subject: str) -> bool:
-        """Whether it must be said on the report of a child."""
-        return bool(self.personal) and any(row.subject == subject for row in self.basis)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ def leaked_test_subjects(facts: StudyFacts) -> list[SoundnessWarning]:
             "Test figures of these models are too good: they were taken on children the model knows.",
             "Leave these models out, or train again without the test subjects.",
             tuple(rows),
-            personal="This child is of the test set and was shown to a training: figures of that model are too good.",
         )
     ]
 
@@ -247,7 +246,6 @@ def labelled_by_own_model(facts: StudyFacts) -> list[SoundnessWarning]:
                 )
                 for row in rows
             ),
-            personal="The label map comes from a model that was trained on this child and remembers it.",
         )
     ]
 

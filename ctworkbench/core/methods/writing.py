@@ -10,6 +10,7 @@ from typing import Any
 from ctworkbench.core.errors import StudyError
 from ctworkbench.core.jobs import replace_text
 from ctworkbench.core.methods.checklist import FilledChecklist, FilledItem, State
+from ctworkbench.core.methods.checks import CHECKS
 from ctworkbench.core.methods.soundness import Assurance, SoundnessWarning
 
 RESEARCH = "Research use only – not for diagnosis."
@@ -24,12 +25,14 @@ class MethodsReport:
     Attributes:
         made: day and time of that reading, for people.
         source: which label maps counted.
+        scans: number of scans in the study.
     """
 
     study: str
     program: str
     made: str
     source: str
+    scans: int
     checklists: tuple[FilledChecklist, ...]
     warnings: tuple[SoundnessWarning, ...]
     kept: tuple[Assurance, ...]
@@ -37,6 +40,31 @@ class MethodsReport:
     def checklist(self, name: str) -> FilledChecklist:
         """The checklist of a name."""
         return next(filled for filled in self.checklists if filled.checklist.name == name)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The report as plain data, for programs."""
+        return {
+            "study": self.study,
+            "program": self.program,
+            "made": self.made,
+            "source": self.source,
+            "warnings": [asdict(warning) for warning in self.warnings],
+            "kept": [asdict(row) for row in self.kept],
+            "checklists": {
+                filled.checklist.name: {
+                    "title": filled.checklist.title,
+                    "citation": filled.checklist.citation,
+                    "reading": filled.checklist.reading,
+                    "counts": {str(state): number for state, number in filled.counts.items()},
+                    "items": [
+                        dict(zip(_COLUMNS[1:], _cells(item), strict=True)) | {"applies": item.written.applies}
+                        for item in filled.items
+                    ],
+                }
+                for filled in self.checklists
+            },
+        }
 
 
 def write(report: MethodsReport, out: Path) -> list[Path]:
@@ -53,7 +81,7 @@ def write(report: MethodsReport, out: Path) -> list[Path]:
     texts["warnings.md"] = warnings_markdown(report)
     import json
 
-    texts["methods.json"] = json.dumps(as_data(report), indent=1, ensure_ascii=False)
+    texts["methods.json"] = json.dumps(report.data, indent=1, ensure_ascii=False)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -64,31 +92,6 @@ def write(report: MethodsReport, out: Path) -> list[Path]:
             f"The checklists cannot be written to {out}: {error}", "Choose a folder that can be written."
         ) from error
     return [*(out / name for name in texts), *documents]
-
-
-def as_data(report: MethodsReport) -> dict[str, Any]:
-    """The report as plain data, for programs."""
-    return {
-        "study": report.study,
-        "program": report.program,
-        "made": report.made,
-        "source": report.source,
-        "warnings": [asdict(warning) for warning in report.warnings],
-        "kept": [asdict(row) for row in report.kept],
-        "checklists": {
-            filled.checklist.name: {
-                "title": filled.checklist.title,
-                "citation": filled.checklist.citation,
-                "reading": filled.checklist.reading,
-                "counts": {str(state): number for state, number in filled.counts.items()},
-                "items": [
-                    dict(zip(_COLUMNS[1:], _cells(item), strict=True)) | {"applies": item.written.applies}
-                    for item in filled.items
-                ],
-            }
-            for filled in report.checklists
-        },
-    }
 
 
 def checklist_csv(filled: FilledChecklist) -> str:
@@ -131,7 +134,8 @@ def warnings_markdown(report: MethodsReport) -> str:
     """The warnings as text, heaviest first, and what could not go wrong."""
     lines = [f"# What does not add up: {report.study}", "", _foot(report), ""]
     if not report.warnings:
-        lines += ["None of the checks found anything.", ""]
+        found = f"None of the {len(CHECKS)} checks found anything." if report.scans else "The study holds no scans yet."
+        lines += [found, ""]
     for row in report.warnings:
         head = f"## {row.severity.capitalize()}: {row.title}"
         lines += [head, "", row.meaning, "", f"**To do:** {row.remedy}", ""]

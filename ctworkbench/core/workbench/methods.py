@@ -11,7 +11,7 @@ from ctworkbench.core.errors import ConflictError, StudyError
 from ctworkbench.core.jobs import replace_text
 from ctworkbench.core.methods import checklist, writing
 from ctworkbench.core.methods.checklist import AuthorText
-from ctworkbench.core.methods.checks import PERSONAL_CHECKS, VOLUME_CHECKS, check, kept
+from ctworkbench.core.methods.checks import VOLUME_CHECKS, check, kept
 from ctworkbench.core.methods.facts import StudyFacts
 from ctworkbench.core.methods.soundness import SoundnessWarning
 from ctworkbench.core.methods.writing import MethodsReport
@@ -53,6 +53,7 @@ class MethodsRoom:
             program=f"CT Workbench {facts.program}",
             made=f"{datetime.now(UTC).astimezone():%Y-%m-%d %H:%M}",
             source=source,
+            scans=len(facts.scans),
             checklists=tuple(filled),
             warnings=tuple(check(facts)),
             kept=tuple(kept(facts)),
@@ -108,14 +109,18 @@ class MethodsRoom:
         study.announce(Changes(methods=True), initiator)
         return wanted
 
-    def export(self, out: Path, source: str = CURRENT) -> list[Path]:
+    def export(self, out: Path, report: MethodsReport | None = None) -> list[Path]:
         """Write checklists and warnings to a folder; the paths.
 
+        Args:
+            out: the folder; made where it is missing.
+            report: what to write; read from the study now by default.
+
         Raises:
-            WorkbenchError: an unknown source.
+            WorkbenchError: the study's text cannot be read.
             StudyError: the folder cannot be written.
         """
-        return writing.write(self.report(source), out)
+        return writing.write(report or self.report(), out)
 
 
 def author_texts(study: OpenStudy, name: str) -> dict[str, AuthorText]:
@@ -147,12 +152,6 @@ def volume_notes(
     """What a table of volumes must say of itself, one note a warning; what its own module says is not said twice."""
     facts = volume_facts(study, rows, significance_tests(coefficients, hemispheres), source)
     return [warning.sentence for warning in check(facts, VOLUME_CHECKS)]
-
-
-def subject_notes(study: OpenStudy, subject: str, source: str = CURRENT) -> list[str]:
-    """What the report of one child must say of it, one note a warning."""
-    facts = study_facts(study, source=source)
-    return [warning.personal for warning in check(facts, PERSONAL_CHECKS) if warning.concerns(subject)]
 
 
 def _toml(every: Mapping[str, Mapping[str, AuthorText]]) -> str:

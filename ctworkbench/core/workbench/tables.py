@@ -10,6 +10,7 @@ from ctworkbench.core.analysis.writing import write
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
 from ctworkbench.core.workbench.current import CURRENT
+from ctworkbench.core.workbench.methods import volume_notes
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.volumes import volumes
 
@@ -48,6 +49,7 @@ def statistics(study: OpenStudy, out: Path, source: str = CURRENT) -> Statistics
             f"{len(remembered)} subjects were labelled by a model that was trained on them: "
             f"{', '.join(remembered)}. Their volumes tell how well it remembers."
         )
+    notes += volume_notes(study, rows, result.coefficients, result.hemispheres, source)
     result = result.model_copy(update={"notes": (*result.notes, *notes)})
     write(result, out)
     return result
