@@ -7,6 +7,7 @@ by the noncentral t of a linear model with fixed predictors, and the precision o
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -265,6 +266,23 @@ def centile(
         f"interval, SD {sd:.4g}, {abs(off_age):g} SD of age off the mean age; ± {points:.2g} centile points; "
         f"{'normal volumes' if normal else 'any distribution, as by quantile regression'}).",
     )
+
+
+def along(ask: Callable[[int], SampleSize], answer: SampleSize, points: int = 41) -> list[SampleSize]:
+    """The answers for other numbers of children, from few to twice as many as in one answer, fewest first.
+
+    Args:
+        ask: the same question with n given.
+        answer: what was answered; it is among them.
+        points: how many at most.
+    """
+    found = {answer.n: answer}
+    for i in range(points):
+        n = max(3, round(2 * answer.n * (i + 1) / points))
+        if n not in found and n <= MOST:
+            with suppress(WorkbenchError):  # too few children for the question: the curve begins later
+                found[n] = ask(n)
+    return [found[n] for n in sorted(found)]
 
 
 def _t_power(noncentrality: float, df: int, level: Level) -> float:
