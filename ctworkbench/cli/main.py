@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ctworkbench import __version__
-from ctworkbench.cli import cohort, labelling, methods, modelling, norms, phantoms, power, study, window
+from ctworkbench.cli import cohort, labelling, methods, modelling, norms, phantoms, power, statistics, study, window
 from ctworkbench.cli.terminal import Command, Grammar, say
 from ctworkbench.core.errors import WorkbenchError
 
-_ROOMS = (study, cohort, labelling, modelling, norms, methods, power, phantoms, window)
+_ROOMS = (study, cohort, labelling, modelling, norms, statistics, methods, power, phantoms, window)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Commands of volumes, tables and reports."""
+"""Commands of volumes and reports."""
 
 import argparse
 import dataclasses
@@ -12,11 +12,6 @@ def add(grammar: Grammar) -> None:
     entry = grammar.over_study("measure", _measure, "measure the volumes of all label maps")
     entry.add_argument("--json", action="store_true", help="print the volumes of the current label maps as JSON")
 
-    entry = grammar.over_study("stats", _stats, "write the cohort's tables")
-    entry.add_argument("--out", type=Path, required=True, metavar="DIR")
-    entry.add_argument("--source", choices=SOURCES, default="current", help="label maps to use (default: current)")
-    entry.add_argument("--json", action="store_true", help="print the tables as JSON")
-
     entry = grammar.over_study("report", _report, "write one child's page: volumes and charts")
     entry.add_argument("--subject", required=True, metavar="CODE")
     entry.add_argument("--out", type=Path, required=True, metavar="PDF")
@@ -26,7 +21,9 @@ def add(grammar: Grammar) -> None:
 def _measure(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
         jobs = workbench.norms.measure()
-        code = follow(workbench, jobs, "All label maps are measured.")
+        there = any(row.versions for row in workbench.cohort.scans())
+        nothing = "All label maps are measured." if there else "No label map to measure: ctworkbench label STUDY"
+        code = follow(workbench, jobs, nothing)
         for problem in workbench.norms.problems(jobs):
             say(f"note: {problem}")
         left = workbench.norms.unmeasured()
@@ -36,16 +33,6 @@ def _measure(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json([dataclasses.asdict(row) for row in workbench.norms.volumes()])
     return code
-
-
-def _stats(arguments: argparse.Namespace) -> int:
-    with open_study(arguments) as workbench:
-        tables = workbench.norms.statistics(arguments.out, arguments.source)
-        if arguments.json:
-            print(tables.model_dump_json(indent=1))
-        else:
-            print(f"Tables written to {arguments.out}.")
-    return 0
 
 
 def _report(arguments: argparse.Namespace) -> int:

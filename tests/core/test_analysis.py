@@ -203,7 +203,9 @@ def test_that_mixed_sources_repeated_scans_and_doubles_are_said(few: list[Observ
     assert result.sources == ("expert", "model")
     assert any("several sources: expert (1 scans), model (24 scans)" in note for note in result.notes)
     assert [entry.volumes for entry in result.exclusions if "more than once" in entry.reason] == [1]
-    assert any("1 children were scanned more than once: their first scans are used" in note for note in result.notes)
+    assert any(
+        "1 child with several scans: the first one is used, 1 further scan left out" in note for note in result.notes
+    )
     assert {(e.volumes, e.subjects) for e in result.exclusions if "further scan" in e.reason} == {(10, ("SIM0002",))}
     assert {row.n for row in result.coefficients} == {24}
 

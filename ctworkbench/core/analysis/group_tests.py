@@ -56,12 +56,12 @@ def age_tests(grouping: str, ages: Sequence[Sequence[float]], ledger: Ledger) ->
     samples = [np.array(group, dtype=float) for group in ages]
     if any(sample.size < MIN_CHILDREN for sample in samples):
         ledger.note(
-            f"Table 1 has no test of age between the groups of {grouping}: each needs {MIN_CHILDREN} children of known "
+            f"Table 1 has no test of age between groups (by {grouping}): each needs {MIN_CHILDREN} children of known "
             "age."
         )
         return []
     if sum(float(((sample - sample.mean()) ** 2).sum()) for sample in samples) <= 1e-12:
-        ledger.note(f"Table 1 has no test of age between the groups of {grouping}: all ages of a group are equal.")
+        ledger.note(f"Table 1 has no test of age between groups (by {grouping}): all ages of a group are equal.")
         return []
     if len(samples) == 2:
         return [_student(grouping, *samples), *_welch(grouping, *samples)]
@@ -80,7 +80,7 @@ def sex_tests(grouping: str, counts: Sequence[tuple[int, int]], ledger: Ledger) 
 
     table = np.array([row for row in counts if sum(row)], dtype=float)
     if len(table) < 2 or not table.sum(axis=0).all():
-        ledger.note(f"Table 1 has no test of sex between the groups of {grouping}: one sex or one group is empty.")
+        ledger.note(f"Table 1 has no test of sex between groups (by {grouping}): one sex or one group is empty.")
         return []
     n, smaller = int(table.sum()), min(table.shape) - 1
     plain = chi2_contingency(table, correction=False)
@@ -121,8 +121,8 @@ def sex_tests(grouping: str, counts: Sequence[tuple[int, int]], ledger: Ledger) 
         )
     if float(np.min(plain.expected_freq)) < _FEW_EXPECTED:
         ledger.note(
-            f"Table 1: a count of boys or girls that is expected in a group of {grouping} is below {_FEW_EXPECTED:g}, "
-            "so the p of χ² is rough" + (": prefer Fisher's." if table.shape == (2, 2) else ".")
+            f"Table 1: an expected count of boys or girls in a group (by {grouping}) is below {_FEW_EXPECTED:g}, so "
+            "the p of χ² is rough" + (": prefer Fisher's." if table.shape == (2, 2) else ".")
         )
         if table.shape == (2, 2):
             found.append(_fisher(grouping, table, float(fisher_exact(table.astype(int))[1])))

@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 from ctworkbench.core.analysis.group_tests import GroupTest, age_tests, sex_tests
 from ctworkbench.core.analysis.observations import Ledger, Observation, Row
 from ctworkbench.core.norms import SEX_CODE
+from ctworkbench.core.wording import count
 
 Kind = Callable[[Observation], str]
 TEST_SET = "test"
@@ -77,10 +78,10 @@ def grouped(
             children[name][row.subject] = row
     unknown -= {subject for group in children.values() for subject in group}
     if unknown and children:
-        ledger.note(f"Table 1: the {grouping} of {len(unknown)} children is unknown; the comparison leaves them out.")
+        ledger.note(f"Table 1: {grouping} unknown of {count(len(unknown), 'child', 'children')}, left out there.")
     several = sum(map(len, children.values())) - len({subject for group in children.values() for subject in group})
     if several:
-        ledger.note(f"Table 1: children were scanned under more than one {grouping}; they stand in each.")
+        ledger.note(f"Table 1: {count(several, 'child', 'children')} under more than one {grouping}, counted in each.")
     names = [name for name in ("train", "validation", POOLED, TEST_SET) if name in children]
     names += sorted(name for name in children if name not in names)
     groups = [_group(grouping, name, list(children[name].values())) for name in names]

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ctworkbench.core.norms import SEX_CODE
+from ctworkbench.core.wording import count
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def first_scans(rows: Sequence[Observation], ledger: Ledger) -> list[Observation
     if further:
         again = sum(len(found) > 1 for found in scans.values())
         ledger.note(
-            f"{again} children were scanned more than once: their first scans are used, {further} further scans are "
-            "left out, since these tests take scans for independent."
+            f"{count(again, 'child', 'children')} with several scans: the first one is used, "
+            f"{count(further, 'further scan')} left out, since these tests take scans for independent."
         )
     return kept
 

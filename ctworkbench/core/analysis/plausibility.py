@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from ctworkbench.core.analysis.observations import Ledger, Observation
+from ctworkbench.core.wording import count
 
 MAX_AGE_YEARS = 120.0
 MAX_REGION_CM3 = 2000.0  # more than any whole brain; the smallest region in mm³, a brainstem, is five times that
@@ -34,7 +35,7 @@ def plausible(rows: Sequence[Observation], ledger: Ledger) -> list[Observation]:
         region, values = next(iter(huge.items()))
         middle = median(values)
         ledger.note(
-            f"{sum(map(len, huge.values()))} volumes are too large for cm³ and were left out: {region}, median "
+            f"{count(sum(map(len, huge.values())), 'volume')} too large for cm³, left out: {region}, median "
             f"{middle:,.0f}. If these are mm³, {middle / 1000:.1f} cm³ is meant; nothing was converted. Correct the "
             "volumes and make the tables again."
         )
@@ -50,7 +51,7 @@ def _ages(rows: list[Observation], ledger: Ledger) -> list[Observation]:
         shown = ", ".join(f"{subject} {age:g}" for (subject, _), age in sorted(impossible.items(), key=str)[:_SHOWN])
         unit = _unit(list(impossible.values()))
         ledger.note(
-            f"{len(impossible)} ages are no human age in years and were taken for unknown: {shown}"
+            f"{count(len(impossible), 'age')} outside 0 to {MAX_AGE_YEARS:g} years, taken for unknown: {shown}"
             f"{' …' if len(impossible) > _SHOWN else ''}.{unit} Nothing was converted; correct the cohort table."
         )
     possible = [age for scan, age in ages.items() if scan not in impossible]
@@ -81,7 +82,7 @@ def _tell_months(ages: dict[tuple[str, int | None], float], middle: float, ledge
     if apart:
         shown = ", ".join(f"{subject} {age:g}" for (subject, _), age in sorted(apart.items(), key=str)[:_SHOWN])
         ledger.note(
-            f"{len(apart)} ages stand far above the others (median {middle:.2f} years): {shown}"
+            f"{count(len(apart), 'age')} far above the others (median {middle:.2f} years): {shown}"
             f"{' …' if len(apart) > _SHOWN else ''}. They were taken for years, as the cohort table says; adults are "
             f"no part of a cohort of children, and in months {next(iter(apart.values())):g} would be "
             f"{next(iter(apart.values())) / 12:.2f} years."

@@ -41,6 +41,7 @@ class StatisticsTables(Row):
 
     Attributes:
         n_subjects, n_scans: what was given, before anything was left out.
+        figures: captions of the figures that were made.
         not_made: what was asked for and could not be made, and why.
     """
 
@@ -55,6 +56,7 @@ class StatisticsTables(Row):
     hemispheres: tuple[Hemispheres, ...]
     exclusions: tuple[Exclusion, ...]
     notes: tuple[str, ...]
+    figures: tuple[str, ...] = ()
     not_made: tuple[str, ...] = ()
 
 
@@ -66,30 +68,13 @@ def tables(observations: Sequence[Observation], repeats: Repeats = "first") -> S
         repeats: of a child with several scans, use the "first" (by age), or "all", which is told.
     """
     ledger = Ledger()
-    rows = plausible(once(observations, ledger), ledger)
-    sources = tuple(sorted({row.source for row in rows}))
-    if len(sources) > 1:
-        counts = Counter(source for _, source in {(scan_of(row), row.source) for row in rows})
-        mixed = ", ".join(f"{source} ({counts[source]} scans)" for source in sources)
-        ledger.note(
-            f"Volumes come from several sources: {mixed}. Differences between the ways of labelling are mixed with "
-            "differences between children."
-        )
+    rows = prepared(observations, ledger, repeats)
     subjects, scans = {row.subject for row in observations}, {(row.subject, row.scan) for row in observations}
-    if repeats == "first":
-        rows = first_scans(rows, ledger)
-    elif len(scans) > len(subjects):
-        ledger.note(
-            f"{len(scans)} scans of {len(subjects)} subjects: scans of one child are not independent, so SE and p are "
-            "too small."
-        )
-    rows = _in_order(rows)
-    _tell_absent(rows, ledger)
     groups, group_tests = compare(rows, ledger)
     return StatisticsTables(
         n_subjects=len(subjects),
         n_scans=len(scans),
-        sources=sources,
+        sources=tuple(sorted({row.source for row in rows})),
         groups=groups,
         group_tests=group_tests,
         descriptions=tuple(describe(rows, ledger)),
@@ -99,6 +84,31 @@ def tables(observations: Sequence[Observation], repeats: Repeats = "first") -> S
         exclusions=ledger.exclusions,
         notes=tuple(ledger.notes),
     )
+
+
+def prepared(observations: Sequence[Observation], ledger: Ledger, repeats: Repeats = "first") -> list[Observation]:
+    """The rows that the tables are made from, in the order of the scheme's regions; the ledger is told of the rest."""
+    rows = plausible(once(observations, ledger), ledger)
+    sources = sorted({row.source for row in rows})
+    if len(sources) > 1:
+        counts = Counter(source for _, source in {(scan_of(row), row.source) for row in rows})
+        mixed = ", ".join(f"{source} ({counts[source]} scans)" for source in sources)
+        ledger.note(
+            f"Volumes come from several sources: {mixed}. Differences between the ways of labelling are mixed with "
+            "differences between children."
+        )
+    if repeats == "first":
+        rows = first_scans(rows, ledger)
+    else:
+        subjects, scans = {row.subject for row in rows}, {scan_of(row) for row in rows}
+        if len(scans) > len(subjects):
+            ledger.note(
+                f"{len(scans)} scans of {len(subjects)} subjects: scans of one child are not independent, so SE and p "
+                "are too small."
+            )
+    rows = _in_order(rows)
+    _tell_absent(rows, ledger)
+    return rows
 
 
 def _in_order(rows: Sequence[Observation]) -> list[Observation]:

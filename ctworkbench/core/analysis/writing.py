@@ -103,6 +103,8 @@ def notes_text(result: StatisticsTables) -> str:
     ]
     if not result.exclusions:
         lines.append("- nothing")
+    if result.figures:
+        lines += ["", "Figures:", *(f"- {caption}" for caption in result.figures)]
     if result.not_made:
         lines += ["", "Not made:", *(f"- {reason}" for reason in result.not_made)]
     return "\n".join(lines) + "\n"

@@ -1,18 +1,22 @@
-"""The cohort's tables, with what a reader must know of where the volumes come from."""
+"""The cohort's tables and figures, with what a reader must know of where the volumes come from."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlalchemy import select
 
-from ctworkbench.core.analysis.observations import Observation
-from ctworkbench.core.analysis.tables import StatisticsTables, tables
-from ctworkbench.core.analysis.writing import write
+from ctworkbench.core.analysis.figures import FIGURE_FORMATS, Picture, save
+from ctworkbench.core.analysis.observations import Ledger, Observation
+from ctworkbench.core.analysis.tables import Repeats, StatisticsTables, prepared, tables
+from ctworkbench.core.analysis.writing import TABLE_FORMATS, write
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
 from ctworkbench.core.workbench.current import CURRENT
+from ctworkbench.core.workbench.figures import figures
 from ctworkbench.core.workbench.methods import volume_notes
 from ctworkbench.core.workbench.open_study import OpenStudy
-from ctworkbench.core.workbench.volumes import volumes
+from ctworkbench.core.workbench.rows import VolumeRow
+from ctworkbench.core.workbench.volumes import scanner_of, volumes
 
 LEANING = (
     "Labels of a registration lean towards the template, whose regions have the norm's mean proportions: "
@@ -20,16 +24,89 @@ LEANING = (
 )
 
 
-def statistics(study: OpenStudy, out: Path, source: str = CURRENT) -> StatisticsTables:
-    """Write the cohort's tables as CSV: means by sex, regression on sex and age, left against right.
+FORMATS = (*TABLE_FORMATS, *FIGURE_FORMATS)
+"""All that a cohort's tables and figures are written as."""
+
+
+def cohort_tables(study: OpenStudy, source: str = CURRENT, repeats: Repeats = "first") -> StatisticsTables:
+    """The article's tables of the study, with all that must be said of them; nothing is written.
+
+    Args:
+        study: the open study.
+        source: of the label maps; see `volumes.volumes`.
+        repeats: of a child with several scans, use the "first" (by age) or "all".
 
     Raises:
-        WorkbenchError: nothing was measured.
+        WorkbenchError: an unknown source, or nothing was measured.
     """
+    return _tables(study, source, repeats)[0]
+
+
+def statistics(
+    study: OpenStudy,
+    out: Path,
+    source: str = CURRENT,
+    formats: Sequence[str] = FORMATS,
+    repeats: Repeats = "first",
+    tell: Callable[[str], object] = lambda _: None,
+) -> StatisticsTables:
+    """Write the cohort's tables and figures; `not_made` of the answer says what could not be made, and why.
+
+    Args:
+        study: the open study.
+        out: folder; made if there is none.
+        source: of the label maps; see `volumes.volumes`.
+        formats: of "csv", "docx", "latex" for tables and "svg", "pdf" for figures; notes and JSON are always written.
+        repeats: of a child with several scans, use the "first" (by age) or "all".
+        tell: is told what is being made.
+
+    Raises:
+        WorkbenchError: an unknown source, nothing was measured, or the folder cannot be written.
+    """
+    tell("Tables…")
+    result, observations, annotation_ids = _tables(study, source, repeats)
+    kinds = [kind for kind in FIGURE_FORMATS if kind in formats]
+    if kinds:
+
+        def keep(picture: Picture) -> None:
+            tell(f"{picture.caption.partition('. ')[0]}…")
+            save(picture, out, kinds)
+
+        used = prepared(observations, Ledger(), repeats)
+        captions, not_made = figures(study, annotation_ids, used, keep)
+        result = result.model_copy(update={"figures": tuple(captions), "not_made": tuple(not_made)})
+    tell("Files…")
+    write(result, out, formats)
+    return result
+
+
+def _tables(study: OpenStudy, source: str, repeats: Repeats) -> tuple[StatisticsTables, list[Observation], set[int]]:
+    """The tables, what they were made from, and from which label maps."""
     rows = volumes(study, source)
     if not rows:
         raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
-    observations = [
+    observations = _observations(study, rows)
+    annotation_ids = {row.annotation_id for row in rows}
+    result = tables(observations, repeats)
+    remembered = _labelled_from_memory(study, annotation_ids)
+    notes = [LEANING] if any(row.source is Origin.REGISTRATION for row in rows) else []
+    if remembered:
+        notes.append(
+            f"{len(remembered)} subjects were labelled by a model that was trained on them: "
+            f"{', '.join(remembered)}. Their volumes tell how well it remembers."
+        )
+    notes += volume_notes(study, rows, result.coefficients, result.hemispheres, source)
+    return result.model_copy(update={"notes": (*result.notes, *notes)}), observations, annotation_ids
+
+
+def _observations(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[Observation]:
+    """The volumes with the set, site and scanner of each scan."""
+    with study.database.reading() as session:
+        query = select(Scan, Subject.role).join(Subject, Subject.id == Scan.subject_id)
+        places = {
+            scan.id: (str(role or ""), scan.site, scanner_of(scan)) for scan, role in session.execute(query).tuples()
+        }
+    return [
         Observation(
             subject=row.subject,
             sex=row.sex,
@@ -38,21 +115,12 @@ def statistics(study: OpenStudy, out: Path, source: str = CURRENT) -> Statistics
             volume_cm3=row.volume_cm3,
             source=str(row.source),
             scan=row.scan_id,
+            role=places[row.scan_id][0],
+            site=places[row.scan_id][1],
+            scanner=places[row.scan_id][2],
         )
         for row in rows
     ]
-    result = tables(observations)
-    remembered = _labelled_from_memory(study, {row.annotation_id for row in rows})
-    notes = [LEANING] if any(row.source is Origin.REGISTRATION for row in rows) else []
-    if remembered:
-        notes.append(
-            f"{len(remembered)} subjects were labelled by a model that was trained on them: "
-            f"{', '.join(remembered)}. Their volumes tell how well it remembers."
-        )
-    notes += volume_notes(study, rows, result.coefficients, result.hemispheres, source)
-    result = result.model_copy(update={"notes": (*result.notes, *notes)})
-    write(result, out)
-    return result
 
 
 def _labelled_from_memory(study: OpenStudy, annotation_ids: set[int]) -> list[str]:
