@@ -45,7 +45,7 @@ def unprepared(workbench: "Workbench") -> int:
     """Name the scans that were left aside; 1 if there are any."""
     codes = [row.subject for row in workbench.cohort.scans() if not row.preprocessed]
     for code in codes:
-        say(f"left aside {code}: it is not preprocessed. Run `ctworkbench preprocess` and see why.")
+        say(f"left aside {code}: it is not preprocessed. See why: ctworkbench preprocess STUDY")
     return 1 if codes else 0
 
 

@@ -3,7 +3,7 @@
 import argparse
 
 from ctworkbench.cli.labelling import unprepared
-from ctworkbench.cli.terminal import Grammar, follow, open_study, scans_of
+from ctworkbench.cli.terminal import Grammar, follow, open_study, say, scans_of
 
 
 def add(grammar: Grammar) -> None:
@@ -21,12 +21,19 @@ def add(grammar: Grammar) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
-        jobs = workbench.modelling.train(arguments.network, arguments.preset, arguments.fold, arguments.again)
+        wanted = (arguments.network, arguments.preset, arguments.fold)
+        jobs = workbench.modelling.train(*wanted, arguments.again)
+        if not jobs:
+            names = ", ".join(f"model {model.id}" for model in workbench.modelling.trained(*wanted))
+            same = f"{arguments.network} ({arguments.preset}) is already trained on exactly these label maps"
+            say(f"{same}: {names}; --again trains anew.")
+            return 0
         code = follow(workbench, jobs, "")
-        if code == 0:
-            model = workbench.modelling.models()[0]
-            dice = "not validated" if model.dice_validation is None else f"validation Dice {model.dice_validation:.3f}"
-            print(f"Model {model.id}: {dice} ({model.validation_kind}), weights {model.weights_hash[:12]}.")
+        for model in reversed(workbench.modelling.models()):
+            if model.job_id in jobs:
+                dice = model.dice_validation
+                told = "not validated" if dice is None else f"validation Dice {dice:.3f} ({model.validation_kind})"
+                print(f"Model {model.id}: {told}, weights {model.weights_hash[:12]}.")
     return code
 
 

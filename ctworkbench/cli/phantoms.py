@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ctworkbench.cli.terminal import Grammar, say
+from ctworkbench.core.wording import count
 
 
 def add(grammar: Grammar) -> None:
@@ -38,7 +39,7 @@ def _phantom(arguments: argparse.Namespace) -> int:
         acquisition["tilt_degrees"] = arguments.tilt
     settings = Settings.from_environment()
     path = make_phantoms(arguments.out, arguments.n, arguments.seed, arguments.heads, settings, sys.stderr, acquisition)
-    print(f"Made {arguments.n} phantoms: {path}")
+    print(f"Made {count(arguments.n, 'phantom')}: {path}")
     return 0
 
 

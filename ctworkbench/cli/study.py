@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from ctworkbench.cli.terminal import Grammar, open_study, print_json, say
+from ctworkbench.core.wording import count
 
 _TITLES = {"unreviewed": "to review"}
 
@@ -17,7 +18,10 @@ def add(grammar: Grammar) -> None:
     entry = grammar.over_study("status", _status, "say where the study stands")
     entry.add_argument("--json", action="store_true", help="print it as JSON")
 
-    grammar.over_study("verify", _verify, "check that nothing in the study is missing or altered")
+    entry = grammar.over_study("verify", _verify, "check that nothing in the study is missing or altered")
+    entry.add_argument(
+        "--clean", action="store_true", help="then remove images that nothing names and that are older than a day"
+    )
 
     entry = grammar.over_study("export", _export, "write images, label maps and volumes.csv")
     entry.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -49,9 +53,13 @@ def _status(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
         problems = workbench.verify()
-    for problem in problems:
-        say(problem)
-    print("The study is whole." if not problems else f"{len(problems)} problems found.")
+        for problem in problems:
+            say(problem)
+        print("The study is whole." if not problems else f"{count(len(problems), 'problem')} found.")
+        if arguments.clean:
+            cleaned = workbench.clean()
+            size = f", {cleaned.size_bytes / 1e6:.1f} MB" if cleaned.files else ""
+            print(f"Removed {count(cleaned.files, 'file')} that nothing in the study names{size}.")
     return 1 if problems else 0
 
 

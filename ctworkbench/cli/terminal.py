@@ -63,7 +63,9 @@ def scans_of(workbench: "Workbench", codes: list[str] | None) -> list[int] | Non
     rows = workbench.cohort.scans()
     unknown = sorted(set(codes) - {row.subject for row in rows})
     if unknown:
-        raise WorkbenchError(f"There is no subject {', '.join(unknown)} in this study.", "See `ctworkbench status`.")
+        raise WorkbenchError(
+            f"There is no subject {', '.join(unknown)} in this study.", "See who is there: ctworkbench review STUDY"
+        )
     return [row.id for row in rows if row.subject in codes]
 
 

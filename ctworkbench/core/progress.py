@@ -5,6 +5,7 @@ import time
 from typing import TextIO
 
 from ctworkbench.core.jobs import Event, JobRunner
+from ctworkbench.core.wording import count
 
 _QUIET_SECONDS = 5.0
 
@@ -47,4 +48,4 @@ class Progress:
         if self._stream.isatty():
             print(file=self._stream)
         seconds = time.monotonic() - self._started
-        print(f"{len(self._fractions)} jobs, {seconds:.0f} s", file=self._stream, flush=True)
+        print(f"{count(len(self._fractions), 'job')}, {seconds:.0f} s", file=self._stream, flush=True)

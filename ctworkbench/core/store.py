@@ -3,8 +3,10 @@
 import hashlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,11 @@ def key_of(path: Path) -> str:
     return path.name.removesuffix(".nii.gz")
 
 
+def _age(path: Path) -> timedelta:
+    """Time since a file was written, or put again."""
+    return timedelta(seconds=time.time() - path.stat().st_mtime)
+
+
 class VoxelStore:
     """A folder of images, `ab/abcd….nii.gz`, each written once and never changed."""
 
@@ -42,14 +49,14 @@ class VoxelStore:
     def put(self, volume: Volume) -> str:
         """Keep an image; its key. An image that is there already costs a hash only."""
         key = content_key(volume)
-        if not self.path(key).exists():
+        if not self._is_there(key):
             self._write(key, nifti_bytes(volume, compressed=True))
         return key
 
     def put_file(self, path: Path) -> str:
         """Keep an image that lies in a `.nii.gz` file; its key."""
         key = content_key(read_nifti(path))
-        if not self.path(key).exists():
+        if not self._is_there(key):
             self._write(key, path.read_bytes())
         return key
 
@@ -104,14 +111,36 @@ class VoxelStore:
             if not path.name.startswith("."):
                 yield key_of(path)
 
-    def gc(self, in_use: Iterable[str]) -> int:
-        """Remove images that nothing names, and files left half-written; the number removed."""
+    def older_than(self, age: timedelta) -> list[Path]:
+        """Images, and files left half-written, that nobody has put here within `age`."""
+        found = [path for path in self._folder.glob("??/*") if path.name.endswith((".nii.gz", ".part"))]
+        return sorted(path for path in found if _age(path) > age)
+
+    def gc(self, in_use: Iterable[str], among: Iterable[Path], age: timedelta) -> list[int]:
+        """Remove images that nothing names, and files left half-written; the size in bytes of each one removed.
+
+        Args:
+            in_use: keys of images to keep.
+            among: files to look at, those of `older_than` before `in_use` was read.
+            age: what was put here again meanwhile, and so is younger, stays.
+        """
         kept = set(in_use)
-        orphans = [self.path(key) for key in self.keys() if key not in kept]
-        orphans += list(self._folder.glob("??/.*.part"))
-        for path in orphans:
-            path.unlink()
-        return len(orphans)
+        removed: list[int] = []
+        for path in among:
+            if (path.name.endswith(".part") or key_of(path) not in kept) and _age(path) > age:
+                removed.append(path.stat().st_size)
+                path.unlink()
+        return removed
+
+    def _is_there(self, key: str) -> bool:
+        """Whether an image is kept already; it counts as put here now, so that `gc` lets it be."""
+        try:
+            os.utime(self.path(key))
+        except FileNotFoundError:
+            return False
+        except PermissionError:  # of a colleague, in a folder that a team shares
+            return self.path(key).exists()
+        return True
 
     def _write(self, key: str, content: bytes) -> None:
         """Write under a temporary name, sync, rename: the file is wholly there or not at all."""

@@ -1,7 +1,10 @@
 """The voxel store: what goes in comes out, whole or not at all."""
 
 import gzip
+import os
 import shutil
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,12 +81,18 @@ def test_that_a_write_that_fails_midway_leaves_nothing_behind(tmp_path: Path, mo
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_that_gc_removes_what_nothing_names_and_half_written_files(tmp_path: Path) -> None:
-    store = VoxelStore(tmp_path)
-    kept, orphan = store.put(head(1)), store.put(head(2))
+def test_that_gc_removes_what_nothing_names_and_half_written_files_once_they_are_old(tmp_path: Path) -> None:
+    store, day = VoxelStore(tmp_path), timedelta(days=1)
+    kept, orphan, again = (store.put(head(seed)) for seed in (1, 2, 3))
     part = store.path(kept).with_name(".abc.part")
     part.write_bytes(b"half")
-    assert store.gc([kept]) == 2
-    assert list(store.keys()) == [kept]
+    assert store.older_than(day) == []
+    for path in (store.path(kept), store.path(orphan), store.path(again), part):
+        os.utime(path, (time.time() - 90_000,) * 2)
+    found, size = store.older_than(day), store.path(orphan).stat().st_size
+    assert len(found) == 4
+    store.put(head(3))  # somebody puts it again between the look and the removal
+    assert sorted(store.gc([kept], found, day)) == [4, size]
+    assert sorted(store.keys()) == sorted([kept, again])
     assert not store.path(orphan).exists()
     assert not part.exists()

@@ -111,7 +111,7 @@ def test_that_what_cannot_be_labelled_is_told(page: CohortPage, qtbot: QtBot) ->
     with qtbot.waitSignal(page._bridge.noticed) as told:
         page.label("quick")
     assert told.args is not None
-    assert "1 scans are not preprocessed" in told.args[0].message
+    assert "1 scan is not preprocessed" in told.args[0].message
     assert told.args[0].remedy
 
 

@@ -157,9 +157,14 @@ class CohortRoom:
         return f"It is in the study already; now known: {', '.join(news)}.", "Nothing needs to be done.", True
 
     def preprocess(self, scan_ids: Sequence[int] | None = None, initiator: object = None) -> list[str]:
-        """Start preprocessing of the scans that lack it; the jobs' ids."""
+        """Start preprocessing of the scans that lack it; the jobs' ids.
+
+        Raises:
+            WorkbenchError: the study has no scans.
+        """
         study = self._study
         with study.database.reading() as session:
+            study.need_scans(session)
             done = set(session.scalars(select(Preprocessing.scan_id)))
             rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).all()
         wanted = {

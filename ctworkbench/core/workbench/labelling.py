@@ -10,6 +10,7 @@ from ctworkbench.core.model import Annotation, Origin, Preprocessing, Scan, Subj
 from ctworkbench.core.register import LabelParams, LabelResult
 from ctworkbench.core.settings import resource
 from ctworkbench.core.store import key_of
+from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import next_version
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
@@ -38,7 +39,10 @@ def only_prepared(
     missing = [row[2] for row in rows if row[0] not in prepared]
     if missing and (asked_for or not ready):
         some = f"{', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}"
-        raise WorkbenchError(f"{len(missing)} scans are not preprocessed: {some}.", "Run Preprocess first.")
+        raise WorkbenchError(
+            f"{count(len(missing), 'scan')} {'is' if len(missing) == 1 else 'are'} not preprocessed: {some}.",
+            "Run Preprocess first: ctworkbench preprocess STUDY",
+        )
     return ready
 
 
@@ -64,15 +68,16 @@ class LabellingRoom:
             initiator: handed on in the announcement.
 
         Raises:
-            WorkbenchError: scans asked for that are not preprocessed, or none that is.
+            WorkbenchError: no scans at all, some asked for that are not preprocessed, or none that is.
         """
         study = self._study
-        template = self._template()
         with study.database.reading() as session:
+            study.need_scans(session)
             labelled = select(Annotation.scan_id).where(Annotation.origin == Origin.REGISTRATION)
             done = set() if again else set(session.scalars(labelled))
             rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
             prepared = preprocessings(session)
+        template = self._template()
         rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
         rows = only_prepared(rows, prepared, asked_for=scan_ids is not None)
         path = study.store.path

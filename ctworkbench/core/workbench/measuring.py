@@ -7,6 +7,7 @@ from ctworkbench.core import plugins
 from ctworkbench.core.jobs import JobState
 from ctworkbench.core.measure import MeasureCase, MeasureParams, MeasureResult
 from ctworkbench.core.model import Annotation, Measurement, Scan, Subject
+from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
 
@@ -16,12 +17,17 @@ _CASES_PER_JOB = 200
 
 
 def measure(study: OpenStudy, initiator: object = None) -> list[str]:
-    """Start the measurement of every label map that lacks a statistic; the jobs' ids."""
+    """Start the measurement of every label map that lacks a statistic; the jobs' ids.
+
+    Raises:
+        WorkbenchError: the study has no scans.
+    """
     path = study.store.path
     with study.deciding():
         live = study.live(MEASURE)
         under_way = {case.annotation for job in live for case in MeasureParams.model_validate(job.params).cases}
         with study.database.reading() as session:
+            study.need_scans(session)
             done = under_way | _measured(session)
             query = select(Annotation, Scan.image_key, Subject.code).join_from(Annotation, Scan).join(Subject)
             cases = [
@@ -38,7 +44,7 @@ def measure(study: OpenStudy, initiator: object = None) -> list[str]:
         for start in range(0, len(cases), _CASES_PER_JOB):
             chunk = tuple(cases[start : start + _CASES_PER_JOB])
             params = MeasureParams(cases=chunk, scheme=study.scheme)
-            title = f"Measure {len(chunk)} label maps"
+            title = f"Measure {count(len(chunk), 'label map')}"
             started.append(study.start_or_resume(MEASURE, title, "ctworkbench.core.measure:measure", params))
     if started:
         study.announce(Changes(jobs=True), initiator)

@@ -17,6 +17,7 @@ from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.splits import split_subjects
 from ctworkbench.core.store import key_of
 from ctworkbench.core.training import SegmentCase, SegmentRequest, SegmentResult, TrainAnswer, TrainCase, TrainRequest
+from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import annotation_rows, current, next_version
 from ctworkbench.core.workbench.labelling import only_prepared, preprocessings
 from ctworkbench.core.workbench.open_study import OpenStudy
@@ -50,7 +51,7 @@ class ModellingRoom:
         again: bool = False,
         initiator: object = None,
     ) -> list[str]:
-        """Start a training on the accepted label maps, or go on with one that was cut off; the jobs' ids.
+        """Start a training on the accepted label maps, or go on with one that was cut off; the jobs' ids, if any.
 
         The split is by subject. It is made at the first training and stored; subjects accepted later are given a
         role then, and no role ever changes. Subjects of the test set are never shown to a training. A preset that
@@ -64,53 +65,65 @@ class ModellingRoom:
             initiator: handed on in the announcement.
 
         Raises:
-            WorkbenchError: too few accepted label maps, an unknown network or preset, or the same trained already.
+            WorkbenchError: too few accepted label maps, or an unknown network, preset or fold.
         """
+        study = self._study
+        with study.deciding():
+            requests = self._requests(network, preset, fold)
+            jobs = [self._train_once(request, again, alone=len(requests) == 1) for request in requests]
+        started = [job_id for job_id in jobs if job_id is not None]
+        if started:
+            study.announce(Changes(jobs=True), initiator)
+        return started
+
+    def trained(self, network: str = "resunet", preset: str = "demo", fold: int | None = None) -> list[ModelRow]:
+        """Models that `train` of the same arguments would only make again, oldest first.
+
+        Raises:
+            WorkbenchError: as `train` does.
+        """
+        requests = self._requests(network, preset, fold)
+        wanted = {number for request in requests for number in self._made_by(request)}
+        return [row for row in reversed(self.models()) if row.id in wanted]
+
+    def _requests(self, network: str, preset: str, fold: int | None) -> list[TrainRequest]:
+        """What `train` asks for, a request for each fold."""
         if network not in self.networks():
             raise WorkbenchError(f"There is no network {network!r}.", f"Choose one of {', '.join(self.networks())}.")
-        count: int = plugins.load(plugins.PRESETS, preset).PRESET.folds
-        if fold is not None and not 0 <= fold < count:
-            raise WorkbenchError(f"The preset {preset} has no fold {fold}.", f"It has {count}, the first is 0.")
+        folds: int = plugins.load(plugins.PRESETS, preset).PRESET.folds
+        if fold is not None and not 0 <= fold < folds:
+            raise WorkbenchError(f"The preset {preset} has no fold {fold}.", f"It has {folds}, the first is 0.")
         study = self._study
-        folds: list[int | None] = [fold] if fold is not None or count == 1 else list(range(count))
-        started: list[str] = []
-        with study.deciding():
-            cases = tuple(self._cases())
-            for number in folds:
-                request = TrainRequest(
-                    cases=cases,
-                    network=network,
-                    preset=preset,
-                    scheme=study.scheme,
-                    seed=study.split_seed,
-                    fold=number,
-                )
-                job_id = self._train_once(request, again, alone=len(folds) == 1)
-                if job_id is not None:
-                    started.append(job_id)
-        if not started:
-            raise WorkbenchError(
-                f"{network} was trained with the preset {preset} on exactly these label maps already.",
-                "Use that model, or train again (--again).",
+        chosen: list[int | None] = [fold] if fold is not None or folds == 1 else list(range(folds))
+        cases = tuple(self._cases())
+        return [
+            TrainRequest(
+                cases=cases, network=network, preset=preset, scheme=study.scheme, seed=study.split_seed, fold=number
             )
-        study.announce(Changes(jobs=True), initiator)
-        return started
+            for number in chosen
+        ]
+
+    def _made_by(self, request: TrainRequest) -> list[int]:
+        """Numbers of the models that were trained on exactly this."""
+        same = select(ModelRun).where(ModelRun.network == request.network, ModelRun.preset == request.preset)
+        with self._study.database.reading() as session:
+            return [run.id for run in session.scalars(same) if run.parameters == _parameters(request)]
 
     def _train_once(self, request: TrainRequest, again: bool, alone: bool) -> str | None:
         """Start, join or continue one training; None if it was done already."""
         study = self._study
         wanted = request.model_dump(mode="json")
-        for job in reversed([job for job in study.jobs.jobs() if job.kind == TRAIN and job.params == wanted]):
-            state = study.jobs.state(job.id)
-            if not state.ended:
-                return job.id
-            if state is not JobState.DONE:
-                study.restart(job.id)
-                return job.id
-            if not again:
-                return None
+        live = {job.id for job in study.live(TRAIN)}  # also those that are done and about to be recorded
+        newest = next((job for job in reversed(study.jobs.jobs()) if job.kind == TRAIN and job.params == wanted), None)
+        if newest is not None and newest.id in live:
+            return newest.id
+        if newest is not None and study.jobs.state(newest.id) is not JobState.DONE:
+            study.restart(newest.id)
+            return newest.id
+        if not again and self._made_by(request):
+            return None
         of_fold = "" if request.fold is None else f", fold {request.fold}"
-        title = f"Train {request.network} ({request.preset}{of_fold}) on {len(request.cases)} label maps"
+        title = f"Train {request.network} ({request.preset}{of_fold}) on {count(len(request.cases), 'label map')}"
         threads = study.settings.all_threads if alone else 0
         return study.start(TRAIN, title, "ctworkbench.train.loop:train", request, threads=threads)
 
@@ -138,9 +151,10 @@ class ModellingRoom:
                     subject.role = Role.TRAIN
                 study.audit(session, "split", "study", dict.fromkeys(sorted(new), Role.TRAIN))
             elif new or not subjects:
+                are = "is" if len(new) == 1 else "are"
                 raise WorkbenchError(
-                    f"{len(new)} accepted label maps are too few to train on.",
-                    f"Review and accept at least {len(Role)} subjects, better twenty.",
+                    f"{count(len(new), 'subject')} with an accepted label map {are} too few to train on.",
+                    f"Review and accept at least {len(Role)} subjects, better twenty: ctworkbench review STUDY",
                 )
             return [
                 TrainCase(
@@ -175,12 +189,7 @@ class ModellingRoom:
                     job_id=job_id,
                     network=params.network,
                     preset=params.preset,
-                    parameters={
-                        "seed": params.seed,
-                        "fold": params.fold,
-                        "scheme": params.scheme,
-                        "cases": [_keys(case) for case in params.cases],
-                    },
+                    parameters=_parameters(params),
                     result=result.model_dump(mode="json", exclude={"weights"}),
                     split=dict(result.roles),
                     label_kind=_LABEL_KINDS[kinds.pop()] if len(kinds) == 1 else "pseudo- and expert labels",
@@ -219,18 +228,21 @@ class ModellingRoom:
             initiator: handed on in the announcement.
 
         Raises:
-            WorkbenchError: no such model, scans asked for that are not preprocessed, or none that is.
+            WorkbenchError: no scans at all, no such model, scans asked for that are not preprocessed, or none that is.
         """
         study = self._study
         with study.deciding():
             live = study.live(SEGMENT)
             with study.database.reading() as session:
+                study.need_scans(session)
                 query = select(ModelRun).order_by(ModelRun.id.desc()).limit(1)
                 run = session.scalar(query if model_id is None else query.where(ModelRun.id == model_id))
                 if run is None:
                     raise WorkbenchError(
                         "This study has no trained model." if model_id is None else f"There is no model {model_id}.",
-                        "Run `ctworkbench train` first.",
+                        "Train one first: ctworkbench train STUDY"
+                        if model_id is None
+                        else "Choose another; without --model, the newest is taken.",
                     )
                 done = _segmented_by(session, run)
                 prepared = preprocessings(session)
@@ -262,7 +274,7 @@ class ModellingRoom:
                     settings=answer.settings,
                     scheme=study.scheme,
                 )
-                title = f"Segment {len(chunk)} scans with model {run.id}"
+                title = f"Segment {count(len(chunk), 'scan')} with model {run.id}"
                 started.append(study.start_or_resume(SEGMENT, title, "ctworkbench.train.predict:segment", params))
         if started:
             study.announce(Changes(jobs=True), initiator)
@@ -326,6 +338,12 @@ def _segmented_by(session: Session, run: ModelRun) -> set[int]:
     """Scans that have a label map of these weights; one training that was done twice counts as one."""
     same = select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)
     return set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id.in_(same))))
+
+
+def _parameters(request: TrainRequest) -> dict[str, object]:
+    """What a training was, by the content of its files: the same wherever the study lies."""
+    cases = [_keys(case) for case in request.cases]
+    return {"seed": request.seed, "fold": request.fold, "scheme": request.scheme, "cases": cases}
 
 
 def _keys(case: TrainCase) -> dict[str, str]:

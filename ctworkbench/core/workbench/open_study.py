@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from ctworkbench import __version__
 from ctworkbench.core.database import Database
-from ctworkbench.core.errors import StudyError
+from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.jobs import Job, JobRunner, JobState
-from ctworkbench.core.model import Audit, JobRecord
+from ctworkbench.core.model import Audit, JobRecord, Scan
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
 from ctworkbench.core.workbench.rows import Changes
@@ -139,6 +139,15 @@ class OpenStudy:
         if started:
             self.announce(Changes(jobs=True), initiator)
         return started
+
+    def need_scans(self, session: Session) -> None:
+        """Refuse a step that has nothing to work on.
+
+        Raises:
+            WorkbenchError: the study has no scans.
+        """
+        if session.scalar(select(Scan.id).limit(1)) is None:
+            raise WorkbenchError("There are no scans: import some first:", "ctworkbench import STUDY PATH")
 
     def claim(self, session: Session, job_id: str) -> bool:
         """Mark a job's outcome as recorded, in the transaction that records it; False if somebody was faster."""

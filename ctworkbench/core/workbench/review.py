@@ -208,7 +208,9 @@ class ReviewRoom:
             scans = list(session.scalars(query))
             versions = annotation_rows(session, scans)
         if not scans:
-            raise WorkbenchError(f"There is no subject {code} in this study.", "See `ctworkbench status`.")
+            raise WorkbenchError(
+                f"There is no subject {code} in this study.", "See who is there: ctworkbench review STUDY"
+            )
         if not versions:
             raise WorkbenchError(
                 f"{code} has no label map to judge.", f"Make one first: ctworkbench label STUDY --subject {code}"

@@ -23,7 +23,8 @@ from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
 from ctworkbench.core.workbench.rows import Changes, StatusSummary
-from ctworkbench.core.workbench.status import summarize, verify_study
+from ctworkbench.core.workbench.status import summarize
+from ctworkbench.core.workbench.upkeep import Cleaned, clean_study, verify_study
 
 log = logging.getLogger(__name__)
 
@@ -215,10 +216,14 @@ class Workbench:
         return summarize(self._study, self.name)
 
     def verify(self) -> list[str]:
-        """What is wrong with the study, one sentence each; empty if nothing is."""
+        """What is wrong with the study, and what to do about it, a line each; empty if nothing is."""
         return verify_study(self._study)
 
     def _announce(self, changes: Changes, initiator: object) -> None:
+    def clean(self) -> Cleaned:
+        """Remove images that nothing in the study names and that are older than a day."""
+        return clean_study(self._study)
+
         self.changed.emit(changes, initiator)
 
     def _note(self, job_id: str, state: JobState, message: str) -> Changes:

@@ -1,11 +1,10 @@
-"""Where a study stands, and whether it is whole."""
+"""Where a study stands, and what to do next."""
 
 from collections import Counter
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from ctworkbench.core.model import (
-    Annotation,
     JobRecord,
     Measurement,
     ModelRun,
@@ -14,7 +13,6 @@ from ctworkbench.core.model import (
     Refusal,
     Scan,
     Subject,
-    Template,
     Verdict,
 )
 from ctworkbench.core.wording import count
@@ -75,46 +73,3 @@ def summarize(study: OpenStudy, name: str) -> StatusSummary:
         next_step=next((step for due, step in steps if due), "stats"),
         accepted_unread=sum(row.accepted_unread for row in rows),
     )
-
-
-def verify_study(study: OpenStudy) -> list[str]:
-    """Check that the database is sound and that every image it names is there and unaltered."""
-    problems: list[str] = []
-    with study.database.reading() as session:
-        if study.database.engine.dialect.name == "sqlite":
-            problems += [f"Database: {row}" for row in session.scalars(text("PRAGMA integrity_check")) if row != "ok"]
-            problems += [
-                f"Database: broken reference {row}" for row in session.execute(text("PRAGMA foreign_key_check"))
-            ]
-        named: dict[str, str] = {}
-        for scan, key, code in session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)):
-            named[key] = f"scan {scan} ({code})"
-        for row in session.scalars(select(Preprocessing)):
-            for key in (row.image_key, row.brain_key, row.skull_key, row.equalized_key):
-                named.setdefault(key, f"preprocessing of scan {row.scan_id}")
-        for row in session.scalars(select(Annotation)):
-            named.setdefault(row.labels_key, f"label map of scan {row.scan_id}, version {row.version}")
-        for row in session.scalars(select(Template)):
-            for key in (row.image_key, row.labels_key, row.mask_key):
-                named.setdefault(key, f"template {row.name}")
-        models = session.execute(select(ModelRun.id, ModelRun.weights_hash)).all()
-    for key, owner in named.items():
-        problem = study.store.verify(key)
-        if problem is not None:
-            problems.append(f"{owner}: {problem}")
-    for model_id, weights_hash in models:
-        problem = weights_problem(study, weights_hash)
-        if problem is not None:
-            problems.append(f"model {model_id}: {problem}")
-    return problems
-
-
-def weights_problem(study: OpenStudy, weights_hash: str) -> str | None:
-    """What is wrong with the weights of a model, in a sentence; None if they are whole."""
-    import hashlib
-
-    path = study.folder / "models" / f"{weights_hash}.safetensors"
-    if not path.exists():
-        return "Its weights are missing."
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    return None if found == weights_hash else "Its weights were altered."
