@@ -130,6 +130,8 @@ def write(rows: list[dict[str, Any]], seed: int, out: Path) -> None:
         "scans": len(rows),
         "seed": seed,
         "heads": heads,
+        "ages_years": [1.5, 2.5],
+        "thickness_mm": [min(one["spacing"][2] for one in PROTOCOLS), max(one["spacing"][2] for one in PROTOCOLS)],
         "varied": VARIED,
         "mean_dice": round(float(np.mean([row["dice"] for row in rows])), 3),
     }

@@ -25,7 +25,8 @@ from ctworkbench.ui.cohort_table import age_text
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
-    from ctworkbench.core.workbench.rows import AnnotationRow, ChildRow, ScanRow
+    from ctworkbench.core.norms.child import ChildRow
+    from ctworkbench.core.workbench.rows import AnnotationRow, ScanRow
 
 _TITLES = ("Region", "cm³", "Mean", "z", "Centile")
 
@@ -105,7 +106,8 @@ class ChildPanel(QFrame):
 
         def read() -> tuple:
             version = version_for(workbench.review.annotations(scan_id), source)
-            return workbench.cohort.scan(scan_id), version, workbench.norms.child(scan_id, source), source
+            child = workbench.norms.child(scan_id, source)
+            return workbench.cohort.scan(scan_id), version, list(child.rows) if child else [], source
 
         self._bridge.run(read, self._show, key="child")
 

@@ -2,7 +2,9 @@
 
 import itertools
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from ctworkbench.core import schemes
 from ctworkbench.core.errors import StudyError, VolumeError, WorkbenchError
 from ctworkbench.core.norms import published_norm
-from ctworkbench.core.report import RESEARCH_ONLY, ReportInput, centile_text, child_report, compose, wrap
-from ctworkbench.core.report_figures import cuts
+from ctworkbench.core.norms.change import ChildScan
+from ctworkbench.core.norms.child import describe
+from ctworkbench.core.norms.measurement_error import TOTAL, MeasurementError, unknown
+from ctworkbench.core.report import RESEARCH_ONLY, ReportInput, child_report, compose
+from ctworkbench.core.report.images import cuts
+from ctworkbench.core.report.numbers import centile_text, range_text
+from ctworkbench.core.report.page import wrap
 from ctworkbench.core.volume import Volume
 
 NORM = published_norm()
@@ -43,25 +50,49 @@ def head() -> tuple[Volume, Volume]:
 
 
 IMAGE, LABELS = head()
-CHILD = ReportInput(
-    subject="CHILD-0042",
-    sex="F",
-    age_years=1.83,
-    image=IMAGE,
-    labels=LABELS,
-    volumes_cm3={region: NORM.mean(region, "F", 1.83) + 0.5 * NORM.sd(region) for region in NORM.regions},
-    label_source="expert, version 3 (from model, version 2)",
-    scan=UID,
-    scanner="GE MEDICAL SYSTEMS Revolution CT, 120 kVp, 0.49 × 0.49 × 0.625 mm",
-    provenance=(("Model", "resunet, run 20260101T101500-3f2a"), ("Weights", "sha256 " + "9f86d081" * 8)),
-    warnings=("reaches the edge of the scan, so its volume may be cut off: Brainstem.",),
-    program="CT Workbench 0.1.0",
-)
-ADULT = replace(CHILD, subject="ADULT-1", sex="M", age_years=45.0)
+SD = 2.0  # Sw of every region in these pages, cm³
+ERRORS = {
+    name: MeasurementError(name, "registration, quick", SD, 1.5, 3.0, 9, 18, basis="phantoms", note="From repeats.")
+    for name in (*NORM.regions, *NORM.pairs, TOTAL)
+}
+VOLUMES = {region: NORM.mean(region, "F", 1.83) + 0.5 * NORM.sd(region) for region in NORM.regions}
 
 
+def scan(
+    volumes: dict[str, float] | None = None, age: float | None = 1.83, number: int = 1, **change: Any
+) -> ChildScan:
+    told: dict[str, Any] = {"labels": "registration, version 1", "method": "registration, quick", "method_key": "q"}
+    told |= {"scanner": "GE Revolution CT", "thickness_mm": 0.625, "image_key": f"i{number}", "errors": ERRORS}
+    return ChildScan(number, age, VOLUMES if volumes is None else volumes, **(told | change))
+
+
+def page(
+    own: ChildScan | None = None, sex: str | None = "F", others: tuple[ChildScan, ...] = (), **change: Any
+) -> ReportInput:
+    told: dict[str, Any] = {
+        "facts": (("Subject", "CHILD-0042"), ("Sex", "female"), ("Age", "1.83 years at the scan")),
+        "acquisition": (("Scanner", "GE Revolution CT"), ("Slices", "0.625 mm thick"), ("Series UID", UID)),
+        "provenance": (("Labels", "expert, version 3"), ("Weights", "sha256 " + "9f86d081" * 8)),
+        "warnings": ("The contours were drawn in a hurry.",),
+        "program": "CT Workbench 0.1.0",
+    }
+    child = describe("CHILD-0042", sex, own or scan(), NORM, SCHEME, others)
+    return ReportInput(child, IMAGE, LABELS, **(told | change))
+
+
+CHILD = page()
+ADULT = page(scan(age=45.0), "M")
+EARLIER = scan({name: value - 6.0 for name, value in VOLUMES.items()}, 1.6, 2)
+
+
+@cache
 def texts(report: ReportInput) -> list[str]:
     return [text.get_text() for axes in compose(report).axes for text in axes.texts]
+
+
+def sentences(found: list[str]) -> list[str]:
+    """What is wrapped over lines, put together again."""
+    return [" ".join(found)]
 
 
 @pytest.mark.parametrize("axcodes", ["RAS", "LPS", "PIR"])
@@ -98,48 +129,94 @@ def test_that_the_slices_do_not_change_with_the_stored_orientation() -> None:
 def test_that_a_child_within_the_norm_gets_z_centile_and_asymmetry() -> None:
     found = texts(CHILD)
     assert found.count("+0.50") == 10 and found.count("69") == 10
-    right, left = CHILD.volumes_cm3["right_frontal"], CHILD.volumes_cm3["left_frontal"]
-    z = NORM.asymmetry_z("frontal", "F", 1.83, right, left)
+    z = NORM.asymmetry_z("frontal", "F", 1.83, VOLUMES["right_frontal"], VOLUMES["left_frontal"])
     assert f"{z:+.2f}".replace("-", "−") in found
-    assert RESEARCH_ONLY in found and CHILD.subject in found
+    assert RESEARCH_ONLY in found and "CHILD-0042" in found
     assert any("1.5–2.5 years" in text for text in found) and any("one scanner" in text for text in found)
     assert "".join(text for text in found if text and text in UID) == UID
+
+
+def test_that_both_intervals_of_a_centile_stand_apart_under_their_names() -> None:
+    found = texts(CHILD)
+    row = CHILD.child.rows[-1]
+    assert range_text(row.centile_low, row.centile_high) in found
+    assert range_text(row.measured_low, row.measured_high) in found
+    ends = [row.measured_low, row.centile_low, row.centile, row.centile_high, row.measured_high]
+    assert ends == sorted(ends, key=lambda end: end or 0.0)
+    assert "95 % by the\nnorm's sample" in found and "95 % by meas-\nurement error" in found
+    assert found.count("±3.9") == 15  # 1.96 · 2.0: ten regions, four pairs and the total
+
+
+def test_that_noise_is_not_printed_as_disease() -> None:
+    small = VOLUMES | {"brainstem": NORM.mean("brainstem", "F", 1.83) - 2.2 * NORM.sd("brainstem")}
+    found = texts(page(scan(small)))
+    assert any("?: beyond ±2 SD, but measurement error could have made it." in text for text in sentences(found))
+    near = VOLUMES | {"cerebellum": NORM.mean("cerebellum", "F", 1.83) + 1.0}
+    assert any("within the measurement error" in text for text in sentences(texts(page(scan(near)))))
+
+
+def test_that_an_unknown_measurement_error_draws_no_bar_and_says_so() -> None:
+    nothing = {name: unknown(name, "expert", "nobody was read twice") for name in ERRORS}
+    report = page(scan(errors=nothing))
+    found = texts(report)
+    assert not any(text.startswith("±") and text[1:2].isdigit() for text in found)
+    assert any("not known: nobody was read twice" in text for text in sentences(found))
+    bars = [axes for axes in compose(report).axes if axes.containers]
+    assert not bars
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"age_years": 45.0}, "age 45 y is outside the norm's 1.5–2.5 years"),
-        ({"age_years": None}, "the age at the scan is unknown"),
+        ({"own": scan(age=45.0)}, "age 45 y is outside the norm's 1.5–2.5 years"),
+        ({"own": scan(age=None)}, "the age at the scan is unknown"),
         ({"sex": None}, "the sex is unknown"),
+        ({"own": scan(thickness_mm=5.0)}, "slices of 5 mm are outside the norm's 0.625–1.25 mm"),
+        ({"own": scan(scanner="GE HiSpeed")}, "the scanner GE HiSpeed is not the norm's GE Revolution CT"),
     ],
 )
 def test_that_outside_the_norm_the_page_has_no_z_and_no_centile_and_says_why(change: dict, reason: str) -> None:
-    found = texts(replace(CHILD, **change))
+    found = texts(page(**change))
     assert f"No z-score and no centile: {reason}." in found
-    assert not any(text.startswith("+0.50") or text == "69" for text in found)
-    assert found.count("—") == 10 * 3 + 4 * 2
+    assert not any(text.startswith("+0.50") or text in ("69", "Centile") for text in found)
     assert RESEARCH_ONLY in found
 
 
 def test_that_a_region_that_is_missing_is_called_so_and_has_no_centile() -> None:
-    found = texts(replace(CHILD, volumes_cm3=CHILD.volumes_cm3 | {"left_occipital": 0.0}))
-    assert "not found" in found and "a side is missing" in found
+    found = texts(page(scan(VOLUMES | {"left_occipital": 0.0})))
+    assert found.count("not found") == 2 and "a side is missing" in found  # the region, and the total without it
     assert found.count("69") == 9
 
 
-LONG = replace(
-    CHILD,
-    subject="SUBJECT-WITH-A-VERY-LONG-CODE-THAT-GOES-ON-AND-ON-0000000000000001",
+def test_that_two_scans_are_joined_with_the_change_and_the_smallest_that_can_be_detected() -> None:
+    report = page(others=(EARLIER,))
+    found = texts(report)
+    assert found.count("+6.0") == 10 and "+60.0" in found
+    assert found.count(f"{1.96 * np.sqrt(2) * SD:.1f}") == 11
+    assert "Change from\n1.60 y, cm³" in found
+    charts = [axes for axes in compose(report).axes if axes.get_title() == "Cerebellum"]
+    assert [len(line.get_xdata()) for line in charts[0].lines].count(2) >= 1  # the two scans, joined
+
+
+def test_that_a_phantom_is_called_one_in_red_at_the_top() -> None:
+    assert any(text.startswith("Digital phantom: simulated images, no patient.") for text in texts(page(phantom=True)))
+    assert not any("phantom" in text.lower() for text in texts(CHILD))
+
+
+LONG = page(
+    facts=(("Subject", "SUBJECT-WITH-A-VERY-LONG-CODE-THAT-GOES-ON-AND-ON-0000000000000001"),),
     provenance=tuple((f"Step {i}", "sha256 " + "9f86d081" * 8) for i in range(9)),
     warnings=tuple(
-        f"warning {i} that says at some length what is wrong with this series and its slices" for i in range(9)
+        f"Warning {i} that says at some length what is wrong with this series and its slices" for i in range(9)
     ),
+    phantom=True,
 )
 
 
 @pytest.mark.parametrize(
-    "report", [CHILD, ADULT, LONG, replace(LONG, age_years=None)], ids=["child", "adult", "long", "no age"]
+    "report",
+    [CHILD, ADULT, LONG, page(scan(age=None)), page(others=(EARLIER,)), page(scan(age=3.2), others=(EARLIER,))],
+    ids=["child", "adult", "long", "no age", "two scans", "two scans, one outside"],
 )
 def test_that_no_text_leaves_the_page_is_tiny_or_lies_on_other_text(report: ReportInput) -> None:
     figure = compose(report)
@@ -151,9 +228,9 @@ def test_that_no_text_leaves_the_page_is_tiny_or_lies_on_other_text(report: Repo
     assert len(shown) > 60
     assert min(float(text.get_fontsize()) for text in shown) >= 6.5
     boxes = [text.get_window_extent(renderer).padded(-0.5) for text in shown]
-    page = figure.bbox
+    whole = figure.bbox
     for text, box in zip(shown, boxes, strict=True):
-        assert page.x0 < box.x0 and box.x1 < page.x1 and page.y0 < box.y0 and box.y1 < page.y1, text.get_text()
+        assert whole.x0 < box.x0 and box.x1 < whole.x1 and whole.y0 < box.y0 and box.y1 < whole.y1, text.get_text()
     for (one, a), (other, b) in itertools.combinations(zip(shown, boxes, strict=True), 2):
         assert not a.overlaps(b), f"{one.get_text()!r} lies on {other.get_text()!r}"
 
@@ -164,14 +241,21 @@ def test_that_the_sagittal_slice_lies_in_one_hemisphere() -> None:
 
 
 def test_that_an_implausible_volume_sends_the_reader_to_the_labels() -> None:
-    grown = CHILD.volumes_cm3 | {"brainstem": 31.0}
-    assert any("look at them first" in text for text in texts(replace(CHILD, volumes_cm3=grown)))
-    assert not any("look at them first" in text for text in texts(CHILD))
+    grown = page(scan(VOLUMES | {"brainstem": 31.0}))
+    assert any("look at them first" in text for text in sentences(texts(grown)))
+    assert not any("look at them first" in text for text in sentences(texts(CHILD)))
 
 
-def test_that_what_is_wrong_with_the_labels_is_said_on_the_page() -> None:
+def test_that_what_is_wrong_with_the_labels_is_said_before_all_other_warnings() -> None:
     mirrored = Volume(np.asfortranarray(LABELS.voxels[::-1]), LABELS.affine)
-    assert any("left and right look swapped" in text for text in texts(replace(CHILD, labels=mirrored)))
+    found = [text for text in texts(replace(CHILD, labels=mirrored)) if text.startswith("• ")]
+    assert found[0].startswith("• Labels: left and right look swapped")
+
+
+def test_that_all_six_directions_the_window_and_a_scale_are_on_the_images() -> None:
+    found = texts(CHILD)
+    assert [found.count(letter) for letter in "RLAPSI"] == [2, 2, 2, 2, 2, 2]
+    assert found.count("W 80 L 40") == 3 and found.count("50 mm") == 3
 
 
 def test_that_what_there_is_no_room_for_is_counted() -> None:
@@ -197,14 +281,14 @@ def test_that_labels_on_another_grid_are_refused(tmp_path: Path) -> None:
 
 
 def test_that_an_unmeasured_region_is_refused_by_name(tmp_path: Path) -> None:
-    volumes = {name: value for name, value in CHILD.volumes_cm3.items() if name != "brainstem"}
+    volumes = {name: value for name, value in VOLUMES.items() if name != "brainstem"}
     with pytest.raises(WorkbenchError, match="brainstem"):
-        child_report(replace(CHILD, volumes_cm3=volumes), tmp_path / "a.pdf")
+        child_report(page(scan(volumes)), tmp_path / "a.pdf")
 
 
 def test_that_an_empty_label_map_still_gives_a_page(tmp_path: Path) -> None:
     nothing = Volume(np.zeros_like(LABELS.voxels), LABELS.affine)
-    report = replace(CHILD, labels=nothing, volumes_cm3=dict.fromkeys(NORM.regions, 0.0))
+    report = replace(page(scan(dict.fromkeys(NORM.regions, 0.0))), labels=nothing)
     assert child_report(report, tmp_path / "a.pdf").exists()
 
 

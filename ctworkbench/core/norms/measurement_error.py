@@ -18,6 +18,7 @@ TOTAL = "total"
 ENOUGH_CHILDREN = 5
 _NORMAL_95 = 1.96
 _FOLDER = "measurement_error"
+_TOLERANCE = 0.01  # headers round
 
 Basis = Literal["phantoms", "study", ""]
 
@@ -36,6 +37,9 @@ class MeasurementError:
         against: what stands for the truth there: "the phantoms' truth", "expert corrections".
         basis: what `sw_cm3` comes from.
         note: one sentence: where the figure comes from, or why there is none.
+        detail: what was varied, and with which program.
+        ages_years, thickness_mm: of the bodies and scans that it was measured on, both ends included; None where it
+            holds for whatever the study holds.
     """
 
     name: str
@@ -50,6 +54,23 @@ class MeasurementError:
     against: str = ""
     basis: Basis = ""
     note: str = ""
+    detail: str = ""
+    ages_years: tuple[float, float] | None = None
+    thickness_mm: tuple[float, float] | None = None
+
+    def for_scan(self, age_years: float | None, thickness_mm: float | None) -> "MeasurementError":
+        """The same error for one scan; not known for a scan unlike those that it was measured on."""
+        if not self.known:
+            return self
+        if self.ages_years is not None and not _within(age_years, self.ages_years):
+            low, high = self.ages_years
+            told = "a scan of unknown age" if age_years is None else f"the age of {age_years:.3g} years"
+            return unknown(self.name, self.method, f"it was measured on ages of {low:g} to {high:g} years, not {told}")
+        if self.thickness_mm is not None and thickness_mm is not None and not _within(thickness_mm, self.thickness_mm):
+            low, high = self.thickness_mm
+            reason = f"it was measured on slices of {low:g} to {high:g} mm, not of {thickness_mm:g} mm"
+            return unknown(self.name, self.method, reason)
+        return self
 
     @property
     def known(self) -> bool:
@@ -104,6 +125,19 @@ def bias_and_sd(differences: Sequence[float]) -> tuple[float, float] | None:
     return mean, math.sqrt(math.fsum((one - mean) ** 2 for one in differences) / (len(differences) - 1))
 
 
+def change_limit(before: MeasurementError | None, after: MeasurementError | None) -> float | None:
+    """Smallest detectable change in cm³ between two measurements, 1.96 · √(Sw² + Sw²).
+
+    None where an error is not known, or where they were made in two ways: what lies between two ways of labelling is
+    not scatter.
+    """
+    if before is None or after is None or before.method != after.method:
+        return None
+    if before.sw_cm3 is None or after.sw_cm3 is None:
+        return None
+    return _NORMAL_95 * math.hypot(before.sw_cm3, after.sw_cm3)
+
+
 def unknown(name: str, method: str, reason: str) -> MeasurementError:
     """The answer where nothing is known: no bar, and why."""
     return MeasurementError(name, method, note=f"The measurement error is not known: {reason}.")
@@ -112,7 +146,7 @@ def unknown(name: str, method: str, reason: str) -> MeasurementError:
 def from_study(name: str, method: str, found: Repeatability, max_gap_years: float) -> MeasurementError:
     """The figure that children of the study give who were scanned again within `max_gap_years`."""
     note = (
-        f"From {found.children} children of this study that were scanned {found.scans} times within "
+        f"Measurement error from {found.children} children of this study scanned {found.scans} times within "
         f"{max_gap_years:g} years and labelled alike; what they grew in that time is in it."
     )
     return MeasurementError(
@@ -165,9 +199,10 @@ def _figures(card: Mapping[str, Any]) -> dict[str, MeasurementError]:
         WorkbenchError: it holds none.
     """
     note = (
-        f"From {card['phantoms']} phantoms scanned {card['scans']} times ({card['varied']}), program "
-        f"{card['program']}, {card['date']}; in patients it is larger: a lower bound."
+        f"Measurement error from {card['phantoms']} phantoms scanned {card['scans']} times; in patients it is larger: "
+        "a lower bound."
     )
+    detail = f"{card['varied']}; program {card['program']}, {card['date']}"
     found = {
         row["name"]: MeasurementError(
             name=row["name"],
@@ -182,12 +217,19 @@ def _figures(card: Mapping[str, Any]) -> dict[str, MeasurementError]:
             against="the phantoms' truth",
             basis="phantoms",
             note=note,
+            detail=detail,
+            ages_years=tuple(card["ages_years"]),
+            thickness_mm=tuple(card["thickness_mm"]),
         )
         for row in card["figure"]
     }
     if not found:
         raise WorkbenchError(f"The measurement error of {card['method']!r} has no figures.", "Make it again.")
     return found
+
+
+def _within(value: float | None, limits: tuple[float, float]) -> bool:
+    return value is not None and limits[0] - _TOLERANCE <= value <= limits[1] + _TOLERANCE
 
 
 def _sd_interval(sd: float, freedom: int) -> tuple[float, float]:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from ctworkbench.core.analysis.tables import StatisticsTables
 from ctworkbench.core.norms import Norm
+from ctworkbench.core.norms.child import Child
 from ctworkbench.core.norms.measurement_error import MeasurementError
-from ctworkbench.core.workbench import charting, measuring, norm_library, repeatability, reporting, tables
+from ctworkbench.core.report.batch import ReportsResult
+from ctworkbench.core.workbench import charting, child, measuring, norm_library, repeatability, reporting, tables
 from ctworkbench.core.workbench import volumes as volumes_of
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.repeatability import MAX_GAP_YEARS
-from ctworkbench.core.workbench.rows import Changes, ChartData, ChildRow, NormRow, VolumeRow
+from ctworkbench.core.workbench.rows import Changes, ChartData, NormRow, VolumeRow
 
 
 class NormsRoom:
@@ -76,9 +78,13 @@ class NormsRoom:
         """Right minus left of one pair ("frontal", "parietal", "occipital", "temporal") against age, in cm³."""
         return charting.asymmetry(self._study, pair, source)
 
-    def child(self, scan_id: int, source: str = CURRENT) -> list[ChildRow]:
-        """The volumes of one scan against the norm; `reason` says why there is no centile."""
-        return charting.child(self._study, scan_id, source)
+    def child(self, scan_id: int, source: str = CURRENT) -> Child | None:
+        """One scan of a child against the norm, its other scans beside it; None where it has no volumes.
+
+        Raises:
+            WorkbenchError: there is no such scan.
+        """
+        return child.child(self._study, scan_id, source)
 
     def measurement_error(self, name: str, source: str) -> MeasurementError:
         """How far a region, a pair or "total" of one brain measures apart by a kind of label maps; it may be not known.
@@ -105,9 +111,25 @@ class NormsRoom:
         return tables.statistics(self._study, out, source)
 
     def report(self, subject_code: str, out: Path, source: str = CURRENT) -> Path:
-        """Write the one-page PDF of a subject's newest scan.
+        """Write the one-page PDF of a subject's latest scan.
 
         Raises:
-            WorkbenchError: no such subject, or its scan has no measured label map.
+            WorkbenchError: no such subject, or none of its scans has a measured label map.
         """
         return reporting.report(self._study, subject_code, out, source)
+
+    def reports(self, out: Path, source: str = CURRENT, initiator: object = None) -> list[str]:
+        """Start the reports of all subjects into a folder; the jobs' ids. What is there and up to date is kept.
+
+        Raises:
+            WorkbenchError: no subject has a measured label map.
+        """
+        return reporting.reports(self._study, out, source, initiator)
+
+    def record_reports(self, job_id: str) -> Changes:
+        """Take note that a job of reports ended."""
+        return reporting.record_reports(self._study, job_id)
+
+    def report_results(self, job_ids: Sequence[str]) -> ReportsResult:
+        """What became of the reports of jobs that are done, together."""
+        return reporting.report_results(self._study, job_ids)

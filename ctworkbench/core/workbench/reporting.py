@@ -1,87 +1,259 @@
-"""One child's report, with the way back from each number."""
+"""Reports of children, with the way back from each number."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.model import Annotation, Measurement, ModelRun, Origin, Preprocessing, Scan, Subject, Template
-from ctworkbench.core.report import ReportInput, child_report
-from ctworkbench.core.workbench.current import CURRENT, annotation_rows, machine_made, verdict_text, version_for
-from ctworkbench.core.workbench.measuring import VOLUME
+from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, Review, Role, Scan, Template, Verdict
+from ctworkbench.core.norms import Norm
+from ctworkbench.core.norms.child import Child
+from ctworkbench.core.phantom_dicom import SITE
+from ctworkbench.core.report import child_report
+from ctworkbench.core.report.batch import ReportCase, ReportsParams, ReportsResult, file_name, load_case
+from ctworkbench.core.translation import _
+from ctworkbench.core.workbench import norm_library
+from ctworkbench.core.workbench.child import Chosen, ErrorsOf, Found, describe_child, find, reader
+from ctworkbench.core.workbench.current import CURRENT, machine_made, verdict_text
 from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.rows import AnnotationRow, Changes
 from ctworkbench.core.workbench.tables import LEANING
+
+REPORT = "report"
+_CASES_PER_JOB = 50
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """What label maps go back to, by id, and who judged them."""
+
+    templates: Mapping[int, Template]
+    template_of: Mapping[int, int]
+    models: Mapping[int, ModelRun]
+    prepared: Mapping[int, list[str]]
+    reviewers: Mapping[int, str]
 
 
 def report(study: OpenStudy, subject_code: str, out: Path, source: str = CURRENT) -> Path:
-    """Write the one-page PDF of a subject's newest scan.
+    """Write the one-page PDF of a subject's latest scan.
 
     Raises:
-        WorkbenchError: no such subject, or its scan has no measured label map.
+        WorkbenchError: no such subject, or none of its scans has a measured label map.
     """
+    norm = norm_library.norm(study)
     with study.database.reading() as session:
-        query = select(Scan, Subject).join(Subject).where(Subject.code == subject_code).order_by(Scan.id.desc())
-        found = session.execute(query.limit(1)).first()
-        if found is None:
-            raise WorkbenchError(f"There is no subject {subject_code} in this study.", "See `ctworkbench status`.")
-        scan, subject = found.tuple()
-        versions = annotation_rows(session, [scan.id]).get(scan.id, [])
-        chosen = version_for(versions, source)
-        if chosen is None:
+        found = find(session, [subject_code], source)
+        sources = _read_sources(session)
+    if subject_code not in found:
+        raise WorkbenchError(f"There is no subject {subject_code} in this study.", "See `ctworkbench status`.")
+    case = _case(study, found[subject_code], source, norm, reader(study), sources)
+    return child_report(load_case(case, norm), out)
+
+
+def reports(study: OpenStudy, out: Path, source: str = CURRENT, initiator: object = None) -> list[str]:
+    """Start the reports of all subjects into a folder; the jobs' ids. What is there and up to date is kept.
+
+    Raises:
+        WorkbenchError: no subject has a measured label map.
+    """
+    out = out.resolve()
+    norm = norm_library.norm(study)
+    with study.database.reading() as session:
+        found = find(session, None, source)
+        sources = _read_sources(session)
+    errors = reader(study)
+    cases: list[ReportCase] = []
+    without: list[str] = []
+    for code, subject in found.items():
+        try:
+            cases.append(_case(study, subject, source, norm, errors, sources))
+        except WorkbenchError as error:
+            without.append(f"No report of {code}: {error}")
+    if not cases:
+        raise WorkbenchError("No subject of this study has a measured label map.", "Run `ctworkbench measure` first.")
+    started: list[str] = []
+    with study.deciding():
+        live = {job.id: job.params for job in study.live(REPORT)}
+        for start in range(0, len(cases), _CASES_PER_JOB):
+            chunk = tuple(cases[start : start + _CASES_PER_JOB])
+            told = () if start else tuple(without)
+            params = ReportsParams(cases=chunk, out=out, without=told)
+            same = next((job for job, known in live.items() if known == params.model_dump(mode="json")), None)
+            title = f"Reports of {chunk[0].child.subject} to {chunk[-1].child.subject}"
+            function = "ctworkbench.core.report.batch:write_reports"
+            started.append(same or study.start_or_resume(REPORT, title, function, params))
+    study.announce(Changes(jobs=True), initiator)
+    return started
+
+
+def record_reports(study: OpenStudy, job_id: str) -> Changes:
+    """Take note that a job of reports ended; its files are its outcome."""
+    ReportsResult.model_validate(study.jobs.result(job_id))
+    with study.database.writing() as session:
+        if not study.claim(session, job_id):
+            return Changes()
+    return Changes(jobs=True)
+
+
+def report_results(study: OpenStudy, job_ids: Sequence[str]) -> ReportsResult:
+    """What became of the reports of jobs that are done, together."""
+    results = [
+        ReportsResult.model_validate(study.jobs.result(job))
+        for job in job_ids
+        if (study.jobs.folder / job / "result.json").exists()
+    ]
+    return ReportsResult(
+        written=tuple(name for result in results for name in result.written),
+        kept=tuple(name for result in results for name in result.kept),
+        problems=tuple(text for result in results for text in result.problems),
+    )
+
+
+def _case(study: OpenStudy, found: Found, source: str, norm: Norm, errors: ErrorsOf, sources: _Sources) -> ReportCase:
+    """The report of a subject's latest measured scan.
+
+    Raises:
+        WorkbenchError: there is none.
+    """
+    code = found.subject.code
+    if not found.measured:
+        if all(one.annotation is None for one in found.scans):
             kind = "" if source == CURRENT else f" of the source {source!r}"
-            raise WorkbenchError(f"{subject_code} has no label map{kind}.", "Make one, or choose another source.")
-        machine = machine_made(versions, chosen)
-        volumes = (
-            session.execute(
-                select(Measurement.region, Measurement.value).where(
-                    Measurement.annotation_id == chosen.id, Measurement.statistic == VOLUME
-                )
-            )
-            .tuples()
-            .all()
+            raise WorkbenchError(f"{code} has no label map{kind}.", "Make one, or choose another source.")
+        raise WorkbenchError(f"The label map of {code} was not measured.", "Run `ctworkbench measure`.")
+    one = found.measured[-1]
+    row = one.annotation
+    if row is None:
+        raise WorkbenchError(f"{code} has no label map.", "Make one.")
+    child = describe_child(study, found, one, norm, errors)
+    phantom = "phantom" in one.scan.protocol or one.scan.site == SITE
+    return ReportCase(
+        child=child,
+        image=study.store.path(one.scan.image_key),
+        labels=study.store.path(row.labels_key),
+        file=file_name(code),
+        facts=_facts(found, one),
+        acquisition=_acquisition(one.scan),
+        provenance=tuple(_provenance(code, one, row, sources)),
+        warnings=tuple(_warnings(found, one, row, child, sources)),
+        phantom=phantom,
+        scheme=study.scheme,
+        program=f"CT Workbench {study.code_version}",
+    )
+
+
+def _facts(found: Found, one: Chosen) -> tuple[tuple[str, str], ...]:
+    scan = one.scan
+    unknown = _("unknown")
+    sex = {"M": _("male"), "F": _("female")}.get(found.subject.sex or "", unknown)
+    age = unknown if scan.age_years is None else _("{years:.2f} years at the scan").format(years=scan.age_years)
+    lines = [(_("Subject"), found.subject.code), (_("Sex"), sex), (_("Age"), age)]
+    lines.append((_("Study date"), str(scan.protocol.get("study_date", _("not kept")))))
+    if len(found.scans) > 1:
+        told = _("{all} of this subject, {measured} measured").format(
+            all=len(found.scans), measured=len(found.measured)
         )
-        base = machine or chosen
-        template_id = session.scalar(select(Annotation.template_id).where(Annotation.id == base.id))
-        template = None if template_id is None else session.get(Template, template_id)
-        model = None if base.model_id is None else session.get(ModelRun, base.model_id)
-        prepared = session.scalar(
-            select(Preprocessing.warnings).where(Preprocessing.scan_id == scan.id).order_by(Preprocessing.id.desc())
-        )
-    if not volumes:
-        raise WorkbenchError(f"The label map of {subject_code} was not measured.", "Run `ctworkbench measure`.")
-    provenance = [("Label map", chosen.labels_key[:16])]
-    if base is not chosen:
-        provenance.append(("Drawn from", f"version {base.version} ({base.origin}), {base.labels_key[:16]}"))
+        lines.append((_("Scans"), told))
+    if scan.site:
+        lines.append((_("Site"), scan.site))
+    return tuple(lines)
+
+
+def _acquisition(scan: Scan) -> tuple[tuple[str, str], ...]:
+    told: dict[str, Any] = scan.protocol
+    unknown = _("unknown")
+    thick, gap = told.get("slice_thickness_mm"), told.get("slice_spacing_mm", scan.spacing[2])
+    thickness = _("thickness unknown") if thick is None else _("{mm:g} mm thick").format(mm=thick)
+    slices = _("{thickness}, {gap:g} mm apart; pixels {x:.2g} × {y:.2g} mm").format(
+        thickness=thickness, gap=gap, x=scan.spacing[0], y=scan.spacing[1]
+    )
+    tube = [f"{told['kvp']:g} kVp"] if "kvp" in told else []
+    tube += [f"{told['mas']:g} mAs"] if "mas" in told else []
+    lines = [
+        (_("Scanner"), scan.scanner or unknown),
+        (_("Slices"), slices),
+        (_("Kernel"), str(told.get("kernel", unknown))),
+        (_("Tube"), ", ".join(tube) or unknown),
+    ]
+    if told.get("gantry_tilt_degrees"):
+        lines.append((_("Tilt"), f"{told['gantry_tilt_degrees']:g}°"))
+    lines.append((_("Series UID"), scan.series_uid or unknown))
+    return tuple(lines)
+
+
+def _provenance(code: str, one: Chosen, row: AnnotationRow, sources: _Sources) -> list[tuple[str, str]]:
+    """From the label map back to what it was made with."""
+    machine = machine_made(one.versions, row)
+    base = machine or row
+    lines = [
+        (_("Labels"), f"{row.origin}, version {row.version}"),
+        (_("Verdict"), _verdict(row, sources)),
+        (_("Label map"), row.labels_key[:16]),
+    ]
+    if base is not row:
+        lines.append((_("Drawn from"), f"version {base.version} ({base.origin}), {base.labels_key[:16]}"))
+    template = sources.templates.get(sources.template_of.get(base.id, -1))
     if template is not None:
-        made_by = f"template {template.name} ({template.labels_key[:12]}), preset {base.parameters['preset']}"
-        provenance.append(("Registration", made_by))
+        made_by = f"template {template.name} ({template.labels_key[:12]}), preset {base.parameters.get('preset', '?')}"
+        lines.append((_("Registration"), made_by))
+    model = None if base.model_id is None else sources.models.get(base.model_id)
     if model is not None:
         made_by = f"{model.id}: {model.network}, {model.preset}, weights {model.weights_hash[:16]}"
-        if subject.code in model.split:
-            made_by += f"; this subject was in its {model.split[subject.code]} set"
-        provenance.append(("Model", made_by))
-    provenance.append(("Made by", f"CT Workbench {chosen.code_version}, {chosen.created:%Y-%m-%d}, {chosen.author}"))
-    provenance.append(("Verdict", verdict_text(chosen.verdict, chosen.accepted_unread)))
-    return child_report(
-        ReportInput(
-            subject=subject.code,
-            sex=subject.sex,
-            age_years=scan.age_years,
-            image=study.store.get(scan.image_key),
-            labels=study.store.get(chosen.labels_key),
-            volumes_cm3=dict(volumes),
-            label_source=f"{chosen.origin}, version {chosen.version}",
-            scan=scan.series_uid,
-            scanner=scan.scanner,
-            provenance=tuple(provenance),
-            warnings=(
-                *((LEANING,) if chosen.origin is Origin.REGISTRATION else ()),
-                *scan.corrections,
-                *scan.warnings,
-                *(prepared or ()),
-            ),
-            scheme=study.scheme,
-            program=f"CT Workbench {study.code_version}",
-        ),
-        out,
+        if code in model.split:
+            made_by += f"; this subject was in its {model.split[code]} set"
+        lines.append((_("Model"), made_by))
+    lines.append((_("Made by"), f"CT Workbench {row.code_version}, {row.created:%Y-%m-%d}, {row.author}"))
+    return lines
+
+
+def _verdict(row: AnnotationRow, sources: _Sources) -> str:
+    """What was said of the label map and by whom; nobody who did not look is named as a reader."""
+    text = verdict_text(row.verdict, row.accepted_unread)
+    if row.accepted_unread:
+        return _("{verdict}: no reader has looked at it").format(verdict=text)
+    reviewer = sources.reviewers.get(row.id, "")
+    return f"{text}, {reviewer}" if row.verdict is not None and reviewer else text
+
+
+def _warnings(found: Found, one: Chosen, row: AnnotationRow, child: Child, sources: _Sources) -> list[str]:
+    """What a reader of the numbers must know, the gravest first."""
+    told: list[str] = []
+    later = found.scans[found.scans.index(one) + 1 :]
+    if later:
+        told.append(_("A later scan of this subject has no measured label map: this is not the newest."))
+    if row.verdict is Verdict.NEEDS_EDITS:
+        told.append(_("A reader found that these labels need edits; they were measured as they are."))
+    elif row.verdict is Verdict.REJECT:
+        told.append(_("A reader rejected these labels."))
+    elif row.verdict is not Verdict.ACCEPT or row.accepted_unread:
+        told.append(_("No reader has looked at these labels: see that the contours above follow the brain."))
+    base = machine_made(one.versions, row) or row
+    model = None if base.model_id is None else sources.models.get(base.model_id)
+    if row.origin is Origin.MODEL and model is not None and model.split.get(found.subject.code) == Role.TRAIN:
+        told.append(_("The model was trained on this subject: these labels tell how well it remembers."))
+    if row.origin is Origin.REGISTRATION:
+        told.append(LEANING)
+    if child.since is not None:
+        told += child.since.notes
+    told += child.doubts
+    told += one.scan.warnings
+    told += sources.prepared.get(one.scan.id, [])
+    told += one.scan.corrections
+    return [text[:1].upper() + text[1:] for text in dict.fromkeys(told)]
+
+
+def _read_sources(session: Session) -> _Sources:
+    prepared = select(Preprocessing.scan_id, Preprocessing.warnings).order_by(Preprocessing.id)
+    used = select(Annotation.id, Annotation.template_id).where(Annotation.template_id.is_not(None))
+    reviews = select(Review.annotation_id, Review.reviewer).order_by(Review.id)
+    return _Sources(
+        templates={row.id: row for row in session.scalars(select(Template))},
+        template_of={annotation: template for annotation, template in session.execute(used).tuples() if template},
+        models={row.id: row for row in session.scalars(select(ModelRun))},
+        prepared=dict(session.execute(prepared).tuples().all()),
+        reviewers=dict(session.execute(reviews).tuples().all()),
     )

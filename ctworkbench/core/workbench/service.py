@@ -18,7 +18,7 @@ from ctworkbench.core.model import JobRecord, Study
 from ctworkbench.core.schemes import DEFAULT
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
-from ctworkbench.core.workbench import cohort, labelling, measuring, methods, modelling, norms
+from ctworkbench.core.workbench import cohort, labelling, measuring, methods, modelling, norms, reporting
 from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
@@ -73,6 +73,7 @@ class Workbench:
             modelling.TRAIN: self.modelling.record_train,
             modelling.SEGMENT: self.modelling.record_segment,
             measuring.MEASURE: self.norms.record_measure,
+            reporting.REPORT: self.norms.record_reports,
         }
 
     @classmethod
@@ -219,11 +220,11 @@ class Workbench:
         """What is wrong with the study, and what to do about it, a line each; empty if nothing is."""
         return verify_study(self._study)
 
-    def _announce(self, changes: Changes, initiator: object) -> None:
     def clean(self) -> Cleaned:
         """Remove images that nothing in the study names and that are older than a day."""
         return clean_study(self._study)
 
+    def _announce(self, changes: Changes, initiator: object) -> None:
         self.changed.emit(changes, initiator)
 
     def _note(self, job_id: str, state: JobState, message: str) -> Changes:

@@ -1,34 +1,33 @@
-"""The pictures of a child's report: three planes with label contours, the norm's charts, or bars where it has none.
+"""The images of a child's report: three planes with the contours of the labels.
 
 The axial and the coronal plane follow the radiological convention: the patient's right lies on the left of the page.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ctworkbench.core.norms import Norm
+from ctworkbench.core.report.page import SMALL
 from ctworkbench.core.schemes import Scheme
+from ctworkbench.core.translation import _
 from ctworkbench.core.volume import Volume
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WINDOW_LEVEL_HU, WINDOW_WIDTH_HU = 40.0, 80.0
-SMALL = 6.5
-INK, GREY = "#1a1a1a", "#666666"
 _MARGIN_MM = 22.0
 _MIN_SHARE = 0.01
 
 Plane = Literal["axial", "coronal", "sagittal"]
-# axes of RAS voxels: the one that is cut, the one across the page, the one up the page; the letters left and right
-_PLANES: dict[Plane, tuple[int, int, int, str, str]] = {
-    "axial": (2, 0, 1, "R", "L"),
-    "coronal": (1, 0, 2, "R", "L"),
-    "sagittal": (0, 1, 2, "A", "P"),
+# axes of RAS voxels: the one that is cut, the one across the page, the one up the page; the patient's directions at the
+# left, right, top and bottom edge
+_PLANES: dict[Plane, tuple[int, int, int, str]] = {
+    "axial": (2, 0, 1, "RLAP"),
+    "coronal": (1, 0, 2, "RLSI"),
+    "sagittal": (0, 1, 2, "APSI"),
 }
 
 
@@ -41,7 +40,7 @@ class Cut:
         across_mm, up_mm: length of a pixel.
         box: the part that is shown, (left, right, bottom, top) in mm of the slice.
         number, count: which slice of how many in the RAS volume, counted from 1.
-        left, right: letters of the patient's directions at either edge.
+        left, right, top, bottom: letters of the patient's directions at the edges.
     """
 
     plane: Plane
@@ -54,6 +53,8 @@ class Cut:
     count: int
     left: str
     right: str
+    top: str
+    bottom: str
 
 
 def cuts(image: Volume, labels: Volume, scheme: Scheme) -> tuple[Cut, ...]:
@@ -69,11 +70,10 @@ def cuts(image: Volume, labels: Volume, scheme: Scheme) -> tuple[Cut, ...]:
     spacing = np.array(labels.spacing)
     half = float(((stop - start) * spacing).max()) / 2 + _MARGIN_MM
     found: list[Cut] = []
-    for plane, (cut, across, up, left, right) in _PLANES.items():
-        # the middle is a poor sagittal plane: both sides meet there, in shreds
+    for plane, (cut, across, up, letters) in _PLANES.items():
         worth = np.zeros(256, dtype=np.int64)
         for region in scheme.regions:
-            worth[region.code] = -1 if plane == "sagittal" and region.side == "left" else 1
+            worth[region.code] = _worth(plane, region.side)
         k = _slice_number(labels, cut, worth, int((start[cut] + stop[cut]) // 2))
         # columns run towards the patient's left or back, against the array's axis
         pixels, codes = (np.moveaxis(v.voxels, cut, 0)[k].T[:, ::-1] for v in (image, labels))
@@ -90,15 +90,20 @@ def cuts(image: Volume, labels: Volume, scheme: Scheme) -> tuple[Cut, ...]:
                 box=(middle_across - half, middle_across + half, middle_up - half, middle_up + half),
                 number=k + 1,
                 count=size[cut],
-                left=left,
-                right=right,
+                left=letters[0],
+                right=letters[1],
+                top=letters[2],
+                bottom=letters[3],
             )
         )
     return tuple(found)
 
 
 def draw_cut(axes: "Axes", cut: Cut, scheme: Scheme) -> None:
-    """Draw a slice in the brain window (level 40, width 80 HU) with the contour of each region."""
+    """Draw a slice in the brain window (level 40, width 80 HU) with the contour of each region.
+
+    The axes may be wider than high: what lies beside the box is then shown as far as it goes.
+    """
     from matplotlib.patheffects import withStroke
 
     rows, columns = cut.image.shape
@@ -113,58 +118,28 @@ def draw_cut(axes: "Axes", cut: Cut, scheme: Scheme) -> None:
         if mask.any():
             axes.contour(x, y, mask.astype(float), levels=[0.5], colors=[region.color], linewidths=0.7)
     left, right, bottom, top = cut.box
+    size = axes.get_window_extent()
+    beside = max(0.0, (right - left) * (size.width / size.height - 1) / 2)
+    left, right = left - beside, right + beside
     axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
     axes.set_facecolor("black")
-    outline = [withStroke(linewidth=2, foreground="black")]
-    style: dict[str, Any] = {"color": "white", "transform": axes.transAxes, "path_effects": outline}
-    axes.text(0.02, 0.5, cut.left, va="center", ha="left", fontsize=10, fontweight="bold", **style)
-    axes.text(0.98, 0.5, cut.right, va="center", ha="right", fontsize=10, fontweight="bold", **style)
-    axes.text(0.02, 0.98, f"{cut.plane}, slice {cut.number} of {cut.count}", va="top", ha="left", fontsize=7, **style)
-    axes.plot([right - 58, right - 8], [bottom + 6, bottom + 6], color="white", linewidth=1.5)
-    axes.text(right - 33, bottom + 8, "5 cm", color="white", fontsize=SMALL, ha="center", va="bottom")
-
-
-def draw_chart(
-    axes: "Axes", norm: Norm, region: str, title: str, sex: str, age_years: float, volume_cm3: float
-) -> None:
-    """Draw one region's expected volume over age, ±1 and ±2 SD, and the child's dot where it has a volume."""
-    bands = norm.bands(region, sex)
-    axes.fill_between(bands.ages, bands.minus2, bands.plus2, color="#dbe7f3", linewidth=0)
-    axes.fill_between(bands.ages, bands.minus1, bands.plus1, color="#b4cfe8", linewidth=0)
-    axes.plot(bands.ages, bands.mean, color="#2b6ca3", linewidth=1)
-    if volume_cm3 > 0:
-        axes.plot([age_years], [volume_cm3], "o", color=INK, markersize=4, markeredgecolor="white", markeredgewidth=0.6)
-    low, high = bands.ages[0], bands.ages[-1]
-    axes.set(xlim=(low - 0.04, high + 0.04), xticks=[low, (low + high) / 2, high])
-    axes.margins(y=0.06)
-    axes.set_title(title, fontsize=7, pad=2.5, color=INK)
-    _plain(axes)
-
-
-def draw_bars(axes: "Axes", scheme: Scheme, volumes_cm3: Mapping[str, float]) -> None:
-    """Draw the volumes alone, right beside left, for a child that the norm says nothing of."""
-    pairs = {right.name: left.name for right, left in scheme.pairs}
-    names = [region for region in scheme.regions if region.side != "left"]
-    for i, region in enumerate(names):
-        sides = [region.name, pairs[region.name]] if region.name in pairs else [region.name]
-        for j, name in enumerate(sides):
-            value = volumes_cm3.get(name, 0.0)
-            x = i + (j - (len(sides) - 1) / 2) * 0.38
-            axes.bar(x, value, 0.36, color=scheme.region(name).color, linewidth=0)
-            letter = f"{'RL'[j]} " if len(sides) == 2 else ""
-            text = f"{letter}{value:.1f}" if value > 0 else f"{letter}not found"
-            axes.annotate(text, (x, value), (0, 2), textcoords="offset points", ha="center", fontsize=SMALL, color=INK)
-    titles = [r.title.removeprefix("Right ").capitalize() for r in names]
-    axes.set_xticks(range(len(names)), titles)
-    axes.set_ylabel("cm³", fontsize=SMALL)
-    axes.margins(y=0.12)
-    _plain(axes)
-
-
-def _plain(axes: "Axes") -> None:
-    axes.tick_params(labelsize=SMALL, length=2, pad=1.5, colors=GREY)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
+    style: dict[str, Any] = {
+        "color": "white",
+        "transform": axes.transAxes,
+        "path_effects": [withStroke(linewidth=2, foreground="black")],
+    }
+    letters: dict[str, Any] = style | {"fontsize": 9, "fontweight": "bold"}
+    axes.text(0.02, 0.5, cut.left, va="center", ha="left", **letters)
+    axes.text(0.98, 0.5, cut.right, va="center", ha="right", **letters)
+    axes.text(0.5, 0.905, cut.top, va="top", ha="center", **letters)
+    axes.text(0.5, 0.02, cut.bottom, va="bottom", ha="center", **letters)
+    titles = {"axial": _("axial"), "coronal": _("coronal"), "sagittal": _("sagittal")}
+    place = _("{plane}, slice {number} of {count}").format(plane=titles[cut.plane], number=cut.number, count=cut.count)
+    axes.text(0.02, 0.98, place, va="top", ha="left", fontsize=SMALL, **style)
+    window = f"W {WINDOW_WIDTH_HU:g} L {WINDOW_LEVEL_HU:g}"
+    axes.text(0.02, 0.02, window, va="bottom", ha="left", fontsize=SMALL, **style)
+    axes.plot([right - 56, right - 6], [bottom + 6, bottom + 6], color="white", linewidth=1.5)
+    axes.text(right - 31, bottom + 8, "50 mm", color="white", fontsize=SMALL, ha="center", va="bottom")
 
 
 def _box(labels: Volume) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -176,6 +151,17 @@ def _box(labels: Volume) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if present.size:
             start[axis], stop[axis] = present[0], present[-1] + 1
     return start, stop
+
+
+def _worth(plane: Plane, side: str) -> int:
+    """What a region adds to the worth of a slice.
+
+    The middle is a poor sagittal plane: both sides meet there, in shreds. An axial slice through cerebellum and
+    brainstem lies so low that it misses most of the lobes.
+    """
+    if plane == "sagittal" and side == "left":
+        return -1
+    return 0 if plane == "axial" and side == "both" else 1
 
 
 def _slice_number(labels: Volume, axis: int, worth: NDArray[np.int64], otherwise: int) -> int:
