@@ -202,23 +202,18 @@ def test_that_mixed_models_equal_lme4_as_far_as_a_search_can(by: str) -> None:
         assert (spread.groups, spread.n) == ((4, 240) if by == "scanner" else (240, 280))
 
 
-def test_that_mixed_models_equal_statsmodels_where_it_arrives() -> None:
+def test_that_mixed_models_equal_those_of_statsmodels() -> None:
     from statsmodels.regression.mixed_linear_model import MixedLM
 
     scans = children()
     effects, spreads = mixed.mixed(scans, mixed.SCANNER, Account())
     design = np.array([[1.0, scan.female or 0.0, scan.age or 0.0] for scan in scans])
-    arrived = 0
     for spread in spreads:
         volumes = np.array([scan.volumes_cm3[spread.region] for scan in scans])
         fit = MixedLM(volumes, design, np.array([scan.scanner for scan in scans])).fit(reml=True)
-        if float(np.asarray(fit.cov_re)[0, 0]) < 1e-6:
-            continue  # stopped at 0, where lme4 finds a spread
-        arrived += 1
         assert spread.sd_group == pytest.approx(float(np.asarray(fit.cov_re)[0, 0]) ** 0.5, rel=1e-3)
         row = only(effects, mixed.title(mixed.SCANNER), spread.region, adjusted.SEX)
-        assert row.estimate == pytest.approx(float(fit.fe_params[1]), rel=1e-4)
-    assert arrived >= 5
+        assert abs(row.estimate - float(fit.fe_params[1])) < 1e-3 * row.standard_error
 
 
 def test_that_groups_without_scatter_within_them_do_not_converge_and_give_no_numbers() -> None:
