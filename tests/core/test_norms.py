@@ -141,3 +141,68 @@ def test_that_the_z_scores_of_a_simulated_cohort_are_standard() -> None:
         z = np.array([NORM.z(region, c.sex, c.age_years, c.volumes_cm3[region]) for c in children])
         assert abs(z.mean()) < 4 / math.sqrt(z.size)
         assert z.std() == pytest.approx(1, abs=4 / math.sqrt(2 * z.size))
+
+
+def test_that_z_of_the_published_norm_has_mean_0_and_sd_1_on_a_cohort_simulated_from_it() -> None:
+    children = simulate(NORM, 14_870, 21)
+    for region in NORM.regions:
+        z = np.array([NORM.z(region, c.sex, c.age_years, c.volumes_cm3[region]) for c in children])
+        assert abs(z.mean()) <= 0.05 and abs(z.std() - 1) <= 0.05
+
+
+def test_that_boys_scatter_more_and_girls_less_than_the_one_sd_of_the_norm() -> None:
+    children = simulate(NORM, 14_870, 21)
+    for region in NORM.regions:
+        z = {
+            sex: np.std([NORM.z(region, sex, c.age_years, c.volumes_cm3[region]) for c in children if c.sex == sex])
+            for sex in SEX_CODE
+        }
+        assert 1.02 < z["M"] < 1.12 and 0.85 < z["F"] < 0.97
+
+
+@pytest.mark.parametrize(
+    ("scanner", "thickness", "reason"),
+    [
+        ("GE MEDICAL SYSTEMS Revolution CT", 0.625, None),
+        ("GE Revolution CT", 1.25, None),
+        (None, None, None),
+        ("", 1.0, None),
+        ("SIEMENS SOMATOM Force", 0.625, "the scanner SIEMENS SOMATOM Force is not the norm's GE Revolution CT"),
+        ("GE MEDICAL SYSTEMS Revolution EVO", 1.0, "the scanner GE MEDICAL SYSTEMS Revolution EVO is not the norm's"),
+        ("GE Revolution CT", 5.0, "slices of 5 mm are outside the norm's 0.625–1.25 mm"),
+        (None, 2.5, "slices of 2.5 mm are outside the norm's 0.625–1.25 mm"),
+    ],
+)
+def test_that_another_scanner_or_thicker_slices_get_no_centile_and_why(scanner, thickness, reason) -> None:
+    found = NORM.refusal("M", 2.0, scanner, thickness)
+    assert found is None if reason is None else found.startswith(reason)
+    assert (NORM.assess("brainstem", "M", 2.0, 25.0, scanner, thickness).centile is None) == (reason is not None)
+
+
+def test_that_an_unknown_scanner_or_thickness_is_a_caution_and_no_refusal() -> None:
+    assert NORM.doubts("GE Revolution CT", 1.0) == ()
+    scanner, thickness = NORM.doubts()
+    assert "scanner is not known" in scanner and "slice thickness is not known" in thickness
+
+
+def test_that_the_interval_of_a_centile_is_as_wide_as_chance_in_such_cohorts_makes_it() -> None:
+    """Cohorts of the article's size, drawn from its norm and fitted again: how far the z of one volume moves."""
+    volume = NORM.volume_at("cerebellum", "F", 1.7, -1.5)
+    found: list[float] = []
+    for seed in range(150):
+        children = simulate(NORM, 1487, 100 + seed)
+        x = np.array([[1, SEX_CODE[c.sex], c.age_years] for c in children])
+        y = np.array([c.volumes_cm3["cerebellum"] for c in children])
+        beta, rest, *_ = np.linalg.lstsq(x, y, rcond=None)
+        found.append((volume - beta @ [1, 2, 1.7]) / math.sqrt(rest[0] / 1484))
+    assert NORM._z_error("F", 1.7, -1.5) == pytest.approx(np.std(found), rel=0.2)
+    low, high = NORM.centile_interval("cerebellum", "F", 1.7, volume)
+    assert low < centile_of(-1.5) < high and high - low < 3
+
+
+def test_that_curves_lie_at_their_centiles_within_their_interval() -> None:
+    curves = NORM.curves("brainstem", "F", (5, 50, 95), (1.6, 2.0))
+    assert curves[50] == pytest.approx([NORM.mean("brainstem", "F", age) for age in (1.6, 2.0)])
+    assert NORM.centile("brainstem", "F", 1.6, curves[5][0]) == pytest.approx(5)
+    low, high = NORM.curve_interval("brainstem", "F", 5, (1.6, 2.0))
+    assert all(a < b < c for a, b, c in zip(low, curves[5], high, strict=True))

@@ -230,7 +230,7 @@ class Norm(ABC):
         if thickness_mm is None and self.limits.thicknesses:
             found.append(f"The slice thickness is not known; the norm holds for {self.limits.thicknesses} alone.")
         if not self.limits.scanners:
-            found.append("The scanners of the norm's children are not known.")
+            found.append("The scanners of the norm's children are not all known.")
         return tuple(found)
 
     def mean(self, region: str, sex: str, age_years: float) -> float:

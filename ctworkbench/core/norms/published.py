@@ -110,9 +110,7 @@ class PublishedNorm(Norm):
         """
         return (volume_cm3 - self.mean(region, sex, age_years)) / self.sd(region)
 
-    def centile_interval(
-        self, region: str, sex: str, age_years: float, volume_cm3: float
-    ) -> tuple[float, float] | None:
+    def centile_interval(self, region: str, sex: str, age_years: float, volume_cm3: float) -> tuple[float, float]:
         """95 % interval of the centile from the sampling error of the article's line and SD; see `_z_error`."""
         z = self.z(region, sex, age_years, volume_cm3)
         reach = _REACH * self._z_error(sex, age_years, z)
@@ -120,7 +118,7 @@ class PublishedNorm(Norm):
 
     def curve_interval(
         self, region: str, sex: str, centile: float, ages: Sequence[float]
-    ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """95 % interval of a centile curve from the sampling error of the article's line and SD."""
         z = deviate_of(centile)
         ends = [
