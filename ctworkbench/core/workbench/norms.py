@@ -1,19 +1,31 @@
 """The norms room: label maps become volumes, volumes become tables, charts and one child's report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ctworkbench.core.analysis.tables import StatisticsTables
+from ctworkbench.core.analysis.further import By, FurtherTables
+from ctworkbench.core.analysis.harmonization import MIN_PER_BATCH
+from ctworkbench.core.analysis.tables import Repeats, StatisticsTables
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.child import Child
 from ctworkbench.core.norms.measurement_error import MeasurementError
 from ctworkbench.core.report.batch import ReportsResult
-from ctworkbench.core.workbench import charting, child, measuring, norm_library, repeatability, reporting, tables
+from ctworkbench.core.workbench import (
+    charting,
+    child,
+    further_tables,
+    measuring,
+    norm_library,
+    repeatability,
+    reporting,
+    tables,
+)
 from ctworkbench.core.workbench import volumes as volumes_of
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.repeatability import MAX_GAP_YEARS
 from ctworkbench.core.workbench.rows import Changes, ChartData, NormRow, VolumeRow
+from ctworkbench.core.workbench.tables import FORMATS
 
 
 class NormsRoom:
@@ -86,6 +98,14 @@ class NormsRoom:
         """
         return child.child(self._study, scan_id, source)
 
+    def subject(self, code: str, source: str = CURRENT) -> Child:
+        """The latest measured scan of a subject against the norm, the other scans beside it.
+
+        Raises:
+            WorkbenchError: no such subject, or none of its scans has a measured label map.
+        """
+        return child.subject(self._study, code, source)
+
     def measurement_error(self, name: str, source: str) -> MeasurementError:
         """How far a region, a pair or "total" of one brain measures apart by a kind of label maps; it may be not known.
 
@@ -102,13 +122,34 @@ class NormsRoom:
         """The measurement error of everything that is measured, by name, from one reading of the study."""
         return repeatability.measurement_errors(self._study, source, max_gap_years)
 
-    def statistics(self, out: Path, source: str = CURRENT) -> StatisticsTables:
-        """Write the cohort's tables as CSV: means by sex, regression on sex and age, left against right.
+    def tables(self, source: str = CURRENT, repeats: Repeats = "first") -> StatisticsTables:
+        """The article's tables of the study, nothing written; see `tables.cohort_tables`."""
+        return tables.cohort_tables(self._study, source, repeats)
+
+    def statistics(
+        self,
+        out: Path,
+        source: str = CURRENT,
+        formats: Sequence[str] = FORMATS,
+        repeats: Repeats = "first",
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> StatisticsTables:
+        """Write the cohort's tables and figures; `not_made` says what could not be; see `tables.statistics`.
 
         Raises:
-            WorkbenchError: nothing was measured.
+            WorkbenchError: nothing was measured, or the folder cannot be written.
         """
-        return tables.statistics(self._study, out, source)
+        return tables.statistics(self._study, out, source, formats, repeats, tell)
+
+    def further_tables(
+        self, source: str = CURRENT, by: By = "scanner", harmonized: bool = False, min_per_batch: int = MIN_PER_BATCH
+    ) -> FurtherTables:
+        """Adjusted, interaction, mixed, asymmetry and missing-data tables; see `further_tables.further_tables`."""
+        return further_tables.further_tables(self._study, source, by, harmonized, min_per_batch)
+
+    def intracranial_volumes(self) -> dict[int, float]:
+        """Inside of the skull of each preprocessed scan, in cm³ by id of the scan, from the 1 mm grid."""
+        return further_tables.intracranial_volumes(self._study)
 
     def report(self, subject_code: str, out: Path, source: str = CURRENT) -> Path:
         """Write the one-page PDF of a subject's latest scan.
