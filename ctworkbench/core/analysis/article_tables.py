@@ -77,6 +77,15 @@ def _interval(low: str, high: str, of: str, digits: int = 2) -> tuple[Column, Co
     )
 
 
+def _mean_sd(mean: str, sd: str, of: str) -> tuple[Column, Column]:
+    """Mean and SD of a volume, in print one cell."""
+    together = f"{of}, mean ± SD (cm³)"
+    return (
+        Column(mean, f"{of}, mean (cm³)", meaning="mean volume", until=sd, joint=" ± ", print_title=together),
+        _number(sd, "SD (cm³)", 2, "standard deviation with n − 1"),
+    )
+
+
 def _p_columns(family: str) -> tuple[Column, ...]:
     return (
         Column("p", "p", "p", meaning=_P),
@@ -171,8 +180,7 @@ def _table2(result: "StatisticsTables") -> TableSheet:
     for _, key, title in kinds:
         columns += [
             _count(f"{key}_n", f"{title}, n"),
-            _number(f"{key}_mean_cm3", f"{title}, mean (cm³)", 2, "mean volume"),
-            _number(f"{key}_sd_cm3", f"{title}, SD (cm³)", 2, "standard deviation with n − 1"),
+            *_mean_sd(f"{key}_mean_cm3", f"{key}_sd_cm3", title),
         ]
     found = {(row.region, row.sex): row for row in result.descriptions}
     rows: list[tuple[Cell, ...]] = []
@@ -183,8 +191,8 @@ def _table2(result: "StatisticsTables") -> TableSheet:
             cells += [row.n, row.mean_cm3, row.sd_cm3]
         rows.append(tuple(cells))
     caption = (
-        "Table 2. Volumes of the regions (cm³), overall and by sex: mean and standard deviation. Overall are the boys "
-        "and girls together. The sexes may differ in age: the difference adjusted for age is in Table 3."
+        "Table 2. Volumes of the regions (cm³), overall and by sex: mean ± standard deviation. Overall are the boys "
+        "and girls together. The sexes may differ in age; the effect of sex is adjusted for age in a table of its own."
     )
     base = _sheet(result, "table2_volumes_by_sex", caption, columns, (), "table2", _about("Table 2"))
     return TableSheet(base.name, base.title, caption, base.columns, tuple(rows), base.notes, base.exclusions)
@@ -284,14 +292,12 @@ def _table5(result: "StatisticsTables") -> TableSheet:
         _text("pair", "Pair", names=region_names()),
         _sex(),
         _count(),
-        _number("right_mean_cm3", "Right, mean (cm³)"),
-        _number("right_sd_cm3", "SD"),
-        _number("left_mean_cm3", "Left, mean (cm³)"),
-        _number("left_sd_cm3", "SD"),
+        *_mean_sd("right_mean_cm3", "right_sd_cm3", "Right"),
+        *_mean_sd("left_mean_cm3", "left_sd_cm3", "Left"),
         _number("difference_cm3", "R − L (cm³)", 2, "mean of right minus left; positive says that the right is larger"),
         *_interval("ci_low", "ci_high", "R − L"),
         _number("t", "t", 2, "paired t: mean difference over its standard error"),
-        _count("df", "df"),
+        Column("df", "df", "count", meaning="degrees of freedom, n − 1", printed=False),
         *_p_columns("all tests of this table"),
         _number("d_z", "d_z", 3, "mean difference over the SD of the differences: how regular the difference is"),
         *_interval("d_z_low", "d_z_high", "d_z", 3),

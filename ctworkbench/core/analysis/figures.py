@@ -101,10 +101,10 @@ def subject_figure(
     below = [on_same_slice(cut, predicted) for cut in above]
     figure = new_figure(height=5.45)
     for row, (title, shown) in enumerate(zip(titles, (above, below), strict=True)):
-        bottom = 0.545 - row * 0.485
-        figure.text(0.01, bottom + 0.44, title, fontsize=8, fontweight="bold", color=INK, va="bottom")
+        bottom = 0.53 - row * 0.472
+        figure.text(0.01, bottom + 0.433, title, fontsize=8, fontweight="bold", color=INK, va="bottom")
         for column, cut in enumerate(shown):
-            axes = figure.add_axes((0.01 + column * 0.33, bottom, 0.32, 0.43))
+            axes = figure.add_axes((0.01 + column * 0.33, bottom, 0.32, 0.425))
             draw_cut(axes, cut, scheme)
             axes.text(
                 0.98,

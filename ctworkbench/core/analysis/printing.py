@@ -10,8 +10,9 @@ from ctworkbench.core.analysis.sheet import TableSheet
 if TYPE_CHECKING:
     from docx.document import Document
 
-_WIDE = 10
-_SMALL_PT, _TINY_PT = 8.5, 6.5
+_LARGE_PT, _TINY_PT, _NOTE_PT = 8.5, 6.0, 7.0
+_TABLE_CM, _CELL_CM = 26.0, 0.42  # room on the page; what a cell has beside its letters
+_LETTER_CM_PER_PT = 0.0195  # mean width of Arial's letters and figures, bold ones included
 _TEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -48,9 +49,10 @@ _RAISED = {"⁻": "-", **{raised: str(i) for i, raised in enumerate("⁰¹²³�
 def latex_table(sheet: TableSheet) -> str:
     """One `table` environment; the document needs the packages booktabs and graphicx."""
     headings, rows = sheet.printed()
-    numeric = [column.kind != "text" for column in _kept(sheet)]
+    numeric = sheet.printed_numbers()
     lines = [
         "% Made by CT Workbench. Research use only - not for diagnosis. Needs \\usepackage{booktabs,graphicx}.",
+        "% Notes name tables by the numbers of the article; LaTeX numbers them by their place in the document.",
         r"\begin{table}[htbp]",
         r"\centering",
         rf"\caption{{{tex(_without_number(sheet.caption))}}}",
@@ -113,7 +115,7 @@ def docx_bytes(sheets: Sequence[TableSheet], notes: str) -> bytes:
     section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = Cm(1.8)
     document.core_properties.author, document.core_properties.title = "CT Workbench", "Tables"
     style: Any = document.styles["Normal"]
-    style.font.name, style.font.size = "Arial", Pt(_SMALL_PT)
+    style.font.name, style.font.size = "Arial", Pt(_LARGE_PT)
     style.paragraph_format.space_after = Pt(3)
     for sheet in sheets:
         _add_table(document, sheet)
@@ -125,7 +127,7 @@ def docx_bytes(sheets: Sequence[TableSheet], notes: str) -> bytes:
 
 def _add_table(document: "Document", sheet: TableSheet) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
-    from docx.shared import Pt
+    from docx.shared import Cm, Pt
 
     caption = document.add_paragraph()
     title, _, rest = sheet.caption.partition(". ")
@@ -133,27 +135,44 @@ def _add_table(document: "Document", sheet: TableSheet) -> None:
     caption.add_run(rest)
     caption.paragraph_format.keep_with_next = True
     headings, rows = sheet.printed()
-    numeric = [column.kind != "text" for column in _kept(sheet)]
-    size = Pt(_TINY_PT if len(headings) > _WIDE else _SMALL_PT)
+    numeric = sheet.printed_numbers()
+    size, widths = _widths(headings, rows)
     table: Any = document.add_table(rows=0, cols=len(headings))
+    table.autofit = False
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = Cm(width)
     for number, cells in enumerate([headings, *rows]):
         line = table.add_row()
         if number == 0:
             _repeat(line)
         for place, (cell, text) in enumerate(zip(line.cells, cells, strict=True)):
+            cell.width = Cm(widths[place])
             paragraph = cell.paragraphs[0]
             paragraph.paragraph_format.space_after = Pt(0)
             run = paragraph.add_run(text)
-            run.font.size, run.bold = size, number == 0
+            run.font.size, run.bold = Pt(size), number == 0
             if numeric[place]:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
             _rules(cell, top=number == 0, bottom=number in (0, len(rows)))
-    table.autofit = True
     for note in _notes(sheet):
         paragraph = document.add_paragraph()
         paragraph.paragraph_format.space_after = Pt(0)
-        paragraph.add_run(note).font.size = Pt(_TINY_PT + 0.5)
+        paragraph.add_run(note).font.size = Pt(_NOTE_PT)
     document.add_page_break()
+
+
+def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[float, list[float]]:
+    """Size of the letters in points and width of each column in cm, so that no cell breaks where that can be."""
+    longest = [max(1.2 * len(word) for word in heading.split()) for heading in headings]  # headings are bold
+    longest = [max([length, *(len(row[i]) for row in rows)]) for i, length in enumerate(longest)]
+    size = _LARGE_PT
+    while True:
+        widths = [count * size * _LETTER_CM_PER_PT + _CELL_CM for count in longest]
+        if sum(widths) <= _TABLE_CM or size <= _TINY_PT:
+            break
+        size -= 0.5
+    spare = _TABLE_CM / sum(widths)
+    return size, [width * min(1.0, spare) for width in widths]
 
 
 def _paragraphs(document: "Document", text: str) -> None:
@@ -185,11 +204,6 @@ def _repeat(line: Any) -> None:
     mark: Any = OxmlElement("w:tblHeader")
     mark.set(qn("w:val"), "true")
     line._tr.get_or_add_trPr().append(mark)
-
-
-def _kept(sheet: TableSheet) -> list[Any]:
-    second = {column.until for column in sheet.columns if column.until}
-    return [column for column in sheet.columns if column.key not in second]
 
 
 def _without_number(caption: str) -> str:

@@ -24,7 +24,10 @@ class Column:
         digits: decimals of a number.
         meaning: what a clinician must know of it, one sentence.
         names: names for people of the values of a text, such as "boys" for "M".
-        until: key of the next column where both are the ends of one interval; in print they share a cell.
+        until: key of the next column where both share a cell in print: the ends of an interval, a mean and its SD.
+        joint: what stands between them, "1.20 to 3.40" or "208.01 ± 18.51".
+        print_title: heading in print, where it is another.
+        printed: whether print has it; CSV and the window have every column.
     """
 
     key: str
@@ -34,6 +37,9 @@ class Column:
     meaning: str = ""
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     until: str = ""
+    joint: str = " to "
+    print_title: str = ""
+    printed: bool = True
 
     def text(self, value: Cell) -> str:
         """A value as people read it; a dash where there is none."""
@@ -74,18 +80,24 @@ class TableSheet:
         return [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
 
     def printed(self) -> tuple[list[str], list[list[str]]]:
-        """Headings and cells for print, the two ends of an interval in one cell: "1.20 to 3.40"."""
-        second = {column.until for column in self.columns if column.until}
-        kept = [i for i, column in enumerate(self.columns) if column.key not in second]
-        headings = [self.columns[i].title for i in kept]
+        """Headings and cells for print, with what shares a cell in one: "1.20 to 3.40"."""
+        kept = self._printed_columns()
         rows: list[list[str]] = []
         for cells in self.texts():
             row: list[str] = []
             for i in kept:
-                ends = cells[i], cells[i + 1] if self.columns[i].until else ""
-                row.append(cells[i] if not ends[1] or MISSING in ends else f"{ends[0]} to {ends[1]}")
+                both = (cells[i], cells[i + 1]) if self.columns[i].until else (cells[i],)
+                row.append(MISSING if MISSING in both else self.columns[i].joint.join(both))
             rows.append(row)
-        return headings, rows
+        return [self.columns[i].print_title or self.columns[i].title for i in kept], rows
+
+    def printed_numbers(self) -> list[bool]:
+        """Which columns of `printed` hold numbers."""
+        return [self.columns[i].kind != "text" for i in self._printed_columns()]
+
+    def _printed_columns(self) -> list[int]:
+        second = {column.until for column in self.columns if column.until}
+        return [i for i, column in enumerate(self.columns) if column.printed and column.key not in second]
 
 
 def p_text(p: float) -> str:

@@ -66,7 +66,7 @@ def _model_in_use(study: OpenStudy, annotation_ids: set[int]) -> ModelRun | None
 
 
 def _title(run: ModelRun) -> str:
-    return f"model {run.id}: {run.network}, preset {run.preset}"
+    return f"model {run.id} ({run.network}, preset {run.preset})"
 
 
 def _network(study: OpenStudy, run: ModelRun | None) -> Picture:
