@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.charts import ChartsPage
+from ctworkbench.ui.methods_page import MethodsPage
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
@@ -39,6 +40,8 @@ class ChartsPlace(QWidget):
     """Open this scan in Review, at this region if one is named."""
     review_wanted = Signal(object)
     """Go through these scans in Review, a frozenset of their numbers."""
+    place_wanted = Signal(str)
+    """Go to another place, such as "train"."""
 
     def __init__(
         self,
@@ -53,8 +56,13 @@ class ChartsPlace(QWidget):
         self.charts = ChartsPage(workbench, bridge, open_scan, memory)
         self.charts.scan_wanted.connect(self.scan_wanted)
         self.charts.review_wanted.connect(self.review_wanted)
+        self.methods = MethodsPage(workbench, bridge, open_scan, memory)
+        self.methods.scan_wanted.connect(lambda scan_id: self.scan_wanted.emit(scan_id, ""))
+        self.methods.place_wanted.connect(self.place_wanted)
+        self.methods.page_wanted.connect(self.show_page)
         self._pages: list[tuple[str, str, QWidget]] = [
             ("charts", "Charts", self.charts),
+            ("methods", "Methods", self.methods),
         ]
         self._stale = {name for name, _, _ in self._pages}
         self.tabs = QTabBar()
@@ -93,6 +101,10 @@ class ChartsPlace(QWidget):
     def show_page(self, name: str) -> None:
         """Turn to a page; the first one where there is none of that name."""
         self.tabs.setCurrentIndex(self._index(name))
+
+    def settle(self) -> None:
+        """Keep what was typed and not saved: the study is about to be closed."""
+        self.methods.settle()
 
     def refresh(self) -> None:
         """Read the page in sight again, and the others once they are shown."""

@@ -101,6 +101,7 @@ class StudyView(QWidget):
         self.cohort.scan_wanted.connect(self.review_scan)
         self.charts_place.scan_wanted.connect(self.review_scan)
         self.charts_place.review_wanted.connect(self.review_selection)
+        self.charts_place.place_wanted.connect(self.go)
         self.cohort.place_wanted.connect(self.go)
         self.bridge.noticed.connect(self._tell)
         self.bridge.job_state.connect(self._on_job_state)
@@ -181,6 +182,7 @@ class StudyView(QWidget):
 
     def dispose(self) -> None:
         """Let go of the viewer, the polling and the study."""
+        self.charts_place.settle()
         if self.review is not None:
             self.review.dispose()
         self.bridge.close()

@@ -38,9 +38,8 @@ def mixed_label_sources(facts: StudyFacts) -> list[SoundnessWarning]:
     rows: list[Basis] = []
     for source, number in counts.most_common():
         sexes = Counter(sex_of.get(code) for own, code in source_of.values() if own == source)
-        rows.append(
-            Basis("table", "volumes", f"{source}: {counted(number, 'scan')} ({sexes['M']} boys, {sexes['F']} girls)")
-        )
+        who = f"{counted(sexes['M'], 'boy')}, {counted(sexes['F'], 'girl')}"
+        rows.append(Basis("table", "volumes", f"{source}: {counted(number, 'scan')} ({who})"))
     return [
         SoundnessWarning(
             "mixed_label_sources",

@@ -17,6 +17,10 @@ class Severity(StrEnum):
         """0 for the heaviest."""
         return list(Severity).index(self)
 
+    def counted(self, number: int) -> str:
+        """So many of them: "3 serious", "1 caution", "2 notes"."""
+        return f"{number} {self}" if self is Severity.SERIOUS or number == 1 else f"{number} {self}s"
+
     @property
     def words(self) -> str:
         """What it says of the study."""
