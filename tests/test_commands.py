@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -65,6 +66,10 @@ def test_that_a_training_that_was_done_is_told_and_not_done_again(study: Workben
     told = f"resunet (demo) is already trained on exactly these label maps: model {number}; --again trains anew."
     assert told in done.err
     assert len(study.jobs.jobs()) == jobs
+    place = study.folder.with_name("moved")
+    shutil.copytree(study.folder, place)
+    again = run("train", place)
+    assert again.code == 0 and told in again.err
     (job,) = study.modelling.train(again=True)
     study.jobs.cancel(job)
     study.wait([job])

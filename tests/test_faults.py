@@ -395,3 +395,66 @@ def test_that_a_killed_segmentation_that_others_have_finished_brings_nothing_twi
         workbench.restart(job)  # as somebody may do in the window
         assert workbench.wait([job]) == []
         assert [len(workbench.review.annotations(scan)) for scan in (1, 2)] == [2, 2]
+
+
+def move(study: Path) -> Path:
+    """The study in another folder; nothing is left where it was."""
+    place = study.parent / "another place" / "study"
+    place.parent.mkdir()
+    return study.rename(place)
+
+
+def test_that_jobs_that_were_cut_off_in_a_study_that_was_moved_since_go_on_where_they_were(labelled: Path) -> None:
+    with Workbench.open(labelled, Settings(slots=1)) as workbench:
+        prepare_at_once(workbench)
+        untrained_model(workbench, spacing_mm=2.0)
+        (segment,) = workbench.modelling.segment()
+        wait_until(lambda: list((labelled / "jobs" / segment).glob("segmented-1-*.json")))
+        kill_job(labelled / "jobs" / segment)
+        (label,) = workbench.labelling.pseudo_label(scan_ids=[1])
+        wait_until(lambda: any(event.kind == "started" for event in workbench.jobs.events(label)))
+        kill_job(labelled / "jobs" / label)
+        wait_until(lambda: all(workbench.jobs.state(job).ended for job in (segment, label)))
+    place = move(labelled)
+    for job in (segment, label):
+        assert str(labelled) not in (place / "jobs" / job / "job.json").read_text()
+    (first,) = (place / "jobs" / segment).glob("segmented-*.json")
+    written = first.stat().st_mtime_ns
+    assert run("segment", place).code == 0
+    assert [path.name for path in jobs_of(place, "segment")] == [segment]
+    assert first.stat().st_mtime_ns == written  # what was done before the move was not done again
+    with Workbench.open(place, Settings(slots=1)) as workbench:
+        assert workbench.labelling.pseudo_label(scan_ids=[1]) == [label]
+        wait_until(lambda: sum(event.kind == "started" for event in workbench.jobs.events(label)) == 2)
+        workbench.jobs.cancel(label)
+        (failure,) = workbench.wait([label])
+        assert "Cancelled" in str(failure) or "cancelled" in str(failure)
+        assert [row.origin for row in workbench.review.annotations(1)] == [Origin.MODEL, Origin.EXPERT]
+        assert workbench.verify() == []
+
+
+def test_that_a_job_that_ended_before_the_study_was_moved_is_not_lost(study: Path) -> None:
+    with Workbench.open(study, Settings()) as workbench:
+        (job,) = workbench.cohort.preprocess([1])
+        wait_until(lambda: workbench.jobs.state(job).ended)  # done, and not recorded
+    place = move(study)
+    with Workbench.open(place, Settings()) as workbench:
+        workbench.collect()
+        assert workbench.failure(job) is None
+        assert workbench.cohort.scan(1).preprocessed
+        assert workbench.verify() == []
+
+
+def test_that_a_killed_job_of_an_older_program_that_names_the_old_folder_is_left_and_done_anew(study: Path) -> None:
+    with Workbench.open(study, Settings()) as workbench:
+        (job,) = workbench.cohort.preprocess([1])
+        kill_job(study / "jobs" / job)
+        wait_until(lambda: workbench.jobs.state(job).ended)
+    path = study / "jobs" / job / "job.json"
+    path.write_text(path.read_text().replace("study:///", f"{study}/"))  # as it was written before
+    (study / "jobs" / job / "result.json").unlink(missing_ok=True)
+    place = move(study)
+    assert run("preprocess", place).code == 0
+    assert status(place)["preprocessed"] == 2
+    assert len(jobs_of(place, "preprocess")) == 3
+    assert run("verify", place).code == 0

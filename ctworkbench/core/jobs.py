@@ -2,7 +2,7 @@
 
 A job folder holds `job.json` (what to do), `events.jsonl` (what happened), `log.txt` (what was printed), `process.json`
 (who does it), `result.json` (the outcome) and, once asked for, `CANCEL`. Its state is read from these files alone, so a
-window that was closed, or killed, finds every job again.
+window that was closed, or killed, finds every job again, also in a study that was moved.
 """
 
 import errno
@@ -34,6 +34,7 @@ from ctworkbench.core.settings import Settings
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
+_IN_STUDY = "study:///"  # begins the name of a file of the study in job.json and result.json
 
 
 class JobState(StrEnum):
@@ -134,12 +135,43 @@ class JobContext:
 WorkFunction = Callable[[Any, JobContext], BaseModel]
 
 
+def read_job(folder: Path) -> Job:
+    """The job of a folder, with the files of its study where they lie now."""
+    job = Job.model_validate_json((folder / "job.json").read_text(encoding="utf-8"))
+    return job.model_copy(update={"params": _placed(job.params, _study_of(folder))})
+
+
+def _study_of(folder: Path) -> str:
+    """The folder of the study that a job's folder lies in, with a slash at its end."""
+    return str(folder.resolve().parents[1]) + os.sep
+
+
+def _portable(value: Any, study: str) -> Any:
+    """JSON in which files of the study are named from its folder, so that a study that was moved knows its jobs."""
+    if isinstance(value, str):
+        inside = value.startswith(study)
+        return _IN_STUDY + value.removeprefix(study).replace(os.sep, "/") if inside else value
+    if isinstance(value, dict):
+        return {name: _portable(part, study) for name, part in value.items()}
+    return [_portable(part, study) for part in value] if isinstance(value, list) else value
+
+
+def _placed(value: Any, study: str) -> Any:
+    """JSON in which the files of the study are named in full; undoes `_portable` wherever the study lies."""
+    if isinstance(value, str):
+        inside = value.startswith(_IN_STUDY)
+        return study + value.removeprefix(_IN_STUDY).replace("/", os.sep) if inside else value
+    if isinstance(value, dict):
+        return {name: _placed(part, study) for name, part in value.items()}
+    return [_placed(part, study) for part in value] if isinstance(value, list) else value
+
+
 def run_job(folder: Path) -> int:
     """Do the job of a folder in this process and write its result; the exit code for the process.
 
     Called in a process of the job's own. A result is written under another name first, so one that exists is whole.
     """
-    job = Job.model_validate_json((folder / "job.json").read_text(encoding="utf-8"))
+    job = read_job(folder)
     context = JobContext(folder, threads=job.threads or int(os.environ.get("OMP_NUM_THREADS", "1")))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
@@ -148,7 +180,7 @@ def run_job(folder: Path) -> int:
         function, params = _resolve(job)
         result = function(params, context)
         context.check()
-        replace_text(folder / "result.json", result.model_dump_json(indent=1))
+        replace_text(folder / "result.json", _json(result, folder))
         context.write(Event(kind="done", fraction=1.0, message="Done."))
     except JobCancelled:
         context.write(Event(kind="cancelled", message="Cancelled."))
@@ -170,6 +202,11 @@ def run_job(folder: Path) -> int:
         context.write(Event(kind="failed", message=summary, remedy=remedy))
         return 1
     return 0
+
+
+def _json(content: BaseModel, folder: Path) -> str:
+    """What a file of a job's folder holds."""
+    return json.dumps(_portable(content.model_dump(mode="json"), _study_of(folder)), indent=1, ensure_ascii=False)
 
 
 def _resolve(job: Job) -> tuple[WorkFunction, BaseModel]:
@@ -236,7 +273,7 @@ class JobRunner:
         folder = self.folder / job.id
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "job.json").exists():
-            replace_text(folder / "job.json", job.model_dump_json(indent=1))
+            replace_text(folder / "job.json", _json(job, folder))
         for stale in ("CANCEL", "process.json"):
             (folder / stale).unlink(missing_ok=True)
         replace_text(folder / "queue.json", _identity(psutil.Process()))
@@ -248,15 +285,13 @@ class JobRunner:
 
     def jobs(self) -> list[Job]:
         """All jobs of the study, oldest first; folders without a whole `job.json` are not jobs yet."""
-        found = sorted(self.folder.glob("*/job.json"))
-        return [Job.model_validate_json(path.read_text(encoding="utf-8")) for path in found]
+        return [read_job(path.parent) for path in sorted(self.folder.glob("*/job.json"))]
 
     def job(self, job_id: str) -> Job:
         """One job by its id."""
-        path = self.folder / job_id / "job.json"
-        if not path.exists():
+        if not (self.folder / job_id / "job.json").exists():
             raise JobError(f"There is no job {job_id} in this study.", "See `ctworkbench status`.")
-        return Job.model_validate_json(path.read_text(encoding="utf-8"))
+        return read_job(self.folder / job_id)
 
     def state(self, job_id: str) -> JobState:
         """Where a job stands, from its folder."""
@@ -292,7 +327,8 @@ class JobRunner:
 
     def result(self, job_id: str) -> dict[str, Any]:
         """The result of a job that is done, as JSON."""
-        return json.loads((self.folder / job_id / "result.json").read_text(encoding="utf-8"))
+        folder = self.folder / job_id
+        return _placed(json.loads((folder / "result.json").read_text(encoding="utf-8")), _study_of(folder))
 
     def failure(self, job_id: str) -> JobError:
         """Why a job did not end well, as an error that can be raised."""

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.train.data import write_whole
 
+_ANEW = "Remove {} and run the training again: it begins anew."
+
 
 class TrainState(BaseModel):
     """Where a training stands. What is random is drawn from (seed, epoch, step), so no generator needs saving.
@@ -62,11 +64,9 @@ def load_checkpoint(
             state = TrainState.model_validate_json((stored.metadata() or {})["state"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise WorkbenchError(
-            f"The checkpoint {path.name} cannot be read: {error}", "Start the training as a new job."
-        ) from error
+        raise WorkbenchError(f"The checkpoint {path.name} cannot be read: {error}", _ANEW.format(path)) from error
     if state.fingerprint != fingerprint:
-        raise WorkbenchError(f"The checkpoint {path.name} is of another training.", "Start the training as a new job.")
+        raise WorkbenchError(f"The checkpoint {path.name} is of another training.", _ANEW.format(path))
     network.load_state_dict(_below(tensors, "network."))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below(tensors, "optimizer.").items():
@@ -113,8 +113,19 @@ def load_weights(path: Path, sha256: str, network: nn.Module) -> None:
 
 
 def fingerprint(params: BaseModel) -> str:
-    """SHA-256 of parameters as JSON."""
-    return hashlib.sha256(json.dumps(params.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+    """SHA-256 of parameters as JSON; files count by their names, so that a study that was moved goes on.
+
+    The names of a study's files are hashes of what they hold.
+    """
+    told = json.dumps(params.model_dump(), sort_keys=True, default=_plain)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    """What JSON cannot hold."""
+    if isinstance(value, Path):
+        return value.name
+    raise TypeError(f"{type(value).__name__} has no place in a fingerprint")
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -142,7 +142,8 @@ def prepare(case: TrainCase, folder: Path, spacing_mm: float, margin_mm: float, 
     Raises:
         WorkbenchError: a file is missing or unusable, or the label map holds none of the codes in the image.
     """
-    key = hashlib.sha256(f"{case.image}|{case.brain}|{case.labels}|{spacing_mm}|{margin_mm}|{codes}".encode())
+    names = "|".join(path.name for path in (case.image, case.brain, case.labels))  # of files named by their content
+    key = hashlib.sha256(f"{names}|{spacing_mm}|{margin_mm}|{codes}".encode())
     path = folder / f"{key.hexdigest()[:24]}.npz"
     if path.exists():
         with np.load(path, allow_pickle=False) as kept:

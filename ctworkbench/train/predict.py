@@ -44,6 +44,7 @@ def segment(params: SegmentRequest, context: JobContext) -> SegmentResult:
     for number, case in enumerate(params.cases):
         context.progress(number / len(params.cases), f"Segmenting {case.key} ({number + 1} of {len(params.cases)})")
         note = context.folder / f"segmented-{case.key}-{own}.json"
+        path = context.folder / f"labels-{case.key}.nii.gz"
         if not note.exists():
             started = time.perf_counter()
             brain = read_nifti(case.brain)
@@ -51,12 +52,12 @@ def segment(params: SegmentRequest, context: JobContext) -> SegmentResult:
             probabilities = class_probabilities(network, view, settings, scheme)
             context.check()
             labels, scores = label_scan(probabilities, view, brain, read_grid(case.scan), scheme)
-            path = context.folder / f"labels-{case.key}.nii.gz"
             write_whole(path, nifti_bytes(labels, compressed=True))
             seconds = time.perf_counter() - started
             found = SegmentedScan(key=case.key, labels=path, scores=scores, seconds=seconds)
             replace_text(note, found.model_dump_json())
-        done.append(SegmentedScan.model_validate(json.loads(note.read_text(encoding="utf-8"))))
+        kept = SegmentedScan.model_validate(json.loads(note.read_text(encoding="utf-8")))
+        done.append(kept.model_copy(update={"labels": path}))  # the study may have been moved since
     return SegmentResult(cases=tuple(done), device=device)
 
 

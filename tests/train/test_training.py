@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,6 +120,21 @@ def test_that_a_finished_training_is_not_trained_again(cases, trained) -> None:
     again = train(TrainParams(cases=cases, settings=TINY, epochs=3), JobContext(folder))
     assert again.weights_sha256 == result.weights_sha256
     assert again.seconds == result.seconds
+
+
+def test_that_a_training_goes_on_in_a_study_that_was_moved(cases, trained, tmp_path: Path) -> None:
+    result, folder = trained
+    moved: list[TrainCase] = []
+    for case in cases:
+        files = {name: getattr(case, name) for name in ("image", "brain", "labels")}
+        for path in files.values():
+            shutil.copy(path, tmp_path / path.name)
+        moved.append(case.model_copy(update={name: tmp_path / path.name for name, path in files.items()}))
+    shutil.copytree(folder, tmp_path / "job")
+    prepared = sorted((tmp_path / "job" / "prepared").iterdir())
+    again = train(TrainParams(cases=tuple(moved), settings=TINY, epochs=3), JobContext(tmp_path / "job"))
+    assert (again.weights_sha256, again.seconds) == (result.weights_sha256, result.seconds)
+    assert sorted((tmp_path / "job" / "prepared").iterdir()) == prepared  # nothing was prepared anew
 
 
 def test_that_a_checkpoint_of_other_parameters_is_refused(cases, trained) -> None:

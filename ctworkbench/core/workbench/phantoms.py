@@ -10,6 +10,7 @@ from ctworkbench.core.jobs import Job, JobRunner, JobState, read_events
 from ctworkbench.core.phantom import PhantomResult, plan_phantoms, write_cohort
 from ctworkbench.core.progress import Progress
 from ctworkbench.core.settings import Settings
+from ctworkbench.core.wording import count
 
 
 def make_phantoms(
@@ -65,7 +66,7 @@ def make_phantoms(
         _wait(runner, started, stream)
     failed = [job.id for job in jobs if runner.state(job.id) is not JobState.DONE]
     if failed:
-        raise WorkbenchError(f"{len(failed)} phantoms could not be made. {runner.failure(failed[0])}")
+        raise WorkbenchError(f"{count(len(failed), 'phantom')} could not be made. {runner.failure(failed[0])}")
     results = [PhantomResult.model_validate(runner.result(job.id)) for job in jobs]
     return write_cohort(results, out)
 
