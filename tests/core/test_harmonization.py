@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ctworkbench.core.analysis.harmonization import Harmonization, harmonize
+from ctworkbench.core.analysis.harmonization import By, Harmonization, Harmonizing, harmonize
 from ctworkbench.core.analysis.scans import Account, ScanVolumes
 from tests.core.further_reference import REGIONS, children, cohort, combat
 
 SHIFT, SCALE = 9.0, 1.8
+SCANNER = Harmonizing("scanner")
 
 
 def planted(seed: int = 11, n: int = 600) -> list[ScanVolumes]:
@@ -44,7 +45,7 @@ def fitted(scans: Sequence[ScanVolumes], region: str) -> tuple[np.ndarray, np.nd
 
 
 def test_that_harmonized_volumes_equal_those_of_rs_sva() -> None:
-    done = harmonize(children(), "scanner", Account())
+    done = harmonize(children(), SCANNER, Account())
     want = combat()
     assert len(done.rows) == 2400
     for row in done.rows:
@@ -54,7 +55,7 @@ def test_that_harmonized_volumes_equal_those_of_rs_sva() -> None:
 
 def test_that_a_planted_shift_and_scale_of_a_scanner_are_removed() -> None:
     scans = planted()
-    done = harmonize(scans, "scanner", Account()).scans
+    done = harmonize(scans, SCANNER, Account()).scans
     before, after = [fitted(rows, "cerebellum") for rows in (scans, done)]
     second = np.array([scan.scanner == "Two" for scan in scans])
     assert before[0][1] == pytest.approx(SHIFT, abs=3)
@@ -66,7 +67,7 @@ def test_that_a_planted_shift_and_scale_of_a_scanner_are_removed() -> None:
 
 def test_that_planted_effects_of_sex_and_age_are_kept() -> None:
     scans = planted()
-    done = harmonize(scans, "scanner", Account()).scans
+    done = harmonize(scans, SCANNER, Account()).scans
     for region in REGIONS:
         before, after = fitted(scans, region)[0], fitted(done, region)[0]
         assert after[2] == pytest.approx(-12, abs=2.5)
@@ -82,12 +83,12 @@ def test_that_a_sex_effect_is_kept_though_girls_go_with_the_scanner() -> None:
     ]
     share = [np.mean([scan.sex == "F" for scan in scans if scan.scanner == name]) for name in ("One", "Two")]
     assert share[1] > share[0] + 0.3
-    done = harmonize(scans, "scanner", Account()).scans
+    done = harmonize(scans, SCANNER, Account()).scans
     assert fitted(done, "cerebellum")[0][2] == pytest.approx(-12, abs=2.5)
 
 
 def test_that_the_shift_and_scale_found_are_told() -> None:
-    done = harmonize(planted(), "scanner", Account())
+    done = harmonize(planted(), SCANNER, Account())
     of = {(row.batch, row.region): row for row in done.batches}
     for region in REGIONS:
         one, two = of["One", region], of["Two", region]
@@ -99,7 +100,7 @@ def test_that_the_shift_and_scale_found_are_told() -> None:
 def test_that_harmonized_volumes_are_another_source_and_the_measured_ones_stand_beside_them() -> None:
     scans = children()
     kept = [dict(scan.volumes_cm3) for scan in scans]
-    done = harmonize(scans, "scanner", Account())
+    done = harmonize(scans, SCANNER, Account())
     assert [dict(scan.volumes_cm3) for scan in scans] == kept
     assert {scan.source for scan in done.scans} == {"expert, harmonized by scanner (ComBat)"}
     assert {row.source for row in done.rows} == {"expert, harmonized by scanner (ComBat)"}
@@ -113,18 +114,23 @@ def test_that_a_scanner_with_too_few_children_is_left_out_by_name() -> None:
     few = [scan for scan in scans if scan.scanner == "Delta"]
     scans = [scan for scan in scans if scan.scanner != "Delta"] + few[:19]
     account = Account()
-    done = harmonize(scans, "scanner", account)
+    done = harmonize(scans, SCANNER, account)
     assert {row.batch for row in done.rows} == {"Alpha", "Beta", "Gamma"}
     (left,) = account.left_out
     assert left.reason == "scanner Delta has 19 children, fewer than 20"
     assert left.subjects == tuple(sorted(scan.subject for scan in few[:19]))
-    assert {row.batch for row in harmonize(scans, "scanner", Account(), 10).rows} == {"Alpha", "Beta", "Gamma", "Delta"}
+    assert {row.batch for row in harmonize(scans, Harmonizing("scanner", 10), Account()).rows} == {
+        "Alpha",
+        "Beta",
+        "Gamma",
+        "Delta",
+    }
 
 
-def refusal(scans: Sequence[ScanVolumes], by: str = "scanner") -> list[str]:
+def refusal(scans: Sequence[ScanVolumes], by: By = "scanner") -> list[str]:
     """The notes of a harmonization that gives nothing."""
     account = Account()
-    done = harmonize(scans, by, account)
+    done = harmonize(scans, Harmonizing(by), account)
     assert done == Harmonization(by)
     return account.notes
 
@@ -153,7 +159,7 @@ def test_that_equal_volumes_are_refused() -> None:
 def test_that_one_sex_or_one_age_is_harmonized_and_said() -> None:
     account = Account()
     boys = [replace(scan, age_years=2.0) for scan in children() if scan.sex == "M" and scan.scanner != "Delta"]
-    assert harmonize(boys, "scanner", account).rows
+    assert harmonize(boys, SCANNER, account).rows
     assert any("sex is the same in all scans" in note for note in account.notes)
     assert any("age is the same in all scans" in note for note in account.notes)
 
@@ -165,7 +171,7 @@ def test_that_scans_without_sex_age_scanner_or_a_region_are_left_out_by_name() -
     scans[2] = replace(scans[2], scanner="")
     scans[3] = replace(scans[3], volumes_cm3={**scans[3].volumes_cm3, "brainstem": 0.0})
     account = Account()
-    done = harmonize(scans, "scanner", account)
+    done = harmonize(scans, SCANNER, account)
     assert {row.scan for row in done.rows} == {scan.scan for scan in scans[4:]}
     assert {(row.reason, row.subjects) for row in account.left_out} == {
         ("sex unknown", ("R001",)),
@@ -179,7 +185,7 @@ def test_that_a_second_scan_on_the_same_scanner_is_harmonized_and_teaches_nothin
     first = children()
     again = [replace(scan, scan=1000 + scan.scan, age_years=(scan.age or 0) + 0.3) for scan in first[:30]]
     account = Account()
-    alone, both = harmonize(first, "scanner", Account()), harmonize([*first, *again], "scanner", account)
+    alone, both = harmonize(first, SCANNER, Account()), harmonize([*first, *again], SCANNER, account)
     assert both.batches == alone.batches
     assert len(both.rows) == len(alone.rows) + 300
     assert any(note.startswith("ComBat by scanner: 30 later scans of children") for note in account.notes)
@@ -190,14 +196,14 @@ def test_that_a_second_scan_on_the_same_scanner_is_harmonized_and_teaches_nothin
 def test_that_ages_that_do_not_overlap_are_pointed_out() -> None:
     scans = [replace(scan, scanner="One" if (scan.age or 0) < 2 else "Two") for scan in children()]
     account = Account()
-    harmonize(scans, "scanner", account)
+    harmonize(scans, SCANNER, account)
     assert any("the ages of One and Two do not overlap" in note for note in account.notes)
 
 
 def test_that_sources_that_go_with_scanners_are_pointed_out() -> None:
     scans = [replace(scan, source="model" if scan.scanner == "Beta" else "expert") for scan in cohort()]
     account = Account()
-    done = harmonize(scans, "scanner", account)
+    done = harmonize(scans, SCANNER, account)
     assert any("several sources" in note for note in account.notes)
     assert {row.source for row in done.rows} == {
         "expert, harmonized by scanner (ComBat)",

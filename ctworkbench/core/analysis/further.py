@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from ctworkbench.core.analysis import adjusted, asymmetry, harmonization, missing, mixed
+from ctworkbench.core.analysis import adjusted, asymmetry, missing, mixed
 from ctworkbench.core.analysis.asymmetry import Asymmetry
 from ctworkbench.core.analysis.effects import Effect
-from ctworkbench.core.analysis.harmonization import Batch, Harmonized, harmonize
+from ctworkbench.core.analysis.harmonization import Batch, Harmonized, Harmonizing, harmonize
 from ctworkbench.core.analysis.missing import Comparison, CompleteCases, Missing
 from ctworkbench.core.analysis.mixed import Spread
 from ctworkbench.core.analysis.observations import Row
-from ctworkbench.core.analysis.scans import Account, LeftOut, ScanVolumes, first_scans, plausible_scans
+from ctworkbench.core.analysis.scans import Account, LeftOut, ScanVolumes, first_scans, plausible_scans, sentences
 
-By = Literal["scanner", "site"]
+BY_SCANNER = Harmonizing()
 
 
 class FurtherTables(Row):
@@ -48,9 +48,8 @@ class FurtherTables(Row):
 def further(
     scans: Sequence[ScanVolumes],
     regions: Sequence[str],
-    by: By = "scanner",
+    harmonizing: Harmonizing = BY_SCANNER,
     harmonized: bool = False,
-    min_per_batch: int = harmonization.MIN_PER_BATCH,
     repeats: Literal["first", "all"] = "first",
 ) -> FurtherTables:
     """Make all further tables.
@@ -58,9 +57,8 @@ def further(
     Args:
         scans: every scan of the study; those without volumes are counted as missing.
         regions: what should have been measured in each.
-        by: what ComBat harmonizes over.
+        harmonizing: what ComBat harmonizes over, and how many children that needs.
         harmonized: make the models from the harmonized volumes, in place of the measured ones.
-        min_per_batch: children that a batch of ComBat needs.
         repeats: of a child with several scans, use the "first" (by age) in models without a random intercept of the
             child, or "all", which is told.
     """
@@ -69,7 +67,7 @@ def further(
     for account in accounts.values():
         account.notes += accounts["missing"].notes if account is not accounts["missing"] else []
     with_volumes = [scan for scan in checked if scan.volumes_cm3]
-    combat = harmonize(with_volumes, by, accounts["harmonization"], min_per_batch)
+    combat = harmonize(with_volumes, harmonizing, accounts["harmonization"])
     used = list(combat.scans) if harmonized else with_volumes
     source = "; ".join(sorted({scan.source for scan in used})) or "none"
 
@@ -97,14 +95,14 @@ def further(
         spreads=tuple(spreads),
         asymmetry=tuple(tests),
         asymmetry_effects=tuple(asymmetries),
-        harmonized_by=by,
+        harmonized_by=harmonizing.by,
         harmonized=combat.rows,
         batches=combat.batches,
         missing=tuple(missing.missing(checked, regions)),
         complete_cases=tuple(missing.complete_cases(everything, spreads, len(scans))),
         comparison=tuple(missing.comparison(checked, accounts["missing"], regions)),
         left_out=tuple(row for account in accounts.values() for row in account.left_out),
-        notes={name: (*account.notes, *_sentences(account.left_out)) for name, account in accounts.items()},
+        notes={name: (*account.notes, *sentences(account.left_out)) for name, account in accounts.items()},
     )
 
 
@@ -118,8 +116,6 @@ TITLES = {
 }
 """Families of further tables, by the name that their notes go under."""
 
-_NAMED = 12
-
 
 def _mixed(
     one_each: Sequence[ScanVolumes], every: Sequence[ScanVolumes], account: Account
@@ -132,13 +128,3 @@ def _mixed(
         effects += rows
         spreads += found
     return effects, spreads
-
-
-def _sentences(left_out: Sequence[LeftOut]) -> list[str]:
-    """What was left out, in words; long lists of subjects are cut, the table of missing data and the JSON have all."""
-    lines: list[str] = []
-    for row in left_out:
-        more = len(row.subjects) - _NAMED
-        names = ", ".join(row.subjects[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-        lines.append(f"Left out of “{row.model}”: {row.scans} scans, {row.reason}: {names}.")
-    return lines

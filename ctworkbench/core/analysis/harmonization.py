@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ctworkbench.core.analysis.effects import varies
 from ctworkbench.core.analysis.observations import Row
@@ -19,10 +19,24 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+By = Literal["scanner", "site"]
 MODEL = "ComBat"
 MIN_PER_BATCH = 20
 """Scans of a batch below which it is not harmonized, after the advice of 20 to 30 (Orlhac 2022, J Nucl Med 63:172)."""
 _LEAST = 5
+
+
+@dataclass(frozen=True)
+class Harmonizing:
+    """How to harmonize.
+
+    Attributes:
+        by: over scanners or over sites.
+        min_per_batch: children that a scanner or site needs; at least 5 are asked for in any case.
+    """
+
+    by: By = "scanner"
+    min_per_batch: int = MIN_PER_BATCH
 
 
 class Harmonized(Row):
@@ -67,26 +81,23 @@ def source_name(by: str, source: str) -> str:
     return f"{source}, harmonized by {by} (ComBat)"
 
 
-def harmonize(
-    scans: Sequence[ScanVolumes], by: str, account: Account, min_per_batch: int = MIN_PER_BATCH
-) -> Harmonization:
+def harmonize(scans: Sequence[ScanVolumes], how: Harmonizing, account: Account) -> Harmonization:
     """Harmonize volumes over scanners or sites; scans that cannot be harmonized are left out by name.
 
-    Left out: scans without sex, age or batch, or with a region that was not found; batches of fewer than
-    `min_per_batch` scans. Nothing is harmonized with fewer than two batches left, or where a batch cannot be told from
-    sex and age. Of several scans of a child on one batch the first is used to estimate, and all are harmonized.
+    Left out: scans without sex, age or batch, or with a region that was not found; batches with fewer children than
+    asked for. Nothing is harmonized with fewer than two batches left, or where a batch cannot be told from sex and age.
+    Of several scans of a child on one batch the first is used to estimate, and all are harmonized.
 
     Args:
         scans: the cohort; one source of labels in all of them, or the difference of sources is harmonized away too.
-        by: "scanner" or "site".
+        how: over what, and how many children that needs.
         account: is told what was left out and why.
-        min_per_batch: scans of different children that a batch needs; at least 5.
     """
     import numpy as np
 
-    model = f"{MODEL} by {by}"
+    by, model = how.by, f"{MODEL} by {how.by}"
     regions = regions_of(scans)
-    used, learned = _usable(scans, regions, by, model, account, max(min_per_batch, _LEAST))
+    used, learned = _usable(scans, regions, by, model, account, max(how.min_per_batch, _LEAST))
     batches = sorted({_batch(scan, by) for scan in learned})
     if len(batches) < 2:
         account.note(f"{model}: nothing was harmonized, since fewer than two {by}s have enough scans.")

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from ctworkbench.core.analysis.observations import Ledger, Observation, Row
 from ctworkbench.core.analysis.plausibility import plausible
+from ctworkbench.core.wording import count
+
+_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,16 @@ class Account:
         )
 
 
+def sentences(left_out: Iterable[LeftOut]) -> list[str]:
+    """What was left out, in words; long lists of subjects are cut: the JSON has all."""
+    lines: list[str] = []
+    for row in left_out:
+        more = len(row.subjects) - _NAMED
+        names = ", ".join(row.subjects[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        lines.append(f"Left out of “{row.model}”: {count(row.scans, 'scan')}, {row.reason}: {names}.")
+    return lines
+
+
 def regions_of(scans: Iterable[ScanVolumes]) -> tuple[str, ...]:
     """All regions that any scan names, in the order of their first appearance."""
     return tuple(dict.fromkeys(region for scan in scans for region in scan.volumes_cm3))
@@ -121,8 +134,8 @@ def first_scans(scans: Sequence[ScanVolumes], account: Account) -> list[ScanVolu
     kept = [scan for scan in scans if first[scan.subject] is scan]
     if len(kept) < len(scans):
         account.note(
-            f"Of children with several scans the first is used: {len(scans) - len(kept)} further scans are left out, "
-            "since this model takes scans for independent."
+            f"Of children with several scans the first is used: {count(len(scans) - len(kept), 'further scan')} left "
+            "out, since this model takes scans for independent."
         )
     return kept
 
@@ -156,6 +169,6 @@ def tell_repeats(scans: Sequence[ScanVolumes], account: Account) -> None:
     subjects = {scan.subject for scan in scans}
     if len(scans) > len(subjects):
         account.note(
-            f"{len(scans)} scans of {len(subjects)} subjects: models without a random intercept of the child take "
-            "scans of one child for independent, so their SE and p are too small."
+            f"{len(scans)} scans of {count(len(subjects), 'subject')}: models without a random intercept of the child "
+            "take scans of one child for independent, so their SE and p are too small."
         )

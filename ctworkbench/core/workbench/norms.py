@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ctworkbench.core.analysis.further import By, FurtherTables
-from ctworkbench.core.analysis.harmonization import MIN_PER_BATCH
+from ctworkbench.core.analysis.further import FurtherTables
+from ctworkbench.core.analysis.harmonization import Harmonizing
 from ctworkbench.core.analysis.tables import Repeats, StatisticsTables
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.child import Child
@@ -14,6 +14,7 @@ from ctworkbench.core.workbench import (
     charting,
     child,
     further_tables,
+    harmonizing,
     measuring,
     norm_library,
     repeatability,
@@ -122,9 +123,11 @@ class NormsRoom:
         """The measurement error of everything that is measured, by name, from one reading of the study."""
         return repeatability.measurement_errors(self._study, source, max_gap_years)
 
-    def tables(self, source: str = CURRENT, repeats: Repeats = "first") -> StatisticsTables:
+    def tables(
+        self, source: str = CURRENT, repeats: Repeats = "first", harmonize: Harmonizing | None = None
+    ) -> StatisticsTables:
         """The article's tables of the study, nothing written; see `tables.cohort_tables`."""
-        return tables.cohort_tables(self._study, source, repeats)
+        return tables.cohort_tables(self._study, source, repeats, harmonize)
 
     def statistics(
         self,
@@ -133,23 +136,35 @@ class NormsRoom:
         formats: Sequence[str] = FORMATS,
         repeats: Repeats = "first",
         tell: Callable[[str], object] = lambda _: None,
+        harmonize: Harmonizing | None = None,
     ) -> StatisticsTables:
         """Write the cohort's tables and figures; `not_made` says what could not be; see `tables.statistics`.
 
         Raises:
             WorkbenchError: nothing was measured, or the folder cannot be written.
         """
-        return tables.statistics(self._study, out, source, formats, repeats, tell)
+        return tables.statistics(self._study, out, source, formats, repeats, tell, harmonize)
 
     def further_tables(
-        self, source: str = CURRENT, by: By = "scanner", harmonized: bool = False, min_per_batch: int = MIN_PER_BATCH
+        self, source: str = CURRENT, harmonize: Harmonizing | None = None, repeats: Repeats = "first"
     ) -> FurtherTables:
         """Adjusted, interaction, mixed, asymmetry and missing-data tables; see `further_tables.further_tables`."""
-        return further_tables.further_tables(self._study, source, by, harmonized, min_per_batch)
+        return further_tables.further_tables(self._study, source, harmonize, repeats)
+
+    def write_further_tables(
+        self,
+        out: Path,
+        source: str = CURRENT,
+        formats: Sequence[str] = FORMATS,
+        repeats: Repeats = "first",
+        harmonize: Harmonizing | None = None,
+    ) -> FurtherTables:
+        """Write the further tables into the folder `further` of a folder; see `further_tables.write_further_tables`."""
+        return further_tables.write_further_tables(self._study, out, source, formats, repeats, harmonize)
 
     def intracranial_volumes(self) -> dict[int, float]:
         """Inside of the skull of each preprocessed scan, in cm³ by id of the scan, from the 1 mm grid."""
-        return further_tables.intracranial_volumes(self._study)
+        return harmonizing.intracranial_volumes(self._study)
 
     def report(self, subject_code: str, out: Path, source: str = CURRENT) -> Path:
         """Write the one-page PDF of a subject's latest scan.

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from ctworkbench.core.analysis.figures import FIGURE_FORMATS, Picture, save
+from ctworkbench.core.analysis.harmonization import Harmonizing
 from ctworkbench.core.analysis.observations import Ledger, Observation
 from ctworkbench.core.analysis.tables import Repeats, StatisticsTables, prepared, tables
 from ctworkbench.core.analysis.writing import TABLE_FORMATS, write
@@ -13,6 +14,7 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.figures import figures
+from ctworkbench.core.workbench.harmonizing import harmonized_observations
 from ctworkbench.core.workbench.methods import volume_notes
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
@@ -28,18 +30,21 @@ FORMATS = (*TABLE_FORMATS, *FIGURE_FORMATS)
 """All that a cohort's tables and figures are written as."""
 
 
-def cohort_tables(study: OpenStudy, source: str = CURRENT, repeats: Repeats = "first") -> StatisticsTables:
+def cohort_tables(
+    study: OpenStudy, source: str = CURRENT, repeats: Repeats = "first", harmonize: Harmonizing | None = None
+) -> StatisticsTables:
     """The article's tables of the study, with all that must be said of them; nothing is written.
 
     Args:
         study: the open study.
         source: of the label maps; see `volumes.volumes`.
         repeats: of a child with several scans, use the "first" (by age) or "all".
+        harmonize: make them from harmonized volumes, named so in every table; from the measured ones if None.
 
     Raises:
-        WorkbenchError: an unknown source, or nothing was measured.
+        WorkbenchError: an unknown source, nothing was measured, or nothing could be harmonized that should be.
     """
-    return _tables(study, source, repeats)[0]
+    return _tables(study, source, repeats, harmonize)[0]
 
 
 def statistics(
@@ -49,6 +54,7 @@ def statistics(
     formats: Sequence[str] = FORMATS,
     repeats: Repeats = "first",
     tell: Callable[[str], object] = lambda _: None,
+    harmonize: Harmonizing | None = None,
 ) -> StatisticsTables:
     """Write the cohort's tables and figures; `not_made` of the answer says what could not be made, and why.
 
@@ -59,12 +65,13 @@ def statistics(
         formats: of "csv", "docx", "latex" for tables and "svg", "pdf" for figures; notes and JSON are always written.
         repeats: of a child with several scans, use the "first" (by age) or "all".
         tell: is told what is being made.
+        harmonize: make them from harmonized volumes, named so in every table; from the measured ones if None.
 
     Raises:
         WorkbenchError: an unknown source, nothing was measured, or the folder cannot be written.
     """
     tell("Tables…")
-    result, observations, annotation_ids = _tables(study, source, repeats)
+    result, observations, annotation_ids = _tables(study, source, repeats, harmonize)
     kinds = [kind for kind in FIGURE_FORMATS if kind in formats]
     if kinds:
 
@@ -74,27 +81,39 @@ def statistics(
 
         used = prepared(observations, Ledger(), repeats)
         captions, not_made = figures(study, annotation_ids, used, keep)
+        if harmonize is not None:
+            captions = [f"{caption} Volumes are harmonized by {harmonize.by} (ComBat)." for caption in captions]
         result = result.model_copy(update={"figures": tuple(captions), "not_made": tuple(not_made)})
     tell("Files…")
     write(result, out, formats)
     return result
 
 
-def _tables(study: OpenStudy, source: str, repeats: Repeats) -> tuple[StatisticsTables, list[Observation], set[int]]:
-    """The tables, what they were made from, and from which label maps."""
-    rows = volumes(study, source)
-    if not rows:
-        raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
-    observations = _observations(study, rows)
-    annotation_ids = {row.annotation_id for row in rows}
-    result = tables(observations, repeats)
-    remembered = _labelled_from_memory(study, annotation_ids)
+def source_notes(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[str]:
+    """What must be said of volumes for where their label maps come from, one sentence each."""
+    remembered = _labelled_from_memory(study, {row.annotation_id for row in rows})
     notes = [LEANING] if any(row.source is Origin.REGISTRATION for row in rows) else []
     if remembered:
         notes.append(
             f"{len(remembered)} subjects were labelled by a model that was trained on them: "
             f"{', '.join(remembered)}. Their volumes tell how well it remembers."
         )
+    return notes
+
+
+def _tables(
+    study: OpenStudy, source: str, repeats: Repeats, harmonize: Harmonizing | None
+) -> tuple[StatisticsTables, list[Observation], set[int]]:
+    """The tables, what they were made from, and from which label maps."""
+    rows = volumes(study, source)
+    if not rows:
+        raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
+    observations, notes = _observations(study, rows), list[str]()
+    if harmonize is not None:
+        observations, notes = harmonized_observations(study, source, harmonize, observations)
+    annotation_ids = {row.annotation_id for row in rows}
+    result = tables(observations, repeats)
+    notes += source_notes(study, rows)
     notes += volume_notes(study, rows, result.coefficients, result.hemispheres, source)
     return result.model_copy(update={"notes": (*result.notes, *notes)}), observations, annotation_ids
 

@@ -1,0 +1,90 @@
+"""Scans with all their volumes, measured or harmonized: what models of several variables are made from."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from ctworkbench.core.analysis.harmonization import Harmonizing, harmonize
+from ctworkbench.core.analysis.observations import Observation
+from ctworkbench.core.analysis.scans import Account, ScanVolumes, plausible_scans, sentences
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.model import Preprocessing, Scan, Subject
+from ctworkbench.core.workbench.current import CURRENT
+from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.volumes import scanner_of, volumes
+
+
+def intracranial_volumes(study: OpenStudy) -> dict[int, float]:
+    """Inside of the skull down to the foramen magnum of each preprocessed scan, in cm³ by id of the scan.
+
+    Measured on the 1 mm grid that preprocessing resamples to; the newest preprocessing counts.
+    """
+    with study.database.reading() as session:
+        query = select(Preprocessing.scan_id, Preprocessing.brain_cm3).order_by(Preprocessing.id)
+        return dict(session.execute(query).tuples().all())
+
+
+def scan_volumes(study: OpenStudy, source: str = CURRENT) -> list[ScanVolumes]:
+    """Every scan of the study with its volumes of one source; those without any have none.
+
+    Raises:
+        WorkbenchError: an unknown source.
+    """
+    found: dict[int, dict[str, float]] = defaultdict(dict)
+    origins: dict[int, str] = {}
+    for row in volumes(study, source):
+        found[row.scan_id][row.region] = row.volume_cm3
+        origins[row.scan_id] = str(row.source)
+    skulls = intracranial_volumes(study)
+    with study.database.reading() as session:
+        query = select(Scan, Subject).join(Subject, Subject.id == Scan.subject_id).order_by(Subject.code, Scan.id)
+        return [
+            ScanVolumes(
+                subject=subject.code,
+                scan=scan.id,
+                sex=subject.sex,
+                age_years=scan.age_years,
+                volumes_cm3=found.get(scan.id, {}),
+                source=origins.get(scan.id, ""),
+                site=scan.site,
+                scanner=scanner_of(scan),
+                intracranial_cm3=skulls.get(scan.id),
+            )
+            for scan, subject in session.execute(query).tuples()
+        ]
+
+
+def harmonized_observations(
+    study: OpenStudy, source: str, how: Harmonizing, observations: Sequence[Observation]
+) -> tuple[list[Observation], list[str]]:
+    """Observations with harmonized volumes and their source named so, and what must be said of them.
+
+    Observations of scans that cannot be harmonized are left out; nothing is stored.
+
+    Raises:
+        WorkbenchError: nothing can be harmonized, and why.
+    """
+    account = Account()
+    scans = plausible_scans([scan for scan in scan_volumes(study, source) if scan.volumes_cm3], account)
+    done = harmonize(scans, how, account)
+    if not done.rows:
+        raise not_harmonized(how, account.notes)
+    made = {(row.scan, row.region): row for row in done.rows}
+    kept: list[Observation] = []
+    for row in observations:
+        found = made.get((row.scan or 0, row.region))
+        if found is not None:
+            kept.append(replace(row, volume_cm3=found.harmonized_cm3, source=found.source))
+    names = "; ".join(sorted({row.source for row in kept}))
+    told = f"Volumes: {names}; not as measured. Scans that could not be harmonized are in no table."
+    return kept, [told, *account.notes, *sentences(account.left_out)]
+
+
+def not_harmonized(how: Harmonizing, notes: Sequence[str]) -> WorkbenchError:
+    """Why nothing could be harmonized, and what to do."""
+    return WorkbenchError(
+        f"The volumes cannot be harmonized by {how.by}. {' '.join(notes)}",
+        "Use the measured volumes, or harmonize over something else.",
+    )
