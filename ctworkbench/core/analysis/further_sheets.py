@@ -15,6 +15,21 @@ from ctworkbench.core.jobs import replace_text
 FOLDER = "further"
 """Folder beside the article's tables that the further tables are written to."""
 
+SHEETS: tuple[tuple[str, str], ...] = (
+    ("adjusted_for_size", "Adjusted for size"),
+    ("age_by_sex", "Age × sex"),
+    ("mixed_models", "Mixed models"),
+    ("mixed_models_spread", "Mixed models: spread"),
+    ("asymmetry_index", "Asymmetry index"),
+    ("asymmetry_by_sex_and_age", "Asymmetry: sex and age"),
+    ("harmonization", "Harmonization (ComBat)"),
+    ("missing_data", "Missing data"),
+    ("complete_cases", "Complete cases"),
+    ("complete_against_incomplete", "Complete against incomplete"),
+    ("harmonized_volumes", "Harmonized volumes"),
+)
+"""Names and titles of the sheets in their order."""
+
 _P = (
     Column("p", "p", "p", meaning="exact, two-sided p of this one test"),
     Column("p_holm", "p (Holm)", "p", meaning="p corrected by Holm over the rows of the same model and term"),
@@ -148,7 +163,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
     return (
         _sheet(
             "adjusted_for_size",
-            "Adjusted for size",
             "Effects of sex and age on each region, adjusted for total volume, as a share (%) of it, and adjusted for "
             f"intracranial volume: least squares. {p} {of}",
             (_MODEL, _region(), *_linear(4)),
@@ -157,7 +171,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "age_by_sex",
-            "Age × sex",
             f"Do boys and girls grow alike? Slopes of age in boys and girls, and their difference. {p} {of}",
             (_region(), *_linear(3)),
             tables.interaction,
@@ -165,7 +178,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "mixed_models",
-            "Mixed models",
             "Effects of sex and age with a random intercept of the site, the scanner or the child: restricted maximum "
             f"likelihood. {p} {of}",
             _MIXED,
@@ -174,7 +186,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "mixed_models_spread",
-            "Mixed models: spread",
             f"How far sites, scanners and children differ in the mixed models. {of}",
             _SPREAD,
             tables.spreads,
@@ -182,7 +193,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "asymmetry_index",
-            "Asymmetry index",
             "Asymmetry index AI = (L − R) / ½(L + R) of each pair against 0: one-sample t-test. Positive says that the "
             f"left is larger. p corrected over the pairs of the same children. {of}",
             _ASYMMETRY,
@@ -191,7 +201,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "asymmetry_by_sex_and_age",
-            "Asymmetry: sex and age",
             "Asymmetry index AI = (L − R) / ½(L + R) by sex and age: least squares. p corrected over the pairs of one "
             f"term. {of}",
             (Column("outcome", "Pair", "text", names=region_names()), *_linear(4)),
@@ -200,7 +209,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "harmonization",
-            "Harmonization (ComBat)",
             f"What each {by} adds to volumes and multiplies their scatter by, as ComBat found it; sex and age kept. "
             "Measured volumes are not changed: the harmonized ones are a source of their own.",
             _BATCHES,
@@ -209,7 +217,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "missing_data",
-            "Missing data",
             f"What is missing, and of whom, in {tables.n_scans} scans of {tables.n_subjects} subjects.",
             _MISSING,
             tables.missing,
@@ -217,7 +224,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "complete_cases",
-            "Complete cases",
             f"How many scans each model used. {of}",
             _COMPLETE,
             tables.complete_cases,
@@ -225,7 +231,6 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "complete_against_incomplete",
-            "Complete against incomplete",
             "Scans that have every region against those that lack one or all, by age and sex. A difference speaks "
             "against data missing by chance; no difference does not prove it.",
             _COMPARISON,
@@ -239,7 +244,6 @@ def harmonized_sheet(tables: FurtherTables) -> TableSheet:
     """Every volume as measured and as harmonized, side by side; too long for print."""
     return _sheet(
         "harmonized_volumes",
-        "Harmonized volumes",
         f"Every volume as measured and as harmonized by {tables.harmonized_by} (ComBat). The harmonized ones are "
         "estimates that depend on all scans of the cohort.",
         _HARMONIZED,
@@ -284,11 +288,10 @@ def notes_text(tables: FurtherTables) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sheet(
-    name: str, title: str, caption: str, columns: Sequence[Column], rows: Sequence[Row], notes: Sequence[str]
-) -> TableSheet:
+def _sheet(name: str, caption: str, columns: Sequence[Column], rows: Sequence[Row], notes: Sequence[str]) -> TableSheet:
+    title = dict(SHEETS)[name]
     cells = tuple(tuple(_cell(getattr(row, column.key)) for column in columns) for row in rows)
-    return TableSheet(name, title, caption, tuple(columns), cells, tuple(notes))
+    return TableSheet(name, title, f"{title}. {caption}", tuple(columns), cells, tuple(notes))
 
 
 def _cell(value: Any) -> Cell:
