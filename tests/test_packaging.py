@@ -14,6 +14,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from ctworkbench import __version__
+from ctworkbench.core.code_version import BUILT_FROM, commit_of
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PINS = {
@@ -65,6 +68,23 @@ def test_that_the_wheel_holds_every_module_and_every_resource(wheel: Path) -> No
     assert not {name for name in resources - held if "__pycache__" not in name}
     assert any(name.endswith("licenses/LICENSE") for name in held)
     assert any(name.endswith("licenses/NOTICE") for name in held)
+
+
+def test_that_an_installed_program_knows_the_commit_that_it_was_built_from(wheel: Path, tmp_path: Path) -> None:
+    commit = commit_of(ROOT)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path, [name for name in archive.namelist() if name.endswith((".py", BUILT_FROM))])
+    code = "from ctworkbench.core.code_version import code_version; print(code_version())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = done.stdout.strip().removesuffix("+dirty")  # somebody may save a file between the two
+    assert told == (f"{__version__}+{commit}" if commit else __version__).removesuffix("+dirty"), done.stderr
 
 
 def test_that_an_installed_program_finds_its_resources_within_itself(wheel: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         description="From routine head CTs of children to regional brain volumes that can be trusted. "
         "Research use only, not for diagnosis.",
     )
-    top.add_argument("--version", action="version", version=f"CT Workbench {__version__}")
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version and the commit of the program")
     top.add_argument("--verbose", action="store_true", help="tell on stderr what the program does")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     grammar = Grammar(commands.add_parser)
@@ -63,3 +63,20 @@ def _run_job(folder: Path) -> int:
     from ctworkbench.core.jobs import run_job
 
     return run_job(folder)
+class _Version(argparse.Action):
+    """Prints the version; which commit it is, is found out only when it is asked for."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Print it and end."""
+        from ctworkbench.core.code_version import code_version
+
+        print(f"CT Workbench {code_version()}")
+        parser.exit()
+
+

@@ -27,7 +27,7 @@ from typing import Any, cast, get_type_hints
 import psutil
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from ctworkbench import __version__
+from ctworkbench.core.code_version import code_version
 from ctworkbench.core.errors import JobCancelled, JobError, WorkbenchError
 from ctworkbench.core.settings import Settings
 
@@ -76,7 +76,7 @@ class Job(BaseModel):
     params: dict[str, JsonValue]
     subject: int | None = None
     threads: int = 0
-    code_version: str = __version__
+    code_version: str = Field(default_factory=code_version)
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 

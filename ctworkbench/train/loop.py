@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from ctworkbench import __version__
 from ctworkbench.core import plugins, schemes
+from ctworkbench.core.code_version import code_version
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.splits import Role
@@ -321,6 +322,7 @@ def _finish(
     network_params = course.network_params.model_dump(mode="json")
     described = {"network": params.network, "params": network_params, "preset": params.preset, "scheme": params.scheme}
     weights = context.folder / "weights.safetensors"
+    # In the weights the version alone, for the same training gives the same file whatever else was changed meanwhile.
     return TrainResult(
         weights=weights,
         weights_sha256=save_weights(weights, course.network, described | {"code_version": __version__}),
@@ -342,6 +344,6 @@ def _finish(
         seconds=state.seconds,
         device=course.device,
         threads=context.threads,
-        code_version=__version__,
+        code_version=code_version(),
         torch_version=str(torch.__version__),
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ctworkbench import __version__
+from ctworkbench.core.code_version import code_version
 from ctworkbench.core.database import Database
 from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.jobs import Job, JobRunner, JobState
@@ -164,8 +164,8 @@ class OpenStudy:
 
     @property
     def code_version(self) -> str:
-        """Version of the program, as provenance."""
-        return __version__
+        """Version and commit of the program, as provenance."""
+        return code_version()
 
     def discard(self, *paths: Path) -> None:
         """Remove job files whose content now stands in the store."""
