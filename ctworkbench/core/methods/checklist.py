@@ -8,7 +8,6 @@ from functools import cache
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.methods import cohort_answers, label_answers, model_answers, norm_answers
-from ctworkbench.core.methods.checks import check
 from ctworkbench.core.methods.facts import UNKNOWN, Answer, StudyFacts
 from ctworkbench.core.settings import resource
 
@@ -121,7 +120,7 @@ class FilledChecklist:
 
 def limitations(facts: StudyFacts) -> str:
     """What the program warns of in this study, heaviest first."""
-    return " ".join(warning.title for warning in check(facts))
+    return " ".join(facts.findings)
 
 
 @cache

@@ -255,7 +255,7 @@ class RefusalFact:
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """One study."""
+    """One study; `findings` are the titles of the warnings that were drawn from the rest of it."""
 
     name: str = ""
     program: str = ""
@@ -273,6 +273,7 @@ class StudyFacts:
     tests: tuple[SignificanceTest, ...] = ()
     refusals: tuple[RefusalFact, ...] = ()
     software: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
 
     @property
     def role_of(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ import json
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +46,8 @@ class MethodsRoom:
             WorkbenchError: an unknown source, or a file of the authors' text that cannot be read.
         """
         facts = self.facts(source)
+        warnings = check(facts)
+        facts = replace(facts, findings=tuple(warning.title for warning in warnings))
         filled = [
             checklist.fill(checklist.load(name), facts, author_texts(self._study, name)) for name in checklist.names()
         ]
@@ -55,7 +58,7 @@ class MethodsRoom:
             source=source,
             scans=len(facts.scans),
             checklists=tuple(filled),
-            warnings=tuple(check(facts)),
+            warnings=tuple(warnings),
             kept=tuple(kept(facts)),
         )
 
@@ -147,10 +150,9 @@ def volume_notes(
     rows: Sequence[VolumeRow],
     coefficients: Sequence[object],
     hemispheres: Sequence[object],
-    source: str = CURRENT,
 ) -> list[str]:
     """What a table of volumes must say of itself, one note a warning; what its own module says is not said twice."""
-    facts = volume_facts(study, rows, significance_tests(coefficients, hemispheres), source)
+    facts = volume_facts(study, rows, significance_tests(coefficients, hemispheres))
     return [warning.sentence for warning in check(facts, VOLUME_CHECKS)]
 
 

@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import cache
 from statistics import fmean, stdev
 from typing import Any
 
@@ -15,39 +14,30 @@ from ctworkbench.core.methods.facts import (
     EXPERT,
     PSEUDO,
     Figure,
-    LabelMapFact,
     ModelFact,
     NormFact,
     RefusalFact,
-    RegisteredVolume,
     ScanFact,
     SignificanceTest,
     StudyFacts,
     SubjectFact,
-    TemplateFact,
-    VerdictFact,
     VolumeFact,
     ZFact,
 )
 from ctworkbench.core.model import (
     Annotation,
-    Measurement,
     ModelRun,
     Origin,
     Preprocessing,
     Refusal,
-    Review,
     Role,
     Scan,
     Subject,
-    Template,
 )
 from ctworkbench.core.norms import Norm, PublishedNorm
 from ctworkbench.core.schemes import load as load_scheme
-from ctworkbench.core.volume import read_nifti
-from ctworkbench.core.workbench import norm_library
-from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
-from ctworkbench.core.workbench.measuring import VOLUME
+from ctworkbench.core.workbench import label_facts, norm_library
+from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
 from ctworkbench.core.workbench.volumes import scanner_of, thickness_of, volumes
@@ -81,11 +71,11 @@ def study_facts(study: OpenStudy, name: str = "", source: str = CURRENT) -> Stud
             split_seed=study.split_seed,
             subjects=_subjects(session),
             scans=_scans(session, scans),
-            label_maps=_label_maps(session, source),
+            label_maps=label_facts.label_maps(session, source),
             models=_models(session),
             volumes=tuple(_volume(row) for row in rows),
-            registered=_registered(session),
-            templates=_templates(study, session),
+            registered=label_facts.registered(session),
+            templates=label_facts.templates(study, session),
             norm=_norm(norm, rows, {scan.id: scan for scan, _ in scans}, sites),
             tests=_tests(rows),
             refusals=tuple(
@@ -96,30 +86,17 @@ def study_facts(study: OpenStudy, name: str = "", source: str = CURRENT) -> Stud
         )
 
 
-def volume_facts(
-    study: OpenStudy, rows: Sequence[VolumeRow], tests: tuple[SignificanceTest, ...], source: str = CURRENT
-) -> StudyFacts:
+def volume_facts(study: OpenStudy, rows: Sequence[VolumeRow], tests: tuple[SignificanceTest, ...]) -> StudyFacts:
     """What warnings about one table ask, and no more; `rows` are its volumes, `tests` its tests."""
     with study.database.reading() as session:
         return StudyFacts(
-            label_maps=_label_maps(session, source),
+            label_maps=label_facts.origins(session, {row.annotation_id for row in rows}),
             models=_models(session),
             volumes=tuple(_volume(row) for row in rows),
-            registered=_registered(session),
-            templates=_templates(study, session),
+            registered=label_facts.registered(session),
+            templates=label_facts.templates(study, session),
             tests=tests,
         )
-
-
-@lru_cache(maxsize=16)
-def template_volumes(path: Path, scheme: str) -> Mapping[str, float]:
-    """Volumes in cm³ of the regions of a template's label map; a file of the voxel store never changes its content."""
-    import numpy as np
-
-    labels = read_nifti(path)
-    counts = np.bincount(labels.voxels.ravel().astype(np.int64), minlength=256)
-    voxel = abs(float(np.linalg.det(labels.affine[:3, :3]))) / 1000.0
-    return {region.name: float(counts[region.code]) * voxel for region in load_scheme(scheme).regions}
 
 
 def significance_tests(coefficients: Sequence[Any], hemispheres: Sequence[Any]) -> tuple[SignificanceTest, ...]:
@@ -135,13 +112,6 @@ def significance_tests(coefficients: Sequence[Any], hemispheres: Sequence[Any]) 
         if row.p is not None and row.p_holm is not None
     ]
     return tuple(found)
-
-
-def _templates(study: OpenStudy, session: Session) -> tuple[TemplateFact, ...]:
-    return tuple(
-        TemplateFact(row.name, template_volumes(study.store.path(row.labels_key), study.scheme))
-        for row in session.scalars(select(Template).order_by(Template.id))
-    )
 
 
 def _subjects(session: Session) -> tuple[SubjectFact, ...]:
@@ -172,45 +142,6 @@ def _scans(session: Session, scans: Sequence[tuple[Scan, str]]) -> tuple[ScanFac
         )
         for scan, code in scans
     )
-
-
-def _label_maps(session: Session, source: str) -> tuple[LabelMapFact, ...]:
-    code_of = dict(session.execute(select(Scan.id, Subject.code).join(Subject)).tuples().all())
-    template_of = dict(session.execute(select(Template.id, Template.name)).tuples().all())
-    made_with = dict(session.execute(select(Annotation.id, Annotation.template_id)).tuples().all())
-    verdicts: dict[int, list[VerdictFact]] = {}
-    for row in session.scalars(select(Review).order_by(Review.id)):
-        fact = VerdictFact(str(row.verdict), row.reviewer, row.seconds, tuple(row.reasons), row.grade)
-        verdicts.setdefault(row.annotation_id, []).append(fact)
-    found: list[LabelMapFact] = []
-    for scan_id, versions in annotation_rows(session).items():
-        known = {row.id: row for row in versions}
-        counts = version_for(versions, source)
-        for row in versions:
-            base = row
-            while base is not None and base.origin is Origin.EXPERT:
-                base = known.get(base.parent_id or 0)
-            registered = base is not None and base.origin is Origin.REGISTRATION
-            template = made_with.get(base.id) if base is not None and registered else None
-            named = base.parameters.get("template", "") if base is not None else ""
-            found.append(
-                LabelMapFact(
-                    id=row.id,
-                    scan_id=scan_id,
-                    subject=code_of[scan_id],
-                    version=row.version,
-                    origin=str(row.origin),
-                    machine="" if base is None else str(base.origin),
-                    template=(template_of.get(template, "") if template else str(named)) if registered else "",
-                    preset=str(base.parameters.get("preset", "")) if base is not None else "",
-                    model_id=None if base is None else base.model_id,
-                    current=counts is not None and counts.id == row.id,
-                    verdicts=tuple(verdicts.get(row.id, ())),
-                    key=row.labels_key,
-                    code_version=row.code_version,
-                )
-            )
-    return tuple(found)
 
 
 def _models(session: Session) -> tuple[ModelFact, ...]:
@@ -287,23 +218,6 @@ def _volume(row: VolumeRow) -> VolumeFact:
         label_map=row.annotation_id,
         source=str(row.source),
     )
-
-
-def _registered(session: Session) -> tuple[RegisteredVolume, ...]:
-    """Volumes of every registration, where scans were labelled with two templates or more; else none is asked for."""
-    if (
-        session.scalar(select(Annotation.template_id).where(Annotation.template_id.is_not(None)).distinct().offset(1))
-        is None
-    ):
-        return ()
-    query = (
-        select(Annotation.scan_id, Template.name, Measurement.region, Measurement.value)
-        .join_from(Measurement, Annotation, Annotation.id == Measurement.annotation_id)
-        .join(Template, Template.id == Annotation.template_id)
-        .where(Measurement.statistic == VOLUME, Annotation.origin == Origin.REGISTRATION)
-        .order_by(Annotation.version)
-    )
-    return tuple(RegisteredVolume(*row) for row in session.execute(query).tuples())
 
 
 def _norm(norm: Norm, rows: Sequence[VolumeRow], scans: Mapping[int, Scan], sites: Mapping[int, str]) -> NormFact:

@@ -114,7 +114,7 @@ def _tables(
     annotation_ids = {row.annotation_id for row in rows}
     result = tables(observations, repeats)
     notes += source_notes(study, rows)
-    notes += volume_notes(study, rows, result.coefficients, result.hemispheres, source)
+    notes += volume_notes(study, rows, result.coefficients, result.hemispheres)
     return result.model_copy(update={"notes": (*result.notes, *notes)}), observations, annotation_ids
 
 
