@@ -13,6 +13,7 @@ from ctworkbench.cli import main
 from ctworkbench.core.analysis.further import TITLES, further
 from ctworkbench.core.analysis.further_sheets import harmonized_sheet, sheets, write_further
 from ctworkbench.core.analysis.harmonization import Harmonizing
+from ctworkbench.core.analysis.printing import latex_table
 from ctworkbench.core.analysis.scans import ScanVolumes
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Scan
@@ -211,6 +212,15 @@ def test_that_long_lists_of_subjects_are_cut_in_notes_and_whole_in_the_rows() ->
     assert note.endswith("R012 and 18 more.")
     (row,) = [row for row in tables.left_out if row.model == "age × sex"]
     assert len(row.subjects) == 30
+
+
+def test_that_a_table_longer_than_a_page_is_printed_in_parts_with_all_its_rows() -> None:
+    sheet = sheets(further(children(), REGIONS))[0]
+    text = latex_table(sheet)
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 3
+    assert text.count("(continued)") == 2
+    assert text.count(r"\label") == 1
+    assert len([line for line in text.splitlines() if line.endswith(r"\\")]) == len(sheet.rows) + 3
 
 
 def test_that_the_sheet_of_harmonized_volumes_has_a_row_for_each_volume() -> None:

@@ -43,35 +43,41 @@ _TEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }
+_ROWS_OF_A_PAGE = 32
 _RAISED = {"⁻": "-", **{raised: str(i) for i, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}}
 
 
 def latex_table(sheet: TableSheet) -> str:
-    """One `table` environment; the document needs the packages booktabs and graphicx."""
+    """A `table` environment, or several of a sheet that no page holds; the document needs booktabs and graphicx."""
     headings, rows = sheet.printed()
     numeric = sheet.printed_numbers()
+    caption = _without_number(sheet.caption)
     lines = [
         "% Made by CT Workbench. Research use only - not for diagnosis. Needs \\usepackage{booktabs,graphicx}.",
         "% Notes name tables by the numbers of the article; LaTeX numbers them by their place in the document.",
-        r"\begin{table}[htbp]",
-        r"\centering",
-        rf"\caption{{{tex(_without_number(sheet.caption))}}}",
-        rf"\label{{tab:{sheet.name.replace('_', '-')}}}",
-        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{@{{}}{''.join('r' if number else 'l' for number in numeric)}@{{}}}}",
-        r"\toprule",
-        " & ".join(tex(heading) for heading in headings) + r" \\",
-        r"\midrule",
-        *(" & ".join(tex(cell) for cell in row) + r" \\" for row in rows),
-        r"\bottomrule",
-        r"\end{tabular}}",
     ]
-    notes = _notes(sheet)
-    if notes:
-        lines += [r"\par\medskip", r"\begin{minipage}{\linewidth}\footnotesize"]
-        lines += [rf"{tex(note)}\par" for note in notes]
-        lines.append(r"\end{minipage}")
-    return "\n".join([*lines, r"\end{table}"]) + "\n"
+    for first in range(0, max(len(rows), 1), _ROWS_OF_A_PAGE):
+        lines += [
+            r"\begin{table}[htbp]",
+            r"\centering",
+            rf"\caption{{{tex(caption if first == 0 else caption.partition('. ')[0] + ' (continued).')}}}",
+            *([rf"\label{{tab:{sheet.name.replace('_', '-')}}}"] if first == 0 else []),
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{@{{}}{''.join('r' if number else 'l' for number in numeric)}@{{}}}}",
+            r"\toprule",
+            " & ".join(tex(heading) for heading in headings) + r" \\",
+            r"\midrule",
+            *(" & ".join(tex(cell) for cell in row) + r" \\" for row in rows[first : first + _ROWS_OF_A_PAGE]),
+            r"\bottomrule",
+            r"\end{tabular}}",
+        ]
+        notes = _notes(sheet) if first + _ROWS_OF_A_PAGE >= len(rows) else []
+        if notes:
+            lines += [r"\par\medskip", r"\begin{minipage}{\linewidth}\footnotesize"]
+            lines += [rf"{tex(note)}\par" for note in notes]
+            lines.append(r"\end{minipage}")
+        lines.append(r"\end{table}")
+    return "\n".join(lines) + "\n"
 
 
 def latex_document(names: Sequence[str]) -> str:
