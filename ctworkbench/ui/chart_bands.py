@@ -68,6 +68,26 @@ class NormBand:
             plot.addItem(name, ignoreBounds=True)
         self._look: BandLook | None = None
 
+    def dress_names(self, ground: QColor) -> None:
+        """Set the names off from the dots that they lie on."""
+        for name in self.names.values():
+            name.fill = pg.mkBrush(ground)
+
+    def thin_names(self, room: float) -> None:
+        """Leave out names that would lie on one another.
+
+        Args:
+            room: height of a name in the plot's units.
+        """
+        if not self.filled or self._look is None or not self._look.named:
+            return
+        heights = {name: text.pos().y() for name, text in self.names.items()}
+        shown: list[float] = []
+        for name in ("middle", "outer_low", "outer_high", "inner_low", "inner_high"):
+            free = all(abs(heights[name] - height) >= room for height in shown)
+            self.names[name].setVisible(free)
+            shown += [heights[name]] if free else []
+
     @property
     def visible(self) -> bool:
         """Whether the band is shown at all."""

@@ -94,7 +94,7 @@ def entries_of(grouping: Grouping, look: Look, dots: "Iterable[Dot]", open_name:
     if open_name:
         found.append(Entry(f"ring: {open_name}, the open scan", theme.ink, dot=Style(theme.ink, "o", hollow=True)))
     if error:
-        found.append(Entry("bar: ±1.96 SD of measuring again", theme.ink, bar=True))
+        found.append(Entry("bar: 95 % of repeated measurements", theme.ink, bar=True))
     return found
 
 

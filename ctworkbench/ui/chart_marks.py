@@ -1,6 +1,6 @@
 """What is drawn around dots: the open scan, the dot under mouse or keys, the selection, scans of one child."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,8 +11,6 @@ from PySide6.QtGui import QColor, QFont
 
 from ctworkbench.ui.chart_dots import SINGLE_DOTS, DotsItem, Style
 from ctworkbench.ui.chart_theme import DARK, Theme
-
-_ERROR_SDS = 1.96
 
 
 def child_lines(subjects: Sequence[str], xs: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -102,14 +100,14 @@ class Marks:
         curve.setData(self._dots.xs[ends], self._dots.ys[ends])
         curve.setVisible(ends.size > 0)
 
-    def mark_open(self, number: int | None, name: str, siblings: Sequence[int], error: float | None) -> None:
-        """Put the ring, the name and the error bar on the open dot.
+    def mark_open(self, number: int | None, name: str, siblings: Sequence[int], reaches: Mapping[int, float]) -> None:
+        """Put the ring and the name on the open dot, and error bars on all dots of its child.
 
         Args:
             number: of the dot; None where it is not in this plot.
             name: of its subject.
             siblings: all dots of the same child.
-            error: SD of a repeated measurement, in the plot's unit.
+            reaches: half of the height of the error bar by dot, in the plot's unit.
         """
         xs, ys = self._dots.xs, self._dots.ys
         own = [] if number is None else [number]
@@ -118,10 +116,10 @@ class Marks:
         self.own.set_dots(xs[own], ys[own], *self._dots.style_of(which), self._dots.size, self._theme.ground)
         own_pairs = np.isin(self._pairs, list(siblings)).all(axis=1) if len(self._pairs) else np.zeros(0, bool)
         self._draw_lines(self.own_line, self._pairs[own_pairs])
-        self.error.setVisible(number is not None and error is not None)
-        if number is not None and error is not None:
-            places = list(siblings)
-            self.error.setData(x=xs[places], y=ys[places], height=2 * _ERROR_SDS * error)
+        self.error.setVisible(bool(reaches))
+        if reaches:
+            places = list(reaches)
+            self.error.setData(x=xs[places], y=ys[places], height=2 * np.array(list(reaches.values())))
         self.label.setVisible(number is not None)
         if number is not None:
             self.label.setText(name)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
     from ctworkbench.core.workbench.rows import ChartData, Dot
 
+_SHOWN = ("measurements", "annotations", "scans", "reviews", "models", "norms")
+"""What of the study is shown here: a change of it is read again."""
+
 __all__ = ["ALL", "ChartsPage", "pair_of"]
 
 
@@ -65,6 +68,7 @@ class ChartsPage(QWidget):
         self._charts: dict[str, ChartData] = {}
         self._entries: list[Entry] = []
         self._stale = False
+        self._errors: dict[str, dict[int, float]] = {}
         self.chosen: frozenset[int] = frozenset()
         self.tools = ChartTools(memory)
         self.choices = ChartChoices(memory)
@@ -196,7 +200,7 @@ class ChartsPage(QWidget):
         def read() -> tuple:
             return names, source, norms.sources() if missing else None, norms.charts(missing, source) if missing else {}
 
-        self.child.follow(self._open_scan.scan_id, source)
+        self._follow_child()
         if missing:
             self._bridge.run(read, self._show, key="charts")
         else:
@@ -228,7 +232,7 @@ class ChartsPage(QWidget):
         if many:
             self._make_multiples()
         for plot, data in zip(self.plots, self._charts.values(), strict=True):
-            plot.show_chart(data, grouping, look, open_id, self.chosen)
+            plot.show_chart(data, grouping, look, open_id, self.chosen, self._errors.get(data.name, {}))
         self._show_words(first, look, grouping, open_dot)
 
     def _make_multiples(self) -> None:
@@ -242,8 +246,8 @@ class ChartsPage(QWidget):
     def _show_words(self, data: "ChartData", look: Look, grouping: Grouping, open_dot: "Dot | None") -> None:
         shown = [dot for dot in data.dots if sex_key(dot.sex) in look.sexes]
         name = open_dot.subject if open_dot is not None and open_dot in shown else ""
-        error = open_dot is not None and any(open_dot.source in chart.errors for chart in self._charts.values())
-        self._entries = entries_of(grouping, look, shown, name, bool(name) and error)
+        error = bool(name) and any(self._errors.get(chart) for chart in self._charts)
+        self._entries = entries_of(grouping, look, shown, name, error)
         by_sex = grouping.by == "sex"  # then the ticks carry the signs of the dots
         beside = [entry for entry in self._entries if not (by_sex and entry.dot and not entry.dot.hollow)]
         self.choices.legend.show_entries(beside, look.theme)
@@ -268,7 +272,14 @@ class ChartsPage(QWidget):
     # -- what the user does ----------------------------------------------------------------------------------------
 
     def _on_changed(self, changes: "Changes") -> None:
-        if changes.measurements or changes.annotations or changes.scans or changes.reviews or changes.models:
+        if (
+            changes.measurements
+            or changes.annotations
+            or changes.scans
+            or changes.reviews
+            or changes.models
+            or changes.norms
+        ):
             self._stale = not self.isVisible()
             if not self._stale:
                 self.refresh()
@@ -281,8 +292,30 @@ class ChartsPage(QWidget):
             self.refresh()
 
     def _follow(self, scan_id: int | None) -> None:
+        self._errors = {}
         self._draw()
-        self.child.follow(scan_id, self.source.currentData() or "current")
+        self._follow_child()
+
+    def _follow_child(self) -> None:
+        """Let the panel follow the open scan, and read how far its numbers may be off."""
+        scan_id, source, norms = self._open_scan.scan_id, self.source.currentData() or "current", self._workbench.norms
+        self.child.follow(scan_id, source)
+
+        def read() -> dict[str, dict[int, float]]:
+            child = None if scan_id is None else norms.child(scan_id, source)
+            found: dict[str, dict[int, float]] = {}
+            for scan in () if child is None else child.scans:
+                for name, error in scan.errors.items():
+                    if error.reach_cm3 is not None:
+                        found.setdefault(name, {})[scan.scan_id] = error.reach_cm3
+            return found
+
+        self._bridge.run(read, self._take_errors, key="chart errors")
+
+    def _take_errors(self, errors: dict[str, dict[int, float]]) -> None:
+        if errors != self._errors:
+            self._errors = errors
+            self._draw()
 
     def _region_of(self, plot: DotPlot) -> str:
         """The region that a chart is of; for right minus left the chosen side, or the right one."""

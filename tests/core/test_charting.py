@@ -1,6 +1,7 @@
 """What a chart is told by the service layer: dots with what is known of them, bands, and who was learned from."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,32 @@ def test_that_several_charts_come_from_one_reading_and_equal_the_single_ones(wor
 def test_that_a_name_that_is_no_region_is_refused_by_name(workbench: Workbench) -> None:
     with pytest.raises(WorkbenchError, match="no region or pair 'thalamus'"):
         workbench.norms.charts(["thalamus"])
+
+
+def test_that_a_scan_of_another_scanner_or_of_thick_slices_gets_no_centile(workbench: Workbench) -> None:
+    with workbench._study.database.writing() as session:
+        session.get_one(Scan, 8).scanner = "Siemens SOMATOM Force"
+        session.get_one(Scan, 9).protocol = {"slice_thickness_mm": 5.0}
+    found = workbench.norms.charts(["cerebellum", "frontal"])
+    for data in found.values():
+        dots = {dot.scan_id: dot for dot in data.dots}
+        assert (dots[8].z, dots[8].centile, dots[9].z) == (None, None, None)
+        assert "the scanner Siemens SOMATOM Force is not the norm's" in data.outside[8]
+        assert "slices of 5 mm are outside the norm's" in data.outside[9]
+        assert dots[10].z is not None
+
+
+def test_that_a_norm_of_boys_alone_has_no_band_of_girls_and_no_centile_for_them(
+    workbench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = published_norm()
+    boys = replace(published, limits=replace(published.limits, n_female=0))
+    monkeypatch.setattr("ctworkbench.core.workbench.norm_library.norm", lambda _: boys)
+    data = workbench.norms.chart("cerebellum")
+    assert [str(band.sex) for band in data.bands] == ["M"]
+    girl = next(dot for dot in data.dots if dot.scan_id == 8)
+    assert girl.z is None
+    assert data.outside[8] == "the norm was made without girls"
 
 
 def test_that_a_child_the_model_has_learned_from_is_known_by_it(workbench: Workbench) -> None:

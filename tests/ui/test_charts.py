@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,12 +16,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from ctworkbench.core.norms.change import ChildScan
+from ctworkbench.core.norms.measurement_error import MeasurementError
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.chart_canvas import Look
 from ctworkbench.ui.chart_dots import SINGLE_DOTS, density
 from ctworkbench.ui.chart_export import CSV_COLUMNS
-from ctworkbench.ui.chart_groups import Grouping
+from ctworkbench.ui.chart_groups import VERDICTS, Grouping
 from ctworkbench.ui.chart_lasso import inside
 from ctworkbench.ui.chart_legend import entries_of
 from ctworkbench.ui.chart_marks import child_lines
@@ -133,7 +136,7 @@ def test_that_a_dot_says_who_what_where_and_by_whom(page: ChartsPage) -> None:
     dot = page.chart.dots[CHILD]
     said = tip(page.chart, dot)
     assert f"{dot.value:.1f} cm³ · z {dot.z:+.2f} · centile" in said
-    for part in ("P008 · female · 2.", "labels v1 by expert", "not judged", "site North", dot.scanner, "validation"):
+    for part in ("P008 · female · 2.", "labels v1 by expert", VERDICTS[""], "site North", dot.scanner, "validation"):
         assert part in said
 
 
@@ -248,14 +251,28 @@ def test_that_scans_of_one_child_are_joined_in_the_order_of_age() -> None:
 def test_that_the_measurement_error_is_a_bar_on_every_scan_of_the_open_child(page: ChartsPage) -> None:
     assert page.chart.data is not None
     dots = [page.chart.dots[CHILD], replace(page.chart.dots[CHILD], scan_id=99, age_years=1.7, value=180.0)]
-    page.chart.show_chart(replace(page.chart.data, dots=dots, errors={"expert": 2.0}), open_id=CHILD)
+    page.chart.show_chart(replace(page.chart.data, dots=dots), open_id=CHILD, reaches={CHILD: 4.0, 99: 5.0, 3: 6.0})
     bar = page.chart.marks.error
     assert bar.isVisible()
-    assert bar.opts["height"] == pytest.approx(2 * 1.96 * 2.0)
-    assert sorted(bar.opts["y"]) == sorted(dot.value for dot in dots)
+    bars = dict(zip(bar.opts["y"], bar.opts["height"], strict=True))
+    assert bars == {dots[0].value: 8.0, dots[1].value: 10.0}
     assert page.chart.marks.own_line.isVisible()
-    page.chart.show_chart(replace(page.chart.data, dots=dots, errors={"model": 2.0}), open_id=CHILD)
+    page.chart.show_chart(replace(page.chart.data, dots=dots), open_id=CHILD)
     assert not bar.isVisible()
+
+
+def test_that_the_bars_are_the_measurement_error_that_the_study_knows(
+    page: ChartsPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = ChildScan(CHILD, 2.0, {}, {"right_frontal": MeasurementError("right_frontal", "expert", sw_cm3=2.0)})
+    child = SimpleNamespace(scans=(scan,))
+    monkeypatch.setattr(page._workbench.norms, "child", lambda *_: child)
+    monkeypatch.setattr(page.child, "follow", lambda *_: None)
+    page._open_scan.open(CHILD)
+    qtbot.waitUntil(page.chart.marks.error.isVisible)
+    assert list(page.chart.marks.error.opts["height"]) == pytest.approx([2 * 1.96 * 2.0])
+    assert not page.asymmetry.marks.error.isVisible()
+    assert any(entry.bar for entry in page.choices.legend.entries)
 
 
 def drag_around(plot: DotPlot, scan_ids: list[int]) -> None:

@@ -7,16 +7,16 @@ from sqlalchemy import select
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Scan, Sex, Subject
-from ctworkbench.core.norms import Norm, centile_of, published_norm
+from ctworkbench.core.norms import Norm, centile_of
+from ctworkbench.core.norms.norm import deviate_of
 from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.current import CURRENT, last_verdicts
 from ctworkbench.core.workbench.open_study import OpenStudy
-from ctworkbench.core.workbench.rows import Band, ChartData, ChildRow, Dot, VolumeRow
+from ctworkbench.core.workbench.rows import Band, ChartData, Dot, VolumeRow
 from ctworkbench.core.workbench.volumes import volumes
 
 CENTILES = (5, 25, 50, 75, 95)
-# Where the centiles lie in a normal distribution: the asymmetry of the norm is given as mean and SD alone.
-_NORMAL = {5: -1.6448536, 25: -0.6744898, 50: 0.0, 75: 0.6744898, 95: 1.6448536}
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class _Facts:
     """What a dot tells beside its volume."""
 
     site: str
-    scanner: str
     role: str
     verdict: str
     warnings: int
@@ -32,7 +31,7 @@ class _Facts:
 
 
 def charts(study: OpenStudy, names: Sequence[str], source: str = CURRENT) -> dict[str, ChartData]:
-    """Several charts from one reading of the study, by name.
+    """Several charts against the norm in use from one reading of the study, by name.
 
     Args:
         study: the open study.
@@ -42,24 +41,29 @@ def charts(study: OpenStudy, names: Sequence[str], source: str = CURRENT) -> dic
     Raises:
         WorkbenchError: a name that is neither, or an unknown source.
     """
-    norm = published_norm()
     scheme = load_scheme(study.scheme)
-    unknown = [name for name in names if name not in (*scheme.region_names, *norm.pairs)]
+    pairs = pairs_of(study.scheme)
+    unknown = [name for name in names if name not in (*scheme.region_names, *pairs)]
     if unknown:
         raise WorkbenchError(
             f"There is no region or pair {unknown[0]!r}.",
-            f"Choose one of {', '.join(scheme.region_names)}, or of {', '.join(norm.pairs)} for right minus left.",
+            f"Choose one of {', '.join(scheme.region_names)}, or of {', '.join(pairs)} for right minus left.",
         )
+    cohort = _Cohort(norm_library.norm(study), _read_facts(study))
     rows: dict[str, list[VolumeRow]] = {}
     for row in volumes(study, source):
         rows.setdefault(row.region, []).append(row)
-    facts = _read_facts(study)
     return {
-        name: _asymmetry(norm, name, rows, facts)
-        if name in norm.pairs
-        else _chart(norm, name, scheme.region(name).title, rows.get(name, []), facts)
+        name: cohort.asymmetry(name, rows)
+        if name in pairs
+        else cohort.volumes(name, scheme.region(name).title, rows.get(name, []))
         for name in names
     }
+
+
+def pairs_of(scheme: str) -> tuple[str, ...]:
+    """Names of the regions of a scheme with two sides, without the side, such as "frontal"."""
+    return tuple(right.name.removeprefix("right_") for right, _ in load_scheme(scheme).pairs)
 
 
 def chart(study: OpenStudy, region: str, source: str = CURRENT) -> ChartData:
@@ -69,62 +73,88 @@ def chart(study: OpenStudy, region: str, source: str = CURRENT) -> ChartData:
 
 def asymmetry(study: OpenStudy, pair: str, source: str = CURRENT) -> ChartData:
     """Right minus left of one pair ("frontal", "parietal", "occipital", "temporal") against age, in cm³."""
-    norm = published_norm()
-    if pair not in norm.pairs:
-        raise WorkbenchError(f"There is no pair {pair!r}.", f"Choose one of {', '.join(norm.pairs)}.")
+    pairs = pairs_of(study.scheme)
+    if pair not in pairs:
+        raise WorkbenchError(f"There is no pair {pair!r}.", f"Choose one of {', '.join(pairs)}.")
     return charts(study, [pair], source)[pair]
 
 
-def child(study: OpenStudy, scan_id: int, source: str = CURRENT) -> list[ChildRow]:
-    """The volumes of one scan against the norm; `reason` says why there is no centile."""
-    norm = published_norm()
-    rows: list[ChildRow] = []
-    for row in volumes(study, source):
-        if row.scan_id != scan_id:
-            continue
-        found = norm.assess(row.region, row.sex, row.age_years, row.volume_cm3)
-        title = load_scheme(study.scheme).region(row.region).title
-        rows.append(
-            ChildRow(row.region, title, row.volume_cm3, found.expected_cm3, found.z, found.centile, found.reason)
+class _Cohort:
+    """The scans of a study against one norm; why the norm refuses a scan is asked once, for all of its regions."""
+
+    def __init__(self, norm: Norm, facts: Mapping[int, _Facts]) -> None:
+        self._norm = norm
+        self._facts = facts
+        self._refusals: dict[int, str | None] = {}
+
+    def volumes(self, region: str, title: str, rows: Sequence[VolumeRow]) -> ChartData:
+        """Volumes of one region."""
+        norm, outside, dots = self._norm, dict[int, str](), list[Dot]()
+        known = region in norm.regions
+        for row in rows:
+            reason, z = self._refusal(row), None
+            if reason is None and not known:
+                reason = "the norm has no such region"
+            elif reason is None and row.volume_cm3 <= 0:
+                reason = "the region is not in the label map"
+            if reason is not None:
+                outside[row.scan_id] = reason
+            elif row.sex is not None and row.age_years is not None:
+                z = norm.z(region, row.sex, row.age_years, row.volume_cm3)
+            dots.append(self._dot(row, row.volume_cm3, z))
+        bands = [band_of(norm, region, sex) for sex in self._sexes()] if known else []
+        return ChartData(title, "cm³", dots, bands, norm.limits.text, outside, region, norm.title)
+
+    def asymmetry(self, pair: str, rows: Mapping[str, Sequence[VolumeRow]]) -> ChartData:
+        """Right minus left of one pair."""
+        norm, outside, dots = self._norm, dict[int, str](), list[Dot]()
+        lefts = {row.scan_id: row for row in rows.get(f"left_{pair}", [])}
+        rights = {row.scan_id: row for row in rows.get(f"right_{pair}", [])}
+        known = pair in norm.pairs
+        for scan_id in rights | lefts:
+            right, left = rights.get(scan_id), lefts.get(scan_id)
+            if right is None or left is None or min(right.volume_cm3, left.volume_cm3) <= 0:
+                outside[scan_id] = "one side is not in the label map"
+                continue
+            reason, z = self._refusal(right) if known else "the norm has no such pair", None
+            if reason is not None:
+                outside[scan_id] = reason
+            elif right.sex is not None and right.age_years is not None:
+                z = norm.asymmetry_z(pair, right.sex, right.age_years, right.volume_cm3, left.volume_cm3)
+            dots.append(self._dot(right, right.volume_cm3 - left.volume_cm3, z))
+        bands = [_asymmetry_band(norm, pair, sex) for sex in self._sexes()] if known else []
+        title = f"{pair.capitalize()} lobe, right minus left"
+        return ChartData(title, "cm³", dots, bands, norm.limits.text, outside, pair, norm.title)
+
+    def _sexes(self) -> list[Sex]:
+        """The sexes that the norm holds for."""
+        age = self._norm.limits.age_min_years
+        return [sex for sex in Sex if self._norm.refusal(sex, age) is None]
+
+    def _refusal(self, row: VolumeRow) -> str | None:
+        if row.scan_id not in self._refusals:
+            self._refusals[row.scan_id] = self._norm.refusal(row.sex, row.age_years, row.scanner, row.thickness_mm)
+        return self._refusals[row.scan_id]
+
+    def _dot(self, row: VolumeRow, value: float, z: float | None) -> Dot:
+        facts = self._facts[row.annotation_id]
+        return Dot(
+            row.scan_id,
+            row.subject,
+            row.sex,
+            row.age_years,
+            value,
+            z,
+            str(row.source),
+            None if z is None else centile_of(z),
+            facts.site,
+            row.scanner,
+            facts.role,
+            facts.verdict,
+            facts.warnings,
+            facts.learned,
+            row.version,
         )
-    return rows
-
-
-def _chart(norm: Norm, region: str, title: str, rows: Sequence[VolumeRow], facts: Mapping[int, _Facts]) -> ChartData:
-    outside: dict[int, str] = {}
-    dots: list[Dot] = []
-    for row in rows:
-        found = norm.assess(region, row.sex, row.age_years, row.volume_cm3)
-        if found.reason:
-            outside[row.scan_id] = found.reason
-        dots.append(_dot(row, row.volume_cm3, found.z, found.centile, facts[row.annotation_id]))
-    bands = [_band(norm, region, sex) for sex in Sex]
-    return ChartData(title, "cm³", dots, bands, norm.limits.text, outside, region, norm.title)
-
-
-def _asymmetry(
-    norm: Norm, pair: str, rows: Mapping[str, Sequence[VolumeRow]], facts: Mapping[int, _Facts]
-) -> ChartData:
-    lefts = {row.scan_id: row for row in rows.get(f"left_{pair}", [])}
-    rights = {row.scan_id: row for row in rows.get(f"right_{pair}", [])}
-    outside: dict[int, str] = {}
-    dots: list[Dot] = []
-    for scan_id in rights | lefts:
-        right, left = rights.get(scan_id), lefts.get(scan_id)
-        if right is None or left is None or min(right.volume_cm3, left.volume_cm3) <= 0:
-            outside[scan_id] = "one side is not in the label map"
-            continue
-        reason = norm.refusal(right.sex, right.age_years)
-        z = None
-        if reason is not None:
-            outside[scan_id] = reason
-        elif right.sex is not None and right.age_years is not None:
-            z = norm.asymmetry_z(pair, right.sex, right.age_years, right.volume_cm3, left.volume_cm3)
-        centile = None if z is None else centile_of(z)
-        dots.append(_dot(right, right.volume_cm3 - left.volume_cm3, z, centile, facts[right.annotation_id]))
-    bands = [_asymmetry_band(norm, pair, sex) for sex in Sex]
-    title = f"{pair.capitalize()} lobe, right minus left"
-    return ChartData(title, "cm³", dots, bands, norm.limits.text, outside, pair, norm.title)
 
 
 def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
@@ -135,7 +165,7 @@ def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
         drawn = select(Annotation.id, Annotation.parent_id, Annotation.origin, Annotation.model_id)
         origins = {row[0]: row[1:] for row in session.execute(drawn).tuples()}
         query = (
-            select(Annotation.id, Subject.code, Subject.role, Scan.site, Scan.scanner, Scan.warnings)
+            select(Annotation.id, Subject.code, Subject.role, Scan.site, Scan.warnings)
             .join_from(Annotation, Scan, Scan.id == Annotation.scan_id)
             .join(Subject, Subject.id == Scan.subject_id)
         )
@@ -151,39 +181,19 @@ def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
         return None
 
     found: dict[int, _Facts] = {}
-    for annotation, code, role, site, scanner, warnings in rows:
+    for annotation, code, role, site, warnings in rows:
         model = model_of(annotation)
         learned = "" if model is None else str(splits.get(model, {}).get(code, ""))
         told, unread = verdicts.get(annotation, ("", False))
         verdict = f"{told} unread" if unread else str(told)
-        found[annotation] = _Facts(site, scanner, str(role or ""), verdict, len(warnings), learned)
+        found[annotation] = _Facts(site, str(role or ""), verdict, len(warnings), learned)
     return found
 
 
-def _dot(row: VolumeRow, value: float, z: float | None, centile: float | None, facts: _Facts) -> Dot:
-    return Dot(
-        row.scan_id,
-        row.subject,
-        row.sex,
-        row.age_years,
-        value,
-        z,
-        str(row.source),
-        centile,
-        facts.site,
-        facts.scanner,
-        facts.role,
-        facts.verdict,
-        facts.warnings,
-        facts.learned,
-        row.version,
-    )
-
-
-def _band(norm: Norm, region: str, sex: Sex) -> Band:
+def band_of(norm: Norm, region: str, sex: Sex) -> Band:
+    """The norm of one sex along the norm's ages, in cm³."""
     found = norm.bands(region, sex)
-    sd = norm.sd(region)
-    centiles = {percent: [mean + shift * sd for mean in found.mean] for percent, shift in _NORMAL.items()}
+    curves = norm.curves(region, sex, CENTILES, found.ages)
     return Band(
         sex,
         list(found.ages),
@@ -192,13 +202,18 @@ def _band(norm: Norm, region: str, sex: Sex) -> Band:
         list(found.mean),
         list(found.plus1),
         list(found.plus2),
-        centiles,
+        {centile: list(curves[centile]) for centile in CENTILES},
     )
 
 
 def _asymmetry_band(norm: Norm, pair: str, sex: Sex) -> Band:
-    mean, sd = norm.asymmetry_mean(pair, sex), norm.asymmetry_sd(pair, sex)
-    levels = {shift: [mean + shift * sd] * 2 for shift in (-2, -1, 0, 1, 2)}
-    centiles = {percent: [mean + shift * sd] * 2 for percent, shift in _NORMAL.items()}
-    ages = [norm.limits.age_min_years, norm.limits.age_max_years]
-    return Band(sex, ages, levels[-2], levels[-1], levels[0], levels[1], levels[2], centiles)
+    """Right minus left of one sex; norms give it a mean and an SD, and by them its z and its centile."""
+    ages = norm.ages()
+    middle = [norm.asymmetry_mean(pair, sex, age) for age in ages]
+    sd = norm.asymmetry_sd(pair, sex)
+
+    def shifted(z: float) -> list[float]:
+        return [mean + z * sd for mean in middle]
+
+    centiles = {centile: shifted(deviate_of(centile)) for centile in CENTILES}
+    return Band(sex, list(ages), shifted(-2), shifted(-1), middle, shifted(1), shifted(2), centiles)

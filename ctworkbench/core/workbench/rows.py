@@ -253,7 +253,6 @@ class ChartData:
     Attributes:
         name: of the region or, for right minus left, of the pair.
         norm: title of the norm that the bands are of.
-        errors: SD of a repeated measurement by source of the label map, in `unit`; only where it is known.
     """
 
     title: str
@@ -264,7 +263,6 @@ class ChartData:
     outside: dict[int, str] = field(default_factory=dict)
     name: str = ""
     norm: str = ""
-    errors: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
