@@ -17,6 +17,7 @@ class Changes:
     measurements: bool = False
     models: bool = False
     jobs: bool = False
+    norms: bool = False
     methods: bool = False
 
     def __or__(self, other: "Changes") -> "Changes":
