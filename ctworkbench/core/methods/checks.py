@@ -5,6 +5,11 @@ Each check is one function over plain facts. What could not go wrong here is sai
 
 from collections.abc import Callable
 
+from ctworkbench.core.methods.asymmetry_checks import (
+    asymmetry_against_literature,
+    asymmetry_follows_template,
+    asymmetry_turns_with_template,
+)
 from ctworkbench.core.methods.facts import StudyFacts
 from ctworkbench.core.methods.label_checks import (
     mixed_label_sources,
@@ -25,9 +30,6 @@ from ctworkbench.core.methods.split_checks import (
     split_sizes_disagree,
 )
 from ctworkbench.core.methods.volume_checks import (
-    asymmetry_against_literature,
-    asymmetry_follows_template,
-    asymmetry_turns_with_template,
     paired_effect_as_group,
     repeated_scans,
     sex_gap_is_brain_size,

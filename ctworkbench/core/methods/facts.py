@@ -3,8 +3,10 @@
 Nothing here knows a database. Sexes are "M", "F" or None; roles "train", "validation", "test" or None; volumes in cm³.
 """
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 PSEUDO, EXPERT = "pseudo-labels", "expert labels"
@@ -306,13 +308,49 @@ class StudyFacts:
         """
         if row.origin == "registration":
             return row.template
-        if row.origin != "model":
-            return ""
-        model = next((model for model in self.models if model.id == row.model_id), None)
-        keys = set(model.training_labels) if model else set[str]()
-        learned = [other for other in self.label_maps if other.key in keys and other.key]
-        names = {other.template if other.origin == "registration" else "" for other in learned}
-        return names.pop() if len(names) == 1 else ""
+        return self._taught.get(row.model_id, "") if row.origin == "model" else ""
+
+    @cached_property
+    def _taught(self) -> dict[int | None, str]:
+        """By model the one template that all its training labels are registrations of; no others."""
+        by_key = {row.key: row.template if row.origin == "registration" else "" for row in self.label_maps if row.key}
+        found: dict[int | None, str] = {}
+        for model in self.models:
+            names = {by_key[key] for key in model.training_labels if key in by_key}
+            if len(names) == 1:
+                found[model.id] = names.pop()
+        return found
+
+    @cached_property
+    def pairs(self) -> "Pairs":
+        """The volumes by pair of regions and scan."""
+        return sides(self.volumes)
+
+    @cached_property
+    def by_region(self) -> dict[str, list[VolumeFact]]:
+        """The volumes by region."""
+        found: dict[str, list[VolumeFact]] = defaultdict(list)
+        for row in self.volumes:
+            found[row.region].append(row)
+        return found
+
+
+Pairs = dict[str, dict[int, tuple[VolumeFact, VolumeFact]]]
+"""Pair, such as "frontal" → scan → its right and its left side."""
+
+
+def sides(volumes: Iterable[VolumeFact]) -> Pairs:
+    """Both sides of each pair in each scan; scans without one of them are left out."""
+    rights: dict[str, dict[int, VolumeFact]] = defaultdict(dict)
+    lefts: dict[str, dict[int, VolumeFact]] = defaultdict(dict)
+    for row in volumes:
+        side, _, pair = row.region.partition("_")
+        if row.volume_cm3 > 0 and side in ("right", "left"):
+            (rights if side == "right" else lefts)[pair][row.scan_id] = row
+    return {
+        pair: {scan: (right, lefts[pair][scan]) for scan, right in scans.items() if scan in lefts[pair]}
+        for pair, scans in rights.items()
+    }
 
 
 Answer = Callable[[StudyFacts], str]

@@ -1,4 +1,4 @@
-"""Warnings about what the volumes are made to say: effect sizes, sex, asymmetry, repeats, many tests."""
+"""Warnings about what the volumes are made to say: effect sizes, sex, repeats, many tests."""
 
 import math
 from collections import defaultdict
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
 from ctworkbench.core.methods.facts import StudyFacts, VolumeFact
-from ctworkbench.core.methods.soundness import Basis, Severity, SoundnessWarning, counted, listed
+from ctworkbench.core.methods.soundness import Basis, Severity, SoundnessWarning, counted
 
 _SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"), (0.0, "negligible"))
 """Cohen (1988), Statistical Power Analysis, for a difference of two groups; d_z is on another scale."""
@@ -14,11 +14,7 @@ _MUCH = 1.5
 _MIN_SCANS = 10
 """Fewer scans tell no direction of a mean."""
 _SEX_SHIFT = 0.05
-_LEAST_ASYMMETRY = 0.005
 _SIGNIFICANT = 0.05
-
-Sides = dict[str, dict[int, tuple[float, float, str | None]]]
-"""Pair → scan → (right, left, sex)."""
 
 
 def paired_effect_as_group(facts: StudyFacts) -> list[SoundnessWarning]:
@@ -28,9 +24,9 @@ def paired_effect_as_group(facts: StudyFacts) -> list[SoundnessWarning]:
     Psychol 4:863). d_z grows with the correlation of the two sides, whatever the size of the difference.
     """
     rows: list[Basis] = []
-    for pair, scans in _sides(facts.volumes).items():
+    for pair, scans in facts.pairs.items():
         for sex, who in (("M", "boys"), ("F", "girls")):
-            own = [(right, left) for right, left, its in scans.values() if its == sex]
+            own = [(right.volume_cm3, left.volume_cm3) for right, left in scans.values() if right.sex == sex]
             effect = paired_effect(own)
             if effect is None:
                 continue
@@ -63,7 +59,7 @@ def sex_gap_with_unequal_ages(facts: StudyFacts) -> list[SoundnessWarning]:
     boys, girls = ages["M"].values(), ages["F"].values()
     if min(len(boys), len(girls)) < _MIN_SCANS:
         return []
-    gaps = {region: sex_gaps(rows) for region, rows in _by_region(facts.volumes).items()}
+    gaps = {region: sex_gaps(rows) for region, rows in facts.by_region.items()}
     known = {region: gap for region, gap in gaps.items() if gap is not None}
     whole = sum(abs(adjusted) for _, adjusted in known.values())
     shift = sum(math.copysign(1.0, adjusted) * (raw - adjusted) for raw, adjusted in known.values())
@@ -95,7 +91,7 @@ def sex_gap_is_brain_size(facts: StudyFacts) -> list[SoundnessWarning]:
         total[row.scan_id] += row.volume_cm3
     plain: list[float] = []
     held: list[float] = []
-    for rows in _by_region(facts.volumes).values():
+    for rows in facts.by_region.values():
         adjusted, sized = sex_gaps(rows), sex_gaps(rows, total)
         if adjusted is not None and sized is not None:
             plain.append(adjusted[1])
@@ -116,129 +112,6 @@ def sex_gap_is_brain_size(facts: StudyFacts) -> list[SoundnessWarning]:
             "The sexes differ in the size of the head; that is no finding about single regions.",
             "Report the differences adjusted for total brain or intracranial volume beside the raw ones.",
             (Basis("table", "sex", f"mean difference {fmean(plain):+.2f} cm³, at equal total {fmean(held):+.2f} cm³"),),
-        )
-    ]
-
-
-def asymmetry_follows_template(facts: StudyFacts) -> list[SoundnessWarning]:
-    """Left–right differences that are those of the template which drew the labels.
-
-    The cohort's mean index of each pair lies nearer to the template's own than half its distance from 0.
-    """
-    leaning = {row.id: name for row in facts.current if (name := facts.leans_on(row))}
-    found: list[SoundnessWarning] = []
-    for template in facts.templates:
-        volumes = [row for row in facts.volumes if leaning.get(row.label_map) == template.name]
-        own = {
-            pair: [index(right, left) for right, left, _ in scans.values()] for pair, scans in _sides(volumes).items()
-        }
-        means = {pair: fmean(values) for pair, values in own.items() if len(values) >= _MIN_SCANS}
-        theirs = {pair: value for pair in means if (value := _index_of(template.volumes_cm3, pair)) is not None}
-        if len(theirs) < 2:
-            continue
-        size = fmean(abs(means[pair]) for pair in theirs)
-        distance = fmean(abs(means[pair] - theirs[pair]) for pair in theirs)
-        if size < _LEAST_ASYMMETRY or distance >= 0.5 * size:
-            continue
-        rows = [
-            Basis(
-                "template", template.name, f"{pair}: cohort {100 * means[pair]:+.1f} %, template {100 * value:+.1f} %"
-            )
-            for pair, value in theirs.items()
-        ]
-        found.append(
-            SoundnessWarning(
-                "asymmetry_follows_template",
-                Severity.SERIOUS,
-                f"The asymmetry of {counted(max(map(len, own.values())), 'scan')} is that of the template "
-                f"{template.name}: its pairs differ by {100 * size:.1f} % on average, and from the template's by "
-                f"{100 * distance:.1f} %.",
-                "Labels of a registration carry the template's own left–right difference into every child. Whether "
-                "the children have it too cannot be told from these labels.",
-                "Register the mirrored template as well and take the mean of both, or let readers correct both sides "
-                "before any asymmetry is reported.",
-                tuple(rows),
-            )
-        )
-    return found
-
-
-def asymmetry_turns_with_template(facts: StudyFacts) -> list[SoundnessWarning]:
-    """The same scans labelled by a template and by its mirror image: what turns round with the template is its own.
-
-    Half the difference of the two indices turns with the template, their mean stays with the children.
-    """
-    by_template: dict[str, list[VolumeFact]] = defaultdict(list)
-    for row in facts.registered:
-        by_template[row.template].append(VolumeFact(row.scan_id, "", None, None, row.region, row.volume_cm3, 0))
-    known = [template for template in facts.templates if template.name in by_template]
-    found: list[SoundnessWarning] = []
-    for i, one in enumerate(known):
-        for other in known[i + 1 :]:
-            ours, theirs = _sides(by_template[one.name]), _sides(by_template[other.name])
-            rows: list[Basis] = []
-            stays: list[float] = []
-            turns: list[float] = []
-            for pair in ours.keys() & theirs.keys():
-                a, b = _index_of(one.volumes_cm3, pair), _index_of(other.volumes_cm3, pair)
-                both = sorted(ours[pair].keys() & theirs[pair].keys())
-                if a is None or b is None or a * b >= 0 or len(both) < _MIN_SCANS // 2:
-                    continue
-                with_a = fmean(index(*ours[pair][scan][:2]) for scan in both)
-                with_b = fmean(index(*theirs[pair][scan][:2]) for scan in both)
-                stays.append(abs(with_a + with_b) / 2)
-                turns.append(abs(with_a - with_b) / 2)
-                rows.append(
-                    Basis(
-                        "template",
-                        one.name,
-                        f"{pair}: {100 * with_a:+.1f} % with {one.name}, {100 * with_b:+.1f} % with {other.name} "
-                        f"({len(both)} scans)",
-                    )
-                )
-            if rows and sum(turns) > sum(stays):
-                found.append(
-                    SoundnessWarning(
-                        "asymmetry_turns_with_template",
-                        Severity.SERIOUS,
-                        f"The asymmetry turns round with the template: {listed(sorted(row.text for row in rows))}.",
-                        "What turns round when the template is mirrored is the template's own difference and not the "
-                        "children's.",
-                        "Report the mean of both registrations, which is what stays.",
-                        tuple(sorted(rows, key=lambda row: row.text)),
-                    )
-                )
-    return found
-
-
-def asymmetry_against_literature(facts: StudyFacts) -> list[SoundnessWarning]:
-    """The two best known asymmetries, both turned round: sides may be swapped.
-
-    Right frontal and left occipital lobes are mostly the larger ones (torque; Toga and Thompson 2003, Nat Rev Neurosci
-    4:37).
-    """
-    sides = _sides(facts.volumes)
-    rows: list[Basis] = []
-    for pair, larger in (("frontal", "right"), ("occipital", "left")):
-        values = [index(right, left) for right, left, _ in sides.get(pair, {}).values()]
-        if len(values) < _MIN_SCANS:
-            return []
-        mean, half = fmean(values), 1.96 * stdev(values) / math.sqrt(len(values))
-        opposite = mean - half > 0 if larger == "right" else mean + half < 0
-        if not opposite:
-            return []
-        text = f"{pair}: (L − R)/½(L + R) is {100 * mean:+.1f} % ± {100 * half:.1f} %; mostly the {larger} is larger"
-        rows.append(Basis("table", "hemispheres", text))
-    return [
-        SoundnessWarning(
-            "asymmetry_against_literature",
-            Severity.SERIOUS,
-            "Frontal and occipital asymmetry are both opposite to most of the literature: "
-            f"{listed([r.text for r in rows])}.",
-            "Children may differ from adults; a swap of left and right, or the bias of one template, looks the same.",
-            "Look at a scan whose side is known from a finding, check the sides of template and import, and do not "
-            "report a direction before.",
-            tuple(rows),
         )
     ]
 
@@ -293,11 +166,6 @@ def tests_without_correction(facts: StudyFacts) -> list[SoundnessWarning]:
     ]
 
 
-def index(right: float, left: float) -> float:
-    """Asymmetry index (L − R)/½(L + R); positive where the left side is larger."""
-    return (left - right) / ((left + right) / 2)
-
-
 def paired_effect(pairs: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
     """d_z and d_av of right minus left; None where there are too few or no spread."""
     if len(pairs) < 3:
@@ -328,35 +196,6 @@ def sex_gaps(rows: Iterable[VolumeFact], total: Mapping[int, float] | None = Non
         return None
     coefficients = np.linalg.lstsq(design, volumes, rcond=None)[0]
     return float(volumes[boys].mean() - volumes[~boys].mean()), float(coefficients[1])
-
-
-def _sides(volumes: Iterable[VolumeFact]) -> Sides:
-    """Both sides of each pair in each scan; scans without one of them are left out."""
-    halves: dict[str, dict[int, dict[str, VolumeFact]]] = defaultdict(lambda: defaultdict(dict))
-    for row in volumes:
-        side, _, pair = row.region.partition("_")
-        if side in ("right", "left") and row.volume_cm3 > 0:
-            halves[pair][row.scan_id][side] = row
-    return {
-        pair: {
-            scan: (both["right"].volume_cm3, both["left"].volume_cm3, both["right"].sex)
-            for scan, both in scans.items()
-            if len(both) == 2
-        }
-        for pair, scans in halves.items()
-    }
-
-
-def _by_region(volumes: Iterable[VolumeFact]) -> dict[str, list[VolumeFact]]:
-    found: dict[str, list[VolumeFact]] = defaultdict(list)
-    for row in volumes:
-        found[row.region].append(row)
-    return found
-
-
-def _index_of(volumes: Mapping[str, float], pair: str) -> float | None:
-    right, left = volumes.get(f"right_{pair}", 0.0), volumes.get(f"left_{pair}", 0.0)
-    return index(right, left) if right > 0 and left > 0 else None
 
 
 def _size(d: float) -> str:
