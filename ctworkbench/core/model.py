@@ -1,6 +1,7 @@
 """The domain as tables: one class, one table; its enums beside it.
 
-Annotations, reviews, measurements and audit entries are added and never changed or removed; "current" is a query.
+Annotations, reviews, measurements, models, norms and audit entries are added and never changed or removed; "current"
+is a query.
 """
 
 from datetime import UTC, datetime
@@ -249,6 +250,40 @@ class Measurement(Base):
     __table_args__ = (UniqueConstraint("annotation_id", "region", "statistic"),)
 
 
+class NormRecord(Base):
+    """A norm that was fitted in this study or imported into it.
+
+    Attributes:
+        name: by which it is chosen; of an imported norm perhaps another than its file has.
+        sha256: over its content; content: the text of its file (`norms.norm_file`).
+        origin: "fitted" or "imported".
+        details: what is known of the fit inside the study alone, such as who was left out; source of an import.
+    """
+
+    __tablename__ = "norm"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    origin: Mapped[str] = mapped_column(String(16))
+    content: Mapped[str] = mapped_column(Text)
+    details: Mapped[dict[str, Any]]
+    author: Mapped[str] = mapped_column(String(100))
+    job_id: Mapped[str | None] = mapped_column(String(64))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
+class NormChoice(Base):
+    """From when on which norm is that of the study; the newest counts."""
+
+    __tablename__ = "norm_choice"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    author: Mapped[str] = mapped_column(String(100))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
 class JobRecord(Base):
     """A job that was started; `recorded` once its outcome stands in the study."""
 
@@ -298,6 +333,6 @@ def _refuse(mapper: Mapper[Any], connection: object, target: object) -> None:
     raise ImmutableRowError(f"{type(target).__name__} rows are never changed or removed")
 
 
-for _kept in (Annotation, Review, Measurement, Audit, ModelRun):
+for _kept in (Annotation, Review, Measurement, Audit, ModelRun, NormRecord, NormChoice):
     event.listen(_kept, "before_update", _refuse)
     event.listen(_kept, "before_delete", _refuse)

@@ -83,14 +83,14 @@ def test_that_ages_sites_and_a_sex_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("factor", [365.25, 12 * 8.0])
 def test_that_ages_in_days_or_beyond_any_life_are_refused_with_the_child(factor: float) -> None:
-    scans = everybody(lambda scan: {"age_years": scan.age_years * factor})
+    scans = everybody(lambda scan: {"age_years": (scan.age_years or 0.0) * factor})
     with pytest.raises(WorkbenchError, match=r"SIM\d+ is .* ages must be years, not") as refused:
         gathered(scans)
     assert "cohort table" in refused.value.remedy
 
 
 def test_that_whole_ages_that_may_be_months_are_said() -> None:
-    cohort = gathered(everybody(lambda scan: {"age_years": float(round(scan.age_years * 12))}))
+    cohort = gathered(everybody(lambda scan: {"age_years": float(round((scan.age_years or 0.0) * 12))}))
     (note,) = cohort.notes
     assert "18 to 30" in note and "If they are months" in note
 

@@ -113,8 +113,11 @@ def gather(scans: Sequence[NormScan], selection: Selection) -> Cohort:
     """One scan a child from those a study has, with the reason for each that is left out.
 
     Raises:
-        WorkbenchError: ages that cannot be years, or volumes that cannot be cm³.
+        WorkbenchError: ages that cannot be years, volumes that cannot be cm³, or a range of ages that is none.
     """
+    low, high = selection.age_min, selection.age_max
+    if low is not None and high is not None and low > high:
+        raise WorkbenchError(f"No age lies between {low:g} and {high:g} years.", "Give the younger age first.")
     _check_units(scans)
     left: dict[str, list[str]] = {}
     kept: list[NormScan] = []

@@ -16,12 +16,13 @@ class FittedNorm(Norm):
 
     Args:
         file: what was fitted, here or elsewhere.
+        name: by which this study knows it, where it is not the name in the file.
     """
 
-    def __init__(self, file: NormFile) -> None:
+    def __init__(self, file: NormFile, name: str = "") -> None:
         self.file = file
         card = file.card
-        self.name = card.name
+        self.name = name or card.name
         self.title = card.title
         self.scheme = card.scheme
         self.limits = Limits(

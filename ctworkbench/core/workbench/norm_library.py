@@ -1,44 +1,329 @@
-"""The norms that a study has, and the one it uses."""
+"""The norms that a study has: fitted in it, imported into it, and the one it uses."""
 
-from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.norms import Norm, published_norm
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from sqlalchemy import select
+
+from ctworkbench.core.errors import StudyError, WorkbenchError
+from ctworkbench.core.jobs import JobState, replace_text
+from ctworkbench.core.model import Annotation, ModelRun, NormChoice, NormRecord, Role, Scan, Subject, Verdict
+from ctworkbench.core.norms import Norm, card, card_pages, comparing, norm_file, published_norm
+from ctworkbench.core.norms.cohort import LEAST_PER_SEX, METHOD_TITLES, Method, NormScan, Selection, check, gather
+from ctworkbench.core.norms.fitted import FittedNorm
+from ctworkbench.core.norms.fitting import FitParams, FitResult
+from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
 from ctworkbench.core.workbench.open_study import OpenStudy
-from ctworkbench.core.workbench.rows import NormRow
+from ctworkbench.core.workbench.rows import Changes, NormPreview, NormRow
+from ctworkbench.core.workbench.volumes import volumes
+
+FIT = "fit norm"
+_MOST_REPEATS = 5000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def norm(study: OpenStudy, name: str | None = None) -> Norm:
     """The norm in use, or the one of a name.
 
     Raises:
-        WorkbenchError: there is no norm of that name.
+        WorkbenchError: there is no norm of that name, or its record was altered.
     """
-    published = published_norm()
-    if name not in (None, published.name):
-        raise _unknown(name, [published.name])
-    return published
+    name = name or chosen(study)
+    if name == published_norm().name:
+        return published_norm()
+    with study.database.reading() as session:
+        record = session.scalar(select(NormRecord).where(NormRecord.name == name))
+        names = [published_norm().name, *session.scalars(select(NormRecord.name).order_by(NormRecord.id))]
+    if record is None:
+        raise WorkbenchError(f"The study has no norm {name!r}.", f"It has {', '.join(names)}.")
+    return _parsed(record.name, record.sha256, record.content)
+
+
+def chosen(study: OpenStudy) -> str:
+    """Name of the norm in use: the published one unless another was chosen."""
+    with study.database.reading() as session:
+        newest = select(NormChoice.name).order_by(NormChoice.id.desc()).limit(1)
+        return session.scalar(newest) or published_norm().name
 
 
 def library(study: OpenStudy) -> list[NormRow]:
     """All norms that the study has, the published one first."""
-    return [_row(published_norm(), "published", used=True)]
+    used = chosen(study)
+    with study.database.reading() as session:
+        records = session.scalars(select(NormRecord).order_by(NormRecord.id)).all()
+    rows = [_row(published_norm(), "published", used)]
+    rows += [_row(_parsed(one.name, one.sha256, one.content), one.origin, used, one) for one in records]
+    return rows
 
 
 def choose_norm(study: OpenStudy, name: str, initiator: object = None) -> None:
     """Use a norm from now on for charts, tables of one child, and reports.
 
     Raises:
-        WorkbenchError: there is no norm of that name.
+        WorkbenchError: there is no norm of that name, or it is of another region scheme than the study.
     """
-    norm(study, name)
+    _check_scheme(study, norm(study, name).scheme, name)
+    if name == chosen(study):
+        return
+    with study.database.writing() as session:
+        session.add(NormChoice(name=name, author=study.settings.author))
+        study.audit(session, "use norm", name, {})
+    study.announce(Changes(norms=True), initiator)
 
 
-def _row(found: Norm, origin: str, used: bool) -> NormRow:
+def preview(study: OpenStudy, method: Method, source: str, selection: Selection) -> NormPreview:
+    """Who a norm would be made from, and why it cannot be made, without making it."""
+    try:
+        cohort = gather(_scans(study, source), selection)
+    except WorkbenchError as error:
+        return NormPreview(0, 0, None, {}, (), LEAST_PER_SEX[method], f"{error.message} {error.remedy}")
+    refusal = ""
+    try:
+        check(cohort, method, selection)
+    except WorkbenchError as error:
+        refusal = f"{error.message} {error.remedy}"
+    ages = (float(cohort.ages.min()), float(cohort.ages.max())) if cohort.scans else None
+    return NormPreview(
+        cohort.count("M"), cohort.count("F"), ages, cohort.excluded, cohort.notes, LEAST_PER_SEX[method], refusal
+    )
+
+
+def fit_norm(
+    study: OpenStudy,
+    name: str,
+    method: Method,
+    title: str,
+    source: str,
+    selection: Selection,
+    population: str,
+    centre: str,
+    repeats: int | None,
+    initiator: object,
+) -> list[str]:
+    """Start the fit of a norm to the study's own children, or join the one that is under way; the job's id.
+
+    Raises:
+        WorkbenchError: the name cannot be used, or the children cannot carry a norm: too few of a sex, all of one age …
+    """
+    _check_name(study, name)
+    if repeats is not None and not 0 <= repeats <= _MOST_REPEATS:
+        raise WorkbenchError(f"{repeats} bootstrap samples cannot be drawn.", f"Ask for 0 to {_MOST_REPEATS}.")
+    scans = _scans(study, source)
+    if not scans:
+        raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
+    check(gather(scans, selection), method, selection)
+    params = FitParams(
+        name=name,
+        title=title or f"{METHOD_TITLES[method].capitalize()}, {study.folder.name}",
+        method=method,
+        scheme=study.scheme,
+        scans=tuple(scans),
+        selection=selection,
+        population=population,
+        centre=centre,
+        repeats=repeats,
+        author=study.settings.author,
+    )
+    with study.deciding():
+        for job in study.live(FIT):
+            if job.params == params.model_dump(mode="json"):
+                return [job.id]
+            if job.params.get("name") == name:
+                raise WorkbenchError(f"A norm {name} is being fitted already.", "Wait for it, or choose another name.")
+        made = "ctworkbench.core.norms.fitting:fit_norm"
+        started = study.start_or_resume(FIT, f"Fit the norm {name} ({method})", made, params)
+    study.announce(Changes(jobs=True), initiator)
+    return [started]
+
+
+def record_fit(study: OpenStudy, job_id: str) -> Changes:
+    """Take a fitted norm into the study."""
+    result = FitResult.model_validate(study.jobs.result(job_id))
+    found = result.norm
+    with study.database.writing() as session:
+        if not study.claim(session, job_id):
+            return Changes()
+        if session.scalar(select(NormRecord.id).where(NormRecord.name == found.card.name)) is not None:
+            raise WorkbenchError(f"The study has a norm {found.card.name} already.", "Fit it under another name.")
+        session.add(
+            NormRecord(
+                name=found.card.name,
+                sha256=found.sha256,
+                origin="fitted",
+                content=found.text(),
+                details={"notes": list(result.notes)},
+                author=study.settings.author,
+                job_id=job_id,
+            )
+        )
+        study.audit(session, "keep norm", found.card.name, {"sha256": found.sha256, "job": job_id})
+    study.discard(*(study.jobs.folder / job_id / f"{entry.region}.json" for entry in found.regions))
+    return Changes(norms=True, jobs=True)
+
+
+def fit_notes(study: OpenStudy, job_ids: Sequence[str]) -> list[str]:
+    """What fits have to say to those who may see the study: who was left out, whose volumes lie far off."""
+    jobs = study.jobs
+    done = [job_id for job_id in job_ids if jobs.state(job_id) is JobState.DONE]
+    return [text for job_id in done for text in FitResult.model_validate(jobs.result(job_id)).notes]
+
+
+def import_norm(study: OpenStudy, path: Path, name: str = "", initiator: object = None) -> NormRow:
+    """Take a norm from a file into the study, under its own name or another.
+
+    Raises:
+        WorkbenchError: no norm of this program, of a newer version of it, changed after it was written, of another
+            region scheme, there already, or the name is taken.
+    """
+    found = norm_file.read(path)
+    _check_scheme(study, found.card.scheme, path.name)
+    with study.database.reading() as session:
+        same = session.scalar(select(NormRecord.name).where(NormRecord.sha256 == found.sha256))
+    if same is not None:
+        raise WorkbenchError(f"The study has this norm already, as {same}.", f"Use it: norm use STUDY {same}")
+    name = name or found.card.name
+    _check_name(study, name)
+    with study.database.writing() as session:
+        record = NormRecord(
+            name=name,
+            sha256=found.sha256,
+            origin="imported",
+            content=found.text(),
+            details={"source": path.name},
+            author=study.settings.author,
+            job_id=None,
+        )
+        session.add(record)
+        study.audit(session, "import norm", name, {"sha256": found.sha256, "source": path.name})
+    study.announce(Changes(norms=True), initiator)
+    return next(row for row in library(study) if row.name == name)
+
+
+def export_norm(study: OpenStudy, name: str, out: Path) -> Path:
+    """Write a norm as a file that another study imports (`.json`), or its card for people (`.md`, `.pdf`).
+
+    Raises:
+        WorkbenchError: no such norm, an ending that is none of these, the published norm as JSON, or the file cannot be
+            written.
+    """
+    found = norm(study, name)
+    kind = out.suffix.lower()
+    if kind not in (".json", ".md", ".pdf"):
+        raise WorkbenchError(f"A norm cannot be written as {out.name}.", "End the name in .json, .md or .pdf.")
+    if kind == ".json" and not isinstance(found, FittedNorm):
+        raise WorkbenchError(f"The norm {name} is part of every CT Workbench.", "Its card can be written: .md or .pdf.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if kind == ".pdf":
+            card_pages.write(found, out)
+        elif isinstance(found, FittedNorm) and kind == ".json":
+            replace_text(out, found.file.text())
+        else:
+            replace_text(out, card.markdown(found))
+    except OSError as error:
+        raise StudyError(f"{out} cannot be written: {error.strerror or error}.", "Choose another folder.") from error
+    return out
+
+
+def compare_norms(study: OpenStudy, one: str, other: str) -> comparing.Comparison:
+    """How far two norms of the study lie apart, by region, sex and age.
+
+    Raises:
+        WorkbenchError: no such norm, or they share no region, sex or age.
+    """
+    return comparing.compare(norm(study, one), norm(study, other))
+
+
+def damaged(study: OpenStudy) -> list[str]:
+    """Norms whose content does not have the hash they were kept with, one sentence each."""
+    with study.database.reading() as session:
+        records = session.scalars(select(NormRecord).order_by(NormRecord.id)).all()
+    problems: list[str] = []
+    for record in records:
+        try:
+            _parsed(record.name, record.sha256, record.content)
+        except WorkbenchError as error:
+            problems.append(error.message)
+    return problems
+
+
+@lru_cache(maxsize=8)
+def _parsed(name: str, sha256: str, content: str) -> FittedNorm:
+    found = norm_file.parse(content, f"The norm {name}")
+    if found.sha256 != sha256:
+        raise WorkbenchError(f"The norm {name} is not the one that was kept.", "Restore the study from a backup.")
+    return FittedNorm(found, name)
+
+
+def _check_name(study: OpenStudy, name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise WorkbenchError(
+            f"{name!r} cannot be the name of a norm.",
+            "Use letters, digits, point, hyphen and underscore, 64 at most, a letter or digit first.",
+        )
+    with study.database.reading() as session:
+        taken = {published_norm().name.lower(), *(known.lower() for known in session.scalars(select(NormRecord.name)))}
+    if name.lower() in taken:
+        raise WorkbenchError(f"The study has a norm {name} already; norms are kept for good.", "Choose another name.")
+
+
+def _check_scheme(study: OpenStudy, scheme: str, what: str) -> None:
+    if scheme != study.scheme:
+        raise WorkbenchError(
+            f"The norm {what} is of the region scheme {scheme}; this study is of {study.scheme}.",
+            "Choose a norm of the same regions.",
+        )
+
+
+def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
+    """The measured scans of a study with what a norm asks of them."""
+    rows = volumes(study, source)
+    with study.database.reading() as session:
+        verdicts = {
+            row.id: (row.verdict, row.accepted_unread)
+            for versions in annotation_rows(session).values()
+            if (row := version_for(versions, source)) is not None
+        }
+        sites = dict(session.execute(select(Scan.id, Scan.site)).tuples().all())
+        query = (
+            select(Annotation.id, Subject.code, ModelRun.split)
+            .join_from(Annotation, ModelRun, ModelRun.id == Annotation.model_id)
+            .join(Scan, Scan.id == Annotation.scan_id)
+            .join(Subject, Subject.id == Scan.subject_id)
+        )
+        learned = {row for row, code, split in session.execute(query).tuples() if split.get(code) == Role.TRAIN}
+    found: dict[int, NormScan] = {}
+    regions: dict[int, dict[str, float]] = {}
+    for row in rows:
+        regions.setdefault(row.scan_id, {})[row.region] = row.volume_cm3
+        if row.scan_id not in found:
+            verdict, unread = verdicts[row.annotation_id]
+            found[row.scan_id] = NormScan(
+                subject=row.subject,
+                scan=row.scan_id,
+                sex=None if row.sex is None else row.sex.value,
+                age_years=row.age_years,
+                volumes_cm3={},
+                source=str(row.source),
+                accepted=verdict is Verdict.ACCEPT,
+                unread=unread,
+                remembered=row.annotation_id in learned,
+                site=sites[row.scan_id],
+                scanner=row.scanner,
+                thickness_mm=row.thickness_mm,
+            )
+    return [scan.model_copy(update={"volumes_cm3": regions[number]}) for number, scan in found.items()]
+
+
+def _row(found: Norm, origin: str, used: str, record: NormRecord | None = None) -> NormRow:
     limits = found.limits
     return NormRow(
         name=found.name,
         title=found.title,
         origin=origin,
-        method=limits.method,
+        method=found.file.card.method_title if isinstance(found, FittedNorm) else limits.method,
         population=limits.population,
         ages=limits.ages,
         n_male=limits.n_male,
@@ -47,9 +332,11 @@ def _row(found: Norm, origin: str, used: bool) -> NormRow:
         scanners=limits.scanners,
         thickness=limits.thicknesses,
         cautions=limits.cautions,
-        used=used,
+        used=found.name == used,
+        sha256="" if record is None else record.sha256,
+        created=None if record is None else record.created,
+        author="" if record is None else record.author,
+        error=max((entry.calibration.error for entry in found.file.regions), default=None)
+        if isinstance(found, FittedNorm)
+        else None,
     )
-
-
-def _unknown(name: str | None, there: list[str]) -> WorkbenchError:
-    return WorkbenchError(f"The study has no norm {name!r}.", f"It has {', '.join(there)}.")

@@ -8,6 +8,8 @@ from ctworkbench.core.analysis.harmonization import Harmonizing
 from ctworkbench.core.analysis.tables import Repeats, StatisticsTables
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.child import Child
+from ctworkbench.core.norms.cohort import Method, Selection
+from ctworkbench.core.norms.comparing import Comparison
 from ctworkbench.core.norms.measurement_error import MeasurementError
 from ctworkbench.core.report.batch import ReportsResult
 from ctworkbench.core.workbench import (
@@ -25,7 +27,7 @@ from ctworkbench.core.workbench import volumes as volumes_of
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.repeatability import MAX_GAP_YEARS
-from ctworkbench.core.workbench.rows import Changes, ChartData, NormRow, VolumeRow
+from ctworkbench.core.workbench.rows import Changes, ChartData, NormPreview, NormRow, VolumeRow
 from ctworkbench.core.workbench.tables import FORMATS
 
 
@@ -54,6 +56,64 @@ class NormsRoom:
             WorkbenchError: there is no norm of that name.
         """
         norm_library.choose_norm(self._study, name, initiator)
+
+    def preview_fit(self, method: Method, source: str, selection: Selection) -> NormPreview:
+        """Who a norm would be made from, and why it cannot be made."""
+        return norm_library.preview(self._study, method, source, selection)
+
+    def fit_norm(
+        self,
+        name: str,
+        method: Method = "lms",
+        source: str = CURRENT,
+        selection: Selection | None = None,
+        title: str = "",
+        population: str = "",
+        centre: str = "",
+        repeats: int | None = None,
+        initiator: object = None,
+    ) -> list[str]:
+        """Start the fit of a norm to the study's own children; the job's id. See `norm_library.fit_norm`.
+
+        Raises:
+            WorkbenchError: the name cannot be used, or the children cannot carry a norm.
+        """
+        chosen = selection or Selection()
+        return norm_library.fit_norm(
+            self._study, name, method, title, source, chosen, population, centre, repeats, initiator
+        )
+
+    def record_fit(self, job_id: str) -> Changes:
+        """Take a fitted norm into the study."""
+        return norm_library.record_fit(self._study, job_id)
+
+    def fit_notes(self, job_ids: list[str]) -> list[str]:
+        """What fits have to say to those who may see the study; it names subjects."""
+        return norm_library.fit_notes(self._study, job_ids)
+
+    def import_norm(self, path: Path, name: str = "", initiator: object = None) -> NormRow:
+        """Take a norm from a file into the study, under its own name or another.
+
+        Raises:
+            WorkbenchError: not a whole, unchanged norm of these regions, there already, or the name is taken.
+        """
+        return norm_library.import_norm(self._study, path, name, initiator)
+
+    def export_norm(self, name: str, out: Path) -> Path:
+        """Write a norm as a file (.json), or its card for people (.md, .pdf).
+
+        Raises:
+            WorkbenchError: no such norm, or it cannot be written so.
+        """
+        return norm_library.export_norm(self._study, name, out)
+
+    def compare_norms(self, one: str, other: str) -> Comparison:
+        """How far two norms lie apart, by region, sex and age.
+
+        Raises:
+            WorkbenchError: no such norm, or they share no region, sex or age.
+        """
+        return norm_library.compare_norms(self._study, one, other)
 
     def measure(self, initiator: object = None) -> list[str]:
         """Start the measurement of every label map that lacks a statistic; the jobs' ids."""

@@ -316,6 +316,8 @@ class NormRow:
         used: whether it is the norm of the study.
         sha256: over its content; "" for the published one, which is part of the program.
         created, author: when and by whom it was taken into the study; None and "" for the published one.
+        error: mean distance of its centiles' coverage from what they say, in points of a percent, of the region where
+            it is largest; None where it was not calibrated here.
     """
 
     name: str
@@ -334,3 +336,25 @@ class NormRow:
     sha256: str = ""
     created: datetime | None = None
     author: str = ""
+    error: float | None = None
+
+
+@dataclass(frozen=True)
+class NormPreview:
+    """Who a norm would be made from.
+
+    Attributes:
+        ages: youngest and oldest, in years; None where nobody is left.
+        excluded: number of scans that would be left out, by reason.
+        notes: what must be known of those who stay.
+        least: how many of each sex the method needs.
+        refusal: why no norm can be made from them, and what to do; "" where one can.
+    """
+
+    n_male: int
+    n_female: int
+    ages: tuple[float, float] | None
+    excluded: dict[str, int]
+    notes: tuple[str, ...]
+    least: int
+    refusal: str

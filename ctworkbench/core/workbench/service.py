@@ -18,7 +18,7 @@ from ctworkbench.core.model import JobRecord, Study
 from ctworkbench.core.schemes import DEFAULT
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
-from ctworkbench.core.workbench import cohort, labelling, measuring, methods, modelling, norms, reporting
+from ctworkbench.core.workbench import cohort, labelling, measuring, methods, modelling, norm_library, norms, reporting
 from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
@@ -73,6 +73,7 @@ class Workbench:
             modelling.TRAIN: self.modelling.record_train,
             modelling.SEGMENT: self.modelling.record_segment,
             measuring.MEASURE: self.norms.record_measure,
+            norm_library.FIT: self.norms.record_fit,
             reporting.REPORT: self.norms.record_reports,
         }
 

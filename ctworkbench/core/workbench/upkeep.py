@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import StudyError
 from ctworkbench.core.model import Annotation, JobRecord, ModelRun, Preprocessing, Scan, Subject, Template
+from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.open_study import OpenStudy
 
 GRACE = timedelta(days=1)
@@ -44,6 +45,7 @@ def verify_study(study: OpenStudy) -> list[str]:
         if problem is not None:
             remedy = f"Restore models/{weights_hash}.safetensors from a backup of the study, or train again (--again)."
             problems.append(f"model {model_id}: {problem} {remedy}")
+    problems += [f"{problem} Restore the study from a backup." for problem in norm_library.damaged(study)]
     return problems
 
 

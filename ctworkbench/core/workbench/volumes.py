@@ -38,6 +38,7 @@ def volumes(study: OpenStudy, source: str = CURRENT) -> list[VolumeRow]:
             row = version_for(versions, source)
             if row is not None:
                 chosen[row.id] = row
+        how = {scan.id: (scanner_of(scan), thickness_of(scan)) for scan in session.scalars(select(Scan))}
         # columns, not objects: ten times the scans are read here, and nothing else of them is asked for
         query = (
             select(
@@ -68,6 +69,8 @@ def volumes(study: OpenStudy, source: str = CURRENT) -> list[VolumeRow]:
                 source=chosen[annotation].origin,
                 version=chosen[annotation].version,
                 annotation_id=annotation,
+                scanner=how[scan][0],
+                thickness_mm=how[scan][1],
             )
             for scan, code, sex, age, series, region, value, annotation in session.execute(query).tuples()
             if annotation in chosen
