@@ -213,8 +213,8 @@ def _variance(grouping: str, samples: Sequence[NDArray[np.float64]]) -> list[Gro
             p=float(fdtrc(k - 1, n - k, f)),
             effect="η²",
             effect_size=share,
-            effect_low=low,
-            effect_high=high,
+            effect_low=finite(low),
+            effect_high=finite(high),
         )
     ]
     variances = [float(sample.var(ddof=1)) for sample in samples]

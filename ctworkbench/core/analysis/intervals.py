@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 LEVEL = 0.95
 _TAIL = 1e-17
 _NODES = 320
+_LARGE_F, _ENDLESS = 1600.0, 1e8
 
 
 def noncentrality_of_t(t: float, df: float, level: float = LEVEL) -> tuple[float, float]:
@@ -47,9 +48,17 @@ def noncentrality_of_t(t: float, df: float, level: float = LEVEL) -> tuple[float
 
 
 def noncentrality_of_f(f: float, df1: float, df2: float, level: float = LEVEL) -> tuple[float, float]:
-    """Interval of the noncentrality λ of an F; a bound is 0 where even λ = 0 makes so small an F likely."""
+    """Interval of the noncentrality λ of an F; a bound is 0 where even λ = 0 makes so small an F likely.
+
+    NaN where F is so large that the sum has no end; no scatter within groups makes such an F.
+    """
     from scipy.special import betainc
 
+    if df1 == 1 and f > _LARGE_F:  # the square of a t whose other tail is empty
+        low, high = noncentrality_of_t(math.sqrt(f), df2, level)
+        return low**2, high**2
+    if df1 * f > _ENDLESS:
+        return math.nan, math.nan
     x = df1 * f / (df1 * f + df2)
     return _bounds(lambda j: betainc(df1 / 2 + j, df2 / 2, x), df1 * f, level)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MIN_CHILDREN = 3
 _SAME_AGE_YEARS = 1e-6
+_NO_SCATTER = 1e-10
 
 
 class Coefficient(Row):
@@ -86,7 +87,7 @@ def regression(rows: Sequence[Observation], ledger: Ledger | None = None) -> lis
                 f"{design.shape[1]} coefficients and their scatter apart."
             )
             continue
-        fits += _fit(region, np.array([row.volume_cm3 for row in group]), columns, design)
+        fits += _fit(region, np.array([row.volume_cm3 for row in group]), columns, design, ledger)
     by_holm = {term: holm([row.p for row in fits if row.term == term]) for term in ("intercept", "sex", "age")}
     by_fdr = {term: fdr([row.p for row in fits if row.term == term]) for term in ("intercept", "sex", "age")}
     return [
@@ -95,7 +96,11 @@ def regression(rows: Sequence[Observation], ledger: Ledger | None = None) -> lis
 
 
 def _fit(
-    region: str, volumes: "NDArray[np.float64]", columns: "dict[str, NDArray]", design: "NDArray[np.float64]"
+    region: str,
+    volumes: "NDArray[np.float64]",
+    columns: "dict[str, NDArray]",
+    design: "NDArray[np.float64]",
+    ledger: Ledger,
 ) -> list[Coefficient]:
     import numpy as np
     from statsmodels.regression.linear_model import OLS
@@ -104,10 +109,13 @@ def _fit(
     interval = np.asarray(fit.conf_int())
     n, df = volumes.size, volumes.size - design.shape[1]
     residual = math.sqrt(float(fit.mse_resid))
+    scatters = residual > _NO_SCATTER * float(np.abs(volumes).max())
+    if not scatters:
+        ledger.note(f"Tables 3 and 4: all volumes of {region} lie on the fit; without scatter there is no t and no p.")
     found: list[Coefficient] = []
     for i, term in enumerate(columns):
-        t, error = finite(fit.tvalues[i]), float(fit.bse[i])
-        effects = _effects(t, df, error, residual) if term != "intercept" and t is not None and residual > 0 else {}
+        t, error = finite(fit.tvalues[i]) if scatters else None, float(fit.bse[i])
+        effects = {} if term == "intercept" or t is None else _effects(t, df, error, residual)
         found.append(
             Coefficient(
                 region=region,
@@ -115,7 +123,7 @@ def _fit(
                 coefficient=float(fit.params[i]),
                 standard_error=error,
                 t=t,
-                p=finite(fit.pvalues[i]),
+                p=finite(fit.pvalues[i]) if scatters else None,
                 p_holm=None,
                 ci_low=float(interval[i, 0]),
                 ci_high=float(interval[i, 1]),
