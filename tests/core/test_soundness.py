@@ -182,7 +182,7 @@ def test_that_phantoms_are_told_from_children() -> None:
 
 def test_that_mixed_sources_are_told_with_the_sexes_in_each() -> None:
     assert checks.mixed_label_sources(COHORT) == []
-    mixed = tuple(replace(row, source="expert") if row.scan_id < 10 else row for row in COHORT.volumes)
+    mixed = tuple(row._replace(source="expert") if row.scan_id < 10 else row for row in COHORT.volumes)
     assert (
         "expert: 10 scans (10 boys, 0 girls)" in found(checks.mixed_label_sources, replace(COHORT, volumes=mixed)).title
     )
@@ -241,7 +241,7 @@ def test_that_a_model_leans_on_the_template_that_all_its_labels_come_from() -> N
     study = replace(
         COHORT,
         label_maps=learned + made,
-        volumes=tuple(replace(row, label_map=1000 + row.label_map, source="model") for row in COHORT.volumes),
+        volumes=tuple(row._replace(label_map=1000 + row.label_map, source="model") for row in COHORT.volumes),
         models=(ModelFact(1, "resunet", "demo", {}, training_labels=("k1", "k2", "k3")),),
         norm=norm,
         templates=(TemplateFact("atlas", EXPECTED),),

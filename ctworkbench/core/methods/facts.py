@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 PSEUDO, EXPERT = "pseudo-labels", "expert labels"
 ROLES = ("train", "validation", "test")
@@ -159,9 +159,8 @@ class ModelFact:
         return found[0] if found else None
 
 
-@dataclass(frozen=True)
-class VolumeFact:
-    """One region of one scan, from the label map that counts."""
+class VolumeFact(NamedTuple):
+    """One region of one scan, from the label map that counts; a tuple, for a cohort has tens of thousands."""
 
     scan_id: int
     subject: str
