@@ -24,14 +24,14 @@ from ctworkbench import __version__
 from ctworkbench.core.dicom import find_series
 from ctworkbench.core.dicom_series import read_series
 from ctworkbench.core.jobs import JobContext
-from ctworkbench.core.label_maps import dice
+from ctworkbench.core.label_maps import dice, resample_labels
 from ctworkbench.core.norms.measurement_error import TOTAL, bias_and_sd, within_subject_sd
 from ctworkbench.core.phantom import PhantomParams, make_phantom, plan_phantoms
 from ctworkbench.core.preprocess import PreprocessParams, preprocess
 from ctworkbench.core.register import LabelParams, pseudo_label
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource
-from ctworkbench.core.store import key_of
+from ctworkbench.core.store import VoxelStore
 from ctworkbench.core.volume import read_nifti, write_nifti
 
 METHOD = "registration, quick"
@@ -56,8 +56,8 @@ def scan_once(params: PhantomParams, folder: Path) -> dict[str, Any]:
     ready = preprocess(PreprocessParams(image=scan), context)
     request = LabelParams(scan=scan, image=ready.image, brain=ready.brain, skull=ready.skull)
     labels = read_nifti(pseudo_label(request, context).labels)
-    truth = read_nifti(made.truth).oriented(labels.grid.axcodes)
     codes = load().codes
+    truth = resample_labels(read_nifti(made.truth), labels.grid, codes)  # a tilted scan is measured on an upright grid
     counts = np.bincount(labels.voxels.ravel(), minlength=256)[list(codes)] * labels.grid.voxel_volume_mm3 / 1000
     measured = dict(zip(load().region_names, counts.tolist(), strict=True))
     return {
@@ -125,13 +125,14 @@ def write(rows: list[dict[str, Any]], seed: int, out: Path) -> None:
         "method": METHOD,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "program": __version__,
-        "template_labels": key_of(resource("templates/adult_ct") / "labels10_child.nii.gz"),
+        "template_labels": _template_key(),
         "phantoms": len({row["phantom"] for row in rows}),
         "scans": len(rows),
         "seed": seed,
         "heads": heads,
         "ages_years": [1.5, 2.5],
-        "thickness_mm": [min(one["spacing"][2] for one in PROTOCOLS), max(one["spacing"][2] for one in PROTOCOLS)],
+        # finer slices than those measured are brought to 1 mm like them
+        "thickness_mm": [0.3, max(one["spacing"][2] for one in PROTOCOLS)],
         "varied": VARIED,
         "mean_dice": round(float(np.mean([row["dice"] for row in rows])), 3),
     }
@@ -140,6 +141,12 @@ def write(rows: list[dict[str, Any]], seed: int, out: Path) -> None:
     for row in figures(rows):
         lines += ["", "[[figure]]", *(f"{key} = {json.dumps(value)}" for key, value in row.items())]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _template_key() -> str:
+    """The key under which a study keeps the bundled template's label map."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return VoxelStore(Path(scratch)).put_file(resource("templates/adult_ct") / "labels10_child.nii.gz")
 
 
 def main() -> None:

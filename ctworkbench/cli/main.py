@@ -9,12 +9,23 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ctworkbench import __version__
-from ctworkbench.cli import cohort, labelling, methods, modelling, norms, phantoms, power, statistics, study, window
+from ctworkbench.cli import (
+    cohort,
+    labelling,
+    methods,
+    modelling,
+    norms,
+    phantoms,
+    power,
+    reports,
+    statistics,
+    study,
+    window,
+)
 from ctworkbench.cli.terminal import Command, Grammar, say
 from ctworkbench.core.errors import WorkbenchError
 
-_ROOMS = (study, cohort, labelling, modelling, norms, statistics, methods, power, phantoms, window)
+_ROOMS = (study, cohort, labelling, modelling, norms, reports, statistics, methods, power, phantoms, window)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,10 +70,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _run_job(folder: Path) -> int:
-    from ctworkbench.core.jobs import run_job
-
-    return run_job(folder)
 class _Version(argparse.Action):
     """Prints the version; which commit it is, is found out only when it is asked for."""
 
@@ -80,3 +87,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def _run_job(folder: Path) -> int:
+    from ctworkbench.core.jobs import run_job
+
+    return run_job(folder)

@@ -11,7 +11,8 @@ from ctworkbench.core.model import Annotation, Measurement, Origin, Scan, Sex, S
 from ctworkbench.core.norms import measurement_error as errors
 from ctworkbench.core.norms.measurement_error import TOTAL, bias_and_sd, within_subject_sd
 from ctworkbench.core.schemes import load as load_scheme
-from ctworkbench.core.settings import Settings
+from ctworkbench.core.settings import Settings, resource
+from ctworkbench.core.store import VoxelStore
 from ctworkbench.core.workbench import Workbench
 
 REGIONS = load_scheme().region_names
@@ -247,6 +248,36 @@ def test_that_expert_corrections_tell_how_far_the_machine_was_off(workbench: Wor
     assert found.error_sd_cm3 == pytest.approx(np.std([3, 4] * 3, ddof=1))
     assert found.against == "expert corrections of 6 label maps"
     assert not found.known  # how far off is not how far apart
+
+
+def test_that_the_shipped_figures_are_those_of_the_bundled_template_and_of_no_other(tmp_path: Path) -> None:
+    (card,) = errors.shipped_cards()
+    key = VoxelStore(tmp_path).put_file(resource("templates/adult_ct") / "labels10_child.nii.gz")
+    assert card["template_labels"] == key, "the template changed: run scripts/measure_error.py again"
+    found = errors.shipped("registration, quick", key)
+    assert set(found) == {*REGIONS, "frontal", "parietal", "occipital", "temporal", TOTAL}
+    for error in found.values():
+        spread = [error.sw_low_cm3, error.sw_cm3, error.sw_high_cm3]
+        assert None not in spread and spread == sorted(spread, key=lambda value: value or 0.0)
+        assert error.children >= 8 and error.scans >= 2 * error.children
+        assert error.note.endswith("in patients it is larger: a lower bound.")
+    assert errors.shipped("registration, quick", TEMPLATE) == {}
+    assert errors.shipped("registration, fine", key) == {}
+
+
+def test_that_a_study_labelled_with_the_bundled_template_uses_the_shipped_figures(workbench: Workbench) -> None:
+    (card,) = errors.shipped_cards()
+    cohort = Cohort(workbench)
+    cohort.scan("C", 1.8, volumes_of(), template=card["template_labels"])
+    found = workbench.norms.measurement_error("cerebellum", "registration")
+    assert found.basis == "phantoms" and found.known
+    assert workbench.norms.measurement_error("cerebellum", "expert").note.endswith("no label map is of expert.")
+
+
+def test_that_another_template_or_preset_has_no_shipped_figures_and_says_so(workbench: Workbench) -> None:
+    Cohort(workbench).scan("C", 1.8, volumes_of())
+    told = workbench.norms.measurement_error("cerebellum", "registration").note
+    assert "the shipped figures are of another template" in told
 
 
 def test_that_names_and_sources_that_do_not_exist_are_refused(workbench: Workbench) -> None:

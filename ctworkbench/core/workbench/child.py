@@ -65,6 +65,33 @@ def child(study: OpenStudy, scan_id: int, source: str = CURRENT) -> Child | None
     return None if one is None else describe_child(study, found, one, norm_library.norm(study), reader(study))
 
 
+def subject(study: OpenStudy, code: str, source: str = CURRENT) -> Child:
+    """The latest measured scan of a subject against the norm.
+
+    Raises:
+        WorkbenchError: no such subject, or none of its scans has a measured label map.
+    """
+    with study.database.reading() as session:
+        found = find(session, [code], source).get(code)
+    return describe_child(study, *latest(found, code, source), norm_library.norm(study), reader(study))
+
+
+def latest(found: Found | None, code: str, source: str) -> tuple[Found, Chosen]:
+    """A subject and its latest measured scan.
+
+    Raises:
+        WorkbenchError: no such subject, or none of its scans has a measured label map.
+    """
+    if found is None:
+        raise WorkbenchError(f"There is no subject {code} in this study.", "See `ctworkbench status`.")
+    if found.measured:
+        return found, found.measured[-1]
+    if all(one.annotation is None for one in found.scans):
+        kind = "" if source == CURRENT else f" of the source {source!r}"
+        raise WorkbenchError(f"{code} has no label map{kind}.", "Make one, or choose another source.")
+    raise WorkbenchError(f"The label map of {code} was not measured.", "Run `ctworkbench measure`.")
+
+
 def describe_child(study: OpenStudy, found: Found, one: Chosen, norm: Norm, errors: ErrorsOf) -> Child:
     """One scan of a child against a norm, the child's other scans beside it."""
     scheme = load_scheme(study.scheme)

@@ -17,7 +17,7 @@ from ctworkbench.core.report import child_report
 from ctworkbench.core.report.batch import ReportCase, ReportsParams, ReportsResult, file_name, load_case
 from ctworkbench.core.translation import _
 from ctworkbench.core.workbench import norm_library
-from ctworkbench.core.workbench.child import Chosen, ErrorsOf, Found, describe_child, find, reader
+from ctworkbench.core.workbench.child import Chosen, ErrorsOf, Found, describe_child, find, latest, reader
 from ctworkbench.core.workbench.current import CURRENT, machine_made, verdict_text
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes
@@ -39,7 +39,7 @@ class _Sources:
 
 
 def report(study: OpenStudy, subject_code: str, out: Path, source: str = CURRENT) -> Path:
-    """Write the one-page PDF of a subject's latest scan.
+    """Write the one-page PDF of a subject's latest scan, under the subject's name where `out` is a folder.
 
     Raises:
         WorkbenchError: no such subject, or none of its scans has a measured label map.
@@ -51,6 +51,8 @@ def report(study: OpenStudy, subject_code: str, out: Path, source: str = CURRENT
     if subject_code not in found:
         raise WorkbenchError(f"There is no subject {subject_code} in this study.", "See `ctworkbench status`.")
     case = _case(study, found[subject_code], source, norm, reader(study), sources)
+    if out.is_dir():
+        out = out / case.file
     return child_report(load_case(case, norm), out)
 
 
@@ -120,12 +122,7 @@ def _case(study: OpenStudy, found: Found, source: str, norm: Norm, errors: Error
         WorkbenchError: there is none.
     """
     code = found.subject.code
-    if not found.measured:
-        if all(one.annotation is None for one in found.scans):
-            kind = "" if source == CURRENT else f" of the source {source!r}"
-            raise WorkbenchError(f"{code} has no label map{kind}.", "Make one, or choose another source.")
-        raise WorkbenchError(f"The label map of {code} was not measured.", "Run `ctworkbench measure`.")
-    one = found.measured[-1]
+    found, one = latest(found, code, source)
     row = one.annotation
     if row is None:
         raise WorkbenchError(f"{code} has no label map.", "Make one.")
