@@ -155,8 +155,8 @@ class MethodsPage(QWidget):
                 self.scan_wanted.emit(int(key))
         elif kind == "table":
             self.page_wanted.emit("tables")
-        elif kind == "template":
-            self.page_wanted.emit("charts")
+        elif kind in ("template", "norm"):
+            self.page_wanted.emit("norms" if kind == "norm" else "charts")
         else:
             self.place_wanted.emit("train" if kind == "model" else "cohort")
 

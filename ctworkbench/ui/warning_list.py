@@ -16,6 +16,7 @@ _HINTS = {
     "model": "See the models in Train",
     "table": "See the tables",
     "template": "See the asymmetry in the charts",
+    "norm": "See the norm and its calibration",
     "cohort": "See the cohort",
 }
 

@@ -16,10 +16,12 @@ from ctworkbench.core.methods.checks import VOLUME_CHECKS
 from ctworkbench.core.methods.facts import StudyFacts
 from ctworkbench.core.model import Annotation, Origin, Scan, Subject, Template
 from ctworkbench.core.norms import published_norm
+from ctworkbench.core.norms.simulated import simulate
 from ctworkbench.core.settings import Settings, resource
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.labelling import TEMPLATE_FILES, TEMPLATE_FOLDER
 from ctworkbench.core.workbench.methods import TEXT_FILE
+from tests.core.norm_study import study_of
 from tests.ui.seeded_study import seed
 
 
@@ -272,6 +274,17 @@ def test_that_a_table_says_what_its_volumes_need_and_nothing_twice(study: Workbe
     assert len(set(made.notes)) == len(made.notes)
     assert sum("independent" in note for note in made.notes) == 1
     assert told[0].title in (tmp_path / "tables" / "notes.txt").read_text(encoding="utf-8")
+
+
+def test_that_a_fitted_norm_is_told_with_its_calibration_and_as_ones_own(tmp_path: Path) -> None:
+    with study_of(tmp_path / "study", simulate(published_norm(), 110, 3)) as study:
+        (job,) = study.norms.fit_norm("own", method="linear", repeats=0)
+        assert study.wait([job]) == []
+        study.norms.choose_norm("own")
+        assert "was developed from children of this study" in item_of(study, "tripod_ai", "1").answer
+        assert "Calibration on children who were held out" in item_of(study, "tripod_ai", "12c").answer
+        assert study.norms.norm().file.sha256[:16] in item_of(study, "tripod_ai", "22").answer
+        assert "norm_of_own_children" in {warning.check for warning in study.methods.warnings()}
 
 
 def test_that_facts_of_an_unknown_source_are_refused(study: Workbench) -> None:

@@ -22,6 +22,7 @@ from ctworkbench.core.methods.facts import (
     TemplateFact,
     VerdictFact,
     VolumeFact,
+    ZFact,
 )
 from ctworkbench.core.methods.soundness import Severity, SoundnessWarning
 from ctworkbench.core.norms import published_norm
@@ -229,6 +230,15 @@ def test_that_a_template_of_the_norms_proportions_is_told_and_another_is_not() -
     assert checks.norm_leaning(replace(study, templates=(adult,))) == []
     drawn = tuple(replace(row, origin="expert") for row in study.label_maps)
     assert checks.norm_leaning(replace(study, label_maps=drawn)) == []
+
+
+def test_that_a_norm_fitted_to_the_same_children_is_told_and_another_is_not() -> None:
+    z = (ZFact(1, "M", "", "brainstem", 0.1), ZFact(2, "F", "", "brainstem", -0.1))
+    own = NormFact("own", "Ours", origin="fitted", n=120, z=z)
+    assert "2 scans are held against the norm own" in found(checks.norm_of_own_children, StudyFacts(norm=own)).title
+    assert checks.norm_of_own_children(StudyFacts(norm=replace(own, origin="published"))) == []
+    assert checks.norm_of_own_children(StudyFacts(norm=replace(own, origin="imported"))) == []
+    assert checks.norm_of_own_children(StudyFacts(norm=replace(own, z=()))) == []
 
 
 def test_that_a_model_leans_on_the_template_that_all_its_labels_come_from() -> None:

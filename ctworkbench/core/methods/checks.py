@@ -14,6 +14,7 @@ from ctworkbench.core.methods.facts import StudyFacts
 from ctworkbench.core.methods.label_checks import (
     mixed_label_sources,
     norm_leaning,
+    norm_of_own_children,
     phantoms_among_children,
     single_reader,
     verdicts_without_reading,
@@ -65,6 +66,7 @@ CHECKS: tuple[Check, ...] = (
     model_drawn_test_labels,
     mixed_label_sources,
     norm_leaning,
+    norm_of_own_children,
     repeated_scans,
     sex_gap_with_unequal_ages,
     paired_effect_as_group,

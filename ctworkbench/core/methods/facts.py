@@ -206,7 +206,7 @@ class NormFact:
     """The norm in use.
 
     Attributes:
-        origin: "published", or where else it comes from, such as "fitted".
+        origin: "published", "fitted" to children of this study, or "imported" into it.
         text: population, ages, scanner, method and n in one paragraph.
         n: children that it was made from.
         expected_cm3: mean of boys and girls in the middle of its ages, by region.

@@ -139,6 +139,26 @@ def norm_leaning(facts: StudyFacts) -> list[SoundnessWarning]:
     return found
 
 
+def norm_of_own_children(facts: StudyFacts) -> list[SoundnessWarning]:
+    """Z of children against the norm that was fitted to them: mean 0 and SD 1 by construction."""
+    norm = facts.norm
+    if norm is None or norm.origin != "fitted" or not norm.z:
+        return []
+    scans = {row.scan_id for row in norm.z}
+    return [
+        SoundnessWarning(
+            "norm_of_own_children",
+            Severity.CAUTION,
+            f"{counted(len(scans), 'scan')} are held against the norm {norm.name}, which was fitted to children of "
+            "this study.",
+            "z of the children that a norm was made from is near 0 and its SD near 1 by construction: that is no "
+            "proof that the norm fits.",
+            "Report the calibration on children who were held out, and z of children who took no part in the fit.",
+            (Basis("norm", norm.name, f"{norm.title}: {norm.n} children"),),
+        )
+    ]
+
+
 def read_twice(facts: StudyFacts) -> list[tuple[str, bool]]:
     """Label maps that two readers or more judged: subject, and whether their last verdicts are the same."""
     found: list[tuple[str, bool]] = []

@@ -13,12 +13,12 @@ def norm_in_use(facts: StudyFacts) -> str:
     norm = facts.norm
     if norm is None:
         return ""
-    own = (
-        "It was published by others; this study evaluates volumes against it."
-        if norm.origin == "published"
-        else f"Its origin: {norm.origin}."
-    )
-    return f"Norm: {norm.title} ({norm.name}). {own}"
+    own = {
+        "published": "It was published by others; this study evaluates volumes against it.",
+        "imported": "It was fitted elsewhere and imported; this study evaluates volumes against it.",
+        "fitted": "It was developed from children of this study.",
+    }
+    return f"Norm: {norm.title} ({norm.name}). {own[norm.origin]}"
 
 
 def norm_limits(facts: StudyFacts) -> str:

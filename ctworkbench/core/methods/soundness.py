@@ -36,7 +36,7 @@ class Basis:
     """One row that a warning rests on.
 
     Attributes:
-        kind: "scan", "model", "table", "template" or "cohort": the place it is seen at.
+        kind: "scan", "model", "table", "template", "norm" or "cohort": the place it is seen at.
         key: number of the scan or model, name of the table or template; "" for the cohort.
         text: the row in words.
         subject: code of the child that it is about; "" for none.

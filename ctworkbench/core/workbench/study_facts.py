@@ -27,6 +27,7 @@ from ctworkbench.core.methods.facts import (
 from ctworkbench.core.model import (
     Annotation,
     ModelRun,
+    NormRecord,
     Origin,
     Preprocessing,
     Refusal,
@@ -35,6 +36,7 @@ from ctworkbench.core.model import (
     Subject,
 )
 from ctworkbench.core.norms import Norm, PublishedNorm
+from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import label_facts, norm_library
 from ctworkbench.core.workbench.current import CURRENT
@@ -61,7 +63,6 @@ def study_facts(study: OpenStudy, name: str = "", source: str = CURRENT) -> Stud
     rows = volumes(study, source)
     with study.database.reading() as session:
         scans = session.execute(select(Scan, Subject.code).join(Subject).order_by(Scan.id)).tuples().all()
-        sites = {scan.id: scan.site for scan, _ in scans}
         norm = norm_library.norm(study)
         return StudyFacts(
             name=name,
@@ -76,7 +77,7 @@ def study_facts(study: OpenStudy, name: str = "", source: str = CURRENT) -> Stud
             volumes=tuple(_volume(row) for row in rows),
             registered=label_facts.registered(session),
             templates=label_facts.templates(study, session),
-            norm=_norm(norm, rows, {scan.id: scan for scan, _ in scans}, sites),
+            norm=_norm(norm, _origin(session, norm), rows, {scan.id: scan for scan, _ in scans}),
             tests=_tests(rows),
             refusals=tuple(
                 RefusalFact(row.source, row.reason, row.skipped)
@@ -220,7 +221,12 @@ def _volume(row: VolumeRow) -> VolumeFact:
     )
 
 
-def _norm(norm: Norm, rows: Sequence[VolumeRow], scans: Mapping[int, Scan], sites: Mapping[int, str]) -> NormFact:
+def _origin(session: Session, norm: Norm) -> str:
+    """Where a norm comes from: "published", "fitted" in this study, or "imported" into it."""
+    return session.scalar(select(NormRecord.origin).where(NormRecord.name == norm.name)) or "published"
+
+
+def _norm(norm: Norm, origin: str, rows: Sequence[VolumeRow], scans: Mapping[int, Scan]) -> NormFact:
     limits = norm.limits
     middle = (limits.age_min_years + limits.age_max_years) / 2
     sexes = [sex for sex, n in (("M", limits.n_male), ("F", limits.n_female)) if n]
@@ -233,14 +239,14 @@ def _norm(norm: Norm, rows: Sequence[VolumeRow], scans: Mapping[int, Scan], site
         )
         if found.z is not None:
             sex = None if row.sex is None else str(row.sex)
-            z.append(ZFact(row.scan_id, sex, sites[row.scan_id], row.region, found.z))
+            z.append(ZFact(row.scan_id, sex, scan.site, row.region, found.z))
         elif found.expected_cm3 is None:
             outside.setdefault(row.scan_id, found.reason)
     return NormFact(
         name=norm.name,
         title=norm.title,
         text=limits.text,
-        origin="published" if isinstance(norm, PublishedNorm) else "a norm of this study's library",
+        origin=origin,
         method=limits.method,
         ages=limits.ages,
         scanner=limits.scanner,
@@ -250,6 +256,7 @@ def _norm(norm: Norm, rows: Sequence[VolumeRow], scans: Mapping[int, Scan], site
         n_female=limits.n_female,
         cautions=limits.cautions,
         specification=_specification(norm),
+        calibration=_calibration(norm),
         expected_cm3={region: fmean(norm.mean(region, sex, middle) for sex in sexes) for region in norm.regions},
         z=tuple(z),
         outside=dict(Counter(outside.values())),
@@ -258,6 +265,8 @@ def _norm(norm: Norm, rows: Sequence[VolumeRow], scans: Mapping[int, Scan], site
 
 def _specification(norm: Norm) -> str:
     """Coefficients of the published norm; those of a fitted one are too many for a sentence and stand in its file."""
+    if isinstance(norm, FittedNorm):
+        return f"The norm's file holds all of the model (`ctworkbench norm export`; SHA-256 {norm.file.sha256[:16]})."
     if not isinstance(norm, PublishedNorm):
         return ""
     lines = (
@@ -265,6 +274,21 @@ def _specification(norm: Norm) -> str:
         for line in norm.coefficients
     )
     return f"Volumes in cm³: {'; '.join(lines)}."
+
+
+def _calibration(norm: Norm) -> str:
+    """What a fitted norm says of children who were held out when it was fitted."""
+    if not isinstance(norm, FittedNorm):
+        return ""
+    regions = norm.file.regions
+    folds = max(entry.calibration.folds for entry in regions)
+    worst, off = norm.file.worst
+    mean = fmean(entry.calibration.error for entry in regions)
+    return (
+        f"Calibration on children who were held out ({folds} folds): the 5th, 25th, 50th, 75th and 95th centile are "
+        f"off by {mean:.1f} points of a percent on average, worst in {worst} ({off:.1f}). The intervals of the "
+        f"centiles come from {norm.file.card.repeats} bootstrap samples."
+    )
 
 
 def _tests(rows: Sequence[VolumeRow]) -> tuple[SignificanceTest, ...]:
