@@ -96,7 +96,7 @@ class CohortPage(QWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for number, width in enumerate((92, 40, 70, 112, 118, 52, 136, 54, 104, 142, 74, 94, 80)):
+        for number, width in enumerate((92, 40, 70, 88, 118, 52, 118, 54, 104, 208, 74, 84, 80)):
             table.setColumnWidth(number, width)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)

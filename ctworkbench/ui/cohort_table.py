@@ -197,13 +197,13 @@ class CohortModel(QAbstractTableModel):
             lines += [f"Corrected: {correction}" for correction in scan.corrections]
             return "\n".join(line for line in (*lines, *scan.warnings) if line)
         if role == Qt.ItemDataRole.ForegroundRole:
+            if column.title == "Verdict" and text.endswith(TO_REVIEW):
+                return QColor("#8fb8de")
             if column.title == "Verdict" and scan.verdict:
-                newer = text.endswith(TO_REVIEW)
-                told = _UNREAD_COLOR if scan.accepted_unread else _VERDICT_COLORS[scan.verdict.value]
-                return QColor("#8fb8de" if newer else told)
+                return QColor(_UNREAD_COLOR if scan.accepted_unread else _VERDICT_COLORS[scan.verdict.value])
             if column.title == "Warnings" or text in ("?", "unknown"):
                 return QColor("#f2b84b")
-            if text in ("–", "no", "none", TO_REVIEW):
+            if text in ("–", "no", "none"):
                 return QColor("#8f9aa8")
         if role == SORT_ROLE:
             return self.doing.get(scan.id, "") if index.column() == NOW else column.key(scan)

@@ -21,8 +21,10 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core import plugins
+from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import Event
 from ctworkbench.core.schemes import DEFAULT, load
+from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, JobView
 
 if TYPE_CHECKING:
@@ -79,8 +81,10 @@ def basis_text(scans: "list[ScanRow]") -> tuple[str, bool]:
     origins = Counter(str(scan.origin) for scan in accepted)
     split = ", ".join(f"{number} {part}" for part, number in sorted(parts.items()))
     origin = ", ".join(f"{number} from {name}" for name, number in sorted(origins.items()))
+    unread = sum(scan.accepted_unread for scan in accepted)
+    looked = f", {unread} of them unread" if unread else ""
     return (
-        f"{len(accepted)} accepted label maps of {len(subjects)} subjects ({origin}).\n"
+        f"{count(len(accepted), 'accepted label map')} of {count(len(subjects), 'subject')} ({origin}){looked}.\n"
         f"Split by subject, made once and kept: {split}. The test subjects are never learned from.",
         len(subjects) >= 2,
     )
@@ -358,7 +362,18 @@ class TrainPage(QWidget):
 
     def _start(self) -> None:
         network, preset = self.network.currentText(), self.preset.currentText()
-        self._bridge.start_jobs(lambda: self._workbench.modelling.train(network, preset), f"Train {network} ({preset})")
+
+        def submit() -> list[str]:
+            jobs = self._workbench.modelling.train(network, preset)
+            if not jobs:
+                same = ", ".join(f"model {row.id}" for row in self._workbench.modelling.trained(network, preset))
+                raise WorkbenchError(
+                    f"{network} ({preset}) is already trained on exactly these label maps: {same}.",
+                    "Segment with it, or accept further label maps; `ctworkbench train STUDY --again` trains anew.",
+                )
+            return jobs
+
+        self._bridge.start_jobs(submit, f"Train {network} ({preset})")
 
     def _cancel(self) -> None:
         if self._job is not None:

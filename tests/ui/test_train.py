@@ -95,9 +95,24 @@ def test_that_the_form_says_what_would_be_learned_from(page: TrainPage, workbenc
     assert page.basis.text().startswith(f"{accepted} accepted label maps")
     assert "The test subjects are never learned from" in page.basis.text()
     assert page.start.isEnabled()
+    assert "unread" not in page.basis.text()
+    workbench.review.accept_all()
+    assert "3 of them unread" in basis_text(workbench.cohort.scans())[0]
     text, ready = basis_text([scan for scan in scans if scan.verdict is None])
     assert "No label map is accepted yet" in text
     assert not ready
+
+
+def test_that_a_training_that_was_done_is_told_with_its_model(
+    page: TrainPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench.modelling, "train", lambda *_: [])
+    monkeypatch.setattr(workbench.modelling, "trained", lambda *_: workbench.modelling.models())
+    with qtbot.waitSignal(page._bridge.noticed) as told:
+        page.start.click()
+    assert told.args is not None
+    assert "already trained on exactly these label maps: model 1." in told.args[0].message
+    assert "accept further label maps" in told.args[0].remedy
 
 
 def test_that_start_asks_for_what_was_chosen_and_waits_while_one_runs(
