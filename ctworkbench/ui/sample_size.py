@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from ctworkbench.core.analysis.article_tables import region_names
 from ctworkbench.core.analysis.power import Level, SampleSize, along, centile, paired, slope, two_groups
@@ -303,6 +304,8 @@ class SampleSizeDialog(QDialog):
         )
 
     def _refused(self, error: Exception) -> None:
+        if not isValid(self):  # it was closed while the question was asked
+            return
         self._answer = None
         self._say(str(error), "warning")
         self._line.setData([], [])

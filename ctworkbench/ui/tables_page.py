@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -26,6 +26,9 @@ from ctworkbench.core.analysis.sheet import TableSheet
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, OpenScan
+from ctworkbench.ui.further_tables import FURTHER, LeastChildren
+from ctworkbench.ui.sample_size import SampleSizeDialog
+from ctworkbench.ui.sheet_notes import notes_html
 from ctworkbench.ui.sheet_view import SheetView
 from ctworkbench.ui.table_export import ExportDialog
 from ctworkbench.ui.table_group import ARTICLE, Choice, TableGroup
@@ -33,7 +36,7 @@ from ctworkbench.ui.table_group import ARTICLE, Choice, TableGroup
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
 
-GROUPS: tuple[TableGroup, ...] = (ARTICLE,)
+GROUPS: tuple[TableGroup, ...] = (ARTICLE, FURTHER)
 """All groups of tables that the page lists."""
 
 SOURCE_TITLES = {
@@ -43,7 +46,6 @@ SOURCE_TITLES = {
     "model": "Model",
 }
 _TABLE, _SOURCE, _REPEATS, _VOLUMES = "tables_table", "tables_source", "tables_repeats", "tables_volumes"
-_SHOWN = 15
 
 
 class TablesPage(QWidget):
@@ -112,12 +114,17 @@ class TablesPage(QWidget):
             "Write all tables as CSV, Word and LaTeX, and the figures as SVG and PDF (Ctrl+E)"
         )
         self.export_button.clicked.connect(self.ask_export)
+        self.sample_size_button = QPushButton("Sample size…")
+        self.sample_size_button.setObjectName("sample_size")
+        self.sample_size_button.setToolTip("How many children a study needs, or what a number of children can show")
+        self.sample_size_button.clicked.connect(self.ask_sample_size)
         head = QHBoxLayout()
         head.addWidget(title)
         head.addSpacing(10)
         head.addWidget(self.summary, 1)
         head.addWidget(self.progress_text)
         head.addWidget(self.progress)
+        head.addWidget(self.sample_size_button)
         head.addWidget(self.copy_button)
         head.addWidget(self.export_button)
         return head
@@ -146,6 +153,10 @@ class TablesPage(QWidget):
             combo.setCurrentIndex(max(0, combo.findData(self._memory.value(key, ""))))
             combo.currentIndexChanged.connect(partial(self._remember, key, combo))
         self.source.currentIndexChanged.connect(partial(self._remember, _SOURCE, self.source))
+        self.least = LeastChildren(self._memory)
+        self.least.setVisible(bool(self.volumes.currentData()))
+        self.volumes.currentIndexChanged.connect(lambda _: self.least.setVisible(bool(self.volumes.currentData())))
+        self.least.valueChanged.connect(lambda _: self._read())
         self.tables = QListWidget()
         self.tables.setObjectName("tables")
         self.tables.setAccessibleName("Table")
@@ -178,6 +189,8 @@ class TablesPage(QWidget):
             label.setBuddy(widget)
             layout.addWidget(label)
             layout.addWidget(widget, 1 if widget is self.tables else 0)
+            if widget is self.volumes:
+                layout.addWidget(self.least)
         return choices
 
     def _build_table(self) -> QWidget:
@@ -215,7 +228,7 @@ class TablesPage(QWidget):
         from ctworkbench.core.analysis.harmonization import Harmonizing
 
         by = self.volumes.currentData()
-        harmonize = Harmonizing(by) if by else None
+        harmonize = Harmonizing(by, self.least.value()) if by else None
         return Choice(self.source.currentData() or "current", self.repeats.currentData(), harmonize)
 
     @property
@@ -292,7 +305,7 @@ class TablesPage(QWidget):
         self.empty.setText("This table has no rows: see the notes below.")
         self.empty.setVisible(not sheet.rows)
         self.view.show_sheet(sheet)
-        self.notes.setHtml(_notes(sheet))
+        self.notes.setHtml(notes_html(sheet))
         self.summary.setText(count(len(sheet.rows), "row"))
         self._set_ready(True)
 
@@ -315,6 +328,12 @@ class TablesPage(QWidget):
     def _copy(self) -> None:
         self.view.copy()
         self._bridge.notify("The table is copied, with its headings and all digits.")
+
+    def ask_sample_size(self) -> None:
+        """Open the form of sample sizes; it needs no measured volume."""
+        form = SampleSizeDialog(self._workbench, self._bridge, self._memory, self)
+        form.finished.connect(form.deleteLater)
+        form.open()
 
     def ask_export(self) -> None:
         """Ask for folder and formats, then write everything that the list names."""
@@ -378,22 +397,3 @@ def _combo(name: str, spoken: str, tip: str) -> QComboBox:
     combo.setAccessibleName(spoken)
     combo.setToolTip(tip)
     return combo
-
-
-def _notes(sheet: TableSheet) -> str:
-    """Notes, what was left out and the meaning of the columns, as rich text."""
-    parts = [_section("Notes", [escape(note) for note in sheet.notes])]
-    left_out: list[str] = []
-    for entry in sheet.exclusions:
-        more = len(entry.subjects) - _SHOWN
-        subjects = ", ".join(entry.subjects[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        left_out.append(f"{count(entry.volumes, 'volume')}, {escape(entry.reason)}: {escape(subjects)}")
-    parts.append(_section("Left out", left_out))
-    told = [f"<b>{escape(c.title)}</b>: {escape(c.meaning)}" for c in sheet.columns if c.meaning]
-    parts.append(_section("Columns", list(dict.fromkeys(told))))
-    return "".join(parts)
-
-
-def _section(title: str, lines: Sequence[str]) -> str:
-    items: Any = "".join(f"<li>{line}</li>" for line in lines) or "<li>nothing</li>"
-    return f"<p style='margin:4px 0 2px 0'><b>{title}</b></p><ul style='margin:0 0 4px -18px'>{items}</ul>"

@@ -83,7 +83,7 @@ def test_that_a_region_missing_in_some_scans_costs_those_scans_alone_and_is_said
     assert {row.n for row in rows if row.outcome == "cerebellum"} == {239}
     assert {row.n for row in rows if row.outcome != "cerebellum"} == {240}
     (left,) = account.left_out
-    assert (left.reason, left.scans, left.subjects) == ("cerebellum is not in the label map", 1, (scans[3].subject,))
+    assert (left.reason, left.volumes, left.subjects) == ("cerebellum is not in the label map", 1, (scans[3].subject,))
     account = Account()
     whole = adjusted.adjusted(scans, account)
     assert {row.n for row in whole if row.model == adjusted.TOTAL} == {239}, "without one region there is no total"
@@ -177,7 +177,7 @@ def test_that_a_missing_side_leaves_the_pair_out_and_is_said() -> None:
     rows = {(row.pair, row.sex): row.n for row in asymmetry.against_zero(scans, account)}
     assert (rows["frontal", "all"], rows["parietal", "all"]) == (239, 240)
     assert account.left_out[0].reason == "a side of frontal is not in the label map"
-    assert account.left_out[0].scans == 1
+    assert account.left_out[0].volumes == 1
 
 
 # -- mixed models --------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_that_groups_without_scatter_within_them_do_not_converge_and_give_no_num
     ]
     account = Account()
     assert mixed.mixed(scans, mixed.SCANNER, account) == ([], [])
-    assert any("no numbers of a: the fit did not converge" in note for note in account.notes)
+    assert any("no fit of a: it did not converge" in note for note in account.notes)
 
 
 def test_that_a_model_of_no_spread_between_groups_is_called_singular_and_is_least_squares() -> None:

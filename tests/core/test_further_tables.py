@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from ctworkbench.cli import main
 from ctworkbench.core.analysis.further import TITLES, further
-from ctworkbench.core.analysis.further_sheets import harmonized_sheet, sheets, write_further
+from ctworkbench.core.analysis.further_sheets import harmonized_sheet, notes_text, sheets, write_further
 from ctworkbench.core.analysis.harmonization import Harmonizing
 from ctworkbench.core.analysis.printing import latex_table
 from ctworkbench.core.analysis.scans import ScanVolumes
@@ -91,7 +91,7 @@ def test_that_a_constant_skull_and_too_small_scanners_are_said_and_not_guessed(w
     assert any("intracranial volume is the same in all" in note for note in tables.notes["adjusted"])
     assert tables.harmonized == ()
     assert any("fewer than two scanners have enough scans" in note for note in tables.notes["harmonization"])
-    with pytest.raises(WorkbenchError, match="cannot be harmonized by site"):
+    with pytest.raises(WorkbenchError, match="ComBat by site: nothing was harmonized"):
         workbench.norms.further_tables(harmonize=Harmonizing("site"))
 
 
@@ -208,10 +208,13 @@ def test_that_a_cohort_without_volumes_has_empty_tables_and_full_counts() -> Non
 def test_that_long_lists_of_subjects_are_cut_in_notes_and_whole_in_the_rows() -> None:
     scans: list[ScanVolumes] = [replace(scan, sex=None) if scan.scan < 31 else scan for scan in children()]
     tables = further(scans, REGIONS)
-    (note,) = [note for note in tables.notes["interaction"] if "sex unknown" in note]
-    assert note.endswith("R012 and 18 more.")
-    (row,) = [row for row in tables.left_out if row.model == "age × sex"]
+    (note,) = [line for line in notes_text(tables).splitlines() if "“age × sex”" in line]
+    assert note.endswith(
+        "30 scans, sex unknown: R001, R002, R003, R004, R005, R006, R007, R008, R009, R010, R011, R012 and 18 more."
+    )
+    (row,) = tables.left_out["interaction"]
     assert len(row.subjects) == 30
+    assert [entry.reason for entry in sheets(tables)[1].exclusions] == ["sex unknown (age × sex)"]
 
 
 def test_that_a_table_longer_than_a_page_is_printed_in_parts_with_all_its_rows() -> None:
@@ -287,7 +290,7 @@ def test_that_the_measured_volumes_of_a_study_stay_as_they_are(two_sites: Path, 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--harmonize", "scanner"], "cannot be harmonized by scanner"),
+        (["--harmonize", "scanner"], "ComBat by scanner: nothing was harmonized"),
         (["--min-per-batch", "5"], "--min-per-batch asks for --harmonize"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ctworkbench.core.analysis.effects import Effect, corrected, least_squares, varies
 from ctworkbench.core.analysis.scans import Account, ScanVolumes, regions_of, tell_repeats, with_sex_and_age
+from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,7 @@ def interaction(scans: Sequence[ScanVolumes], account: Account) -> list[Effect]:
             _tell_constant(sex, age, INTERACTION, account)
             continue
         if not (varies(age[sex == 0]) and varies(age[sex == 1])):
-            account.note(f"{INTERACTION}: no fit of {region}: the boys or the girls are all of one age.")
+            account.no_fit(INTERACTION, region, "the boys or the girls are all of one age")
             continue
         columns = {"sex": sex, "age": age - mean, "product": sex * (age - mean)}
         terms = {
@@ -122,7 +123,7 @@ def _fit(
         if value is not None:
             size = np.array([value(scan) or np.nan for scan in used])
             if not varies(size):
-                account.note(f"{model}: no fit of {region}: the {title} is the same in all {size.size} scans.")
+                account.no_fit(model, region, f"the {title} is the same in all {count(size.size, 'scan')}")
                 return []
             columns[name], terms[title] = size - size.mean(), ({name: 1.0}, "cm³/cm³")
     return least_squares(volumes, columns, terms, model, region, account) if columns else []

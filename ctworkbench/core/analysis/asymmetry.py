@@ -75,7 +75,7 @@ def against_zero(scans: Sequence[ScanVolumes], account: Account) -> list[Asymmet
             if row is not None:
                 rows.append(row)
             elif chosen:
-                account.note(f"{ASYMMETRY}: no test of {pair} ({sex}): fewer than {MIN_SCANS} scans, or no spread.")
+                account.no_fit(ASYMMETRY, f"{pair} ({sex})", f"fewer than {MIN_SCANS} scans, or no spread")
         ps = [row.p for row in rows]
         for row, by_holm, by_fdr in zip(rows, holm(ps), fdr(ps), strict=True):
             done.append(row.model_copy(update={"p_holm": by_holm, "p_fdr": by_fdr}))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ctworkbench.core.analysis.multiplicity import fdr, holm
 from ctworkbench.core.analysis.observations import Row, finite
 from ctworkbench.core.analysis.scans import Account
+from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,9 +80,10 @@ def least_squares(
 
     design = np.column_stack([np.ones(volumes.size), *columns.values()])
     if volumes.size < design.shape[1] + 2 or np.linalg.matrix_rank(_scaled(design)) < design.shape[1]:
-        account.note(
-            f"{model}: no fit of {outcome}. {volumes.size} scans cannot tell {design.shape[1]} coefficients and their "
-            "scatter apart."
+        account.no_fit(
+            model,
+            outcome,
+            f"{count(volumes.size, 'scan')} cannot tell {design.shape[1]} coefficients and their scatter apart",
         )
         return []
     fit: Any = OLS(volumes, design).fit()

@@ -1,6 +1,7 @@
 """All further tables of a cohort, made together and laid out as sheets for the window, CSV, DOCX and LaTeX."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Literal
 
 from ctworkbench.core.analysis import adjusted, asymmetry, missing, mixed
@@ -9,14 +10,14 @@ from ctworkbench.core.analysis.effects import Effect
 from ctworkbench.core.analysis.harmonization import Batch, Harmonized, Harmonizing, harmonize
 from ctworkbench.core.analysis.missing import Comparison, CompleteCases, Missing
 from ctworkbench.core.analysis.mixed import Spread
-from ctworkbench.core.analysis.observations import Row
-from ctworkbench.core.analysis.scans import Account, LeftOut, ScanVolumes, first_scans, plausible_scans, sentences
+from ctworkbench.core.analysis.observations import Exclusion, Row
+from ctworkbench.core.analysis.scans import Account, ScanVolumes, first_scans, plausible_scans
 
 BY_SCANNER = Harmonizing()
 
 
 class FurtherTables(Row):
-    """All further tables; `notes` are by table, and must be read with it.
+    """All further tables; `notes` and `left_out` are by family of tables (`TITLES`), and must be read with it.
 
     Attributes:
         source: where the volumes of the models come from, harmonized ones named so.
@@ -41,7 +42,7 @@ class FurtherTables(Row):
     missing: tuple[Missing, ...]
     complete_cases: tuple[CompleteCases, ...]
     comparison: tuple[Comparison, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: dict[str, tuple[Exclusion, ...]]
     notes: dict[str, tuple[str, ...]]
 
 
@@ -63,9 +64,10 @@ def further(
             child, or "all", which is told.
     """
     accounts = {name: Account() for name in TITLES}
-    checked = plausible_scans(scans, accounts["missing"])
-    for account in accounts.values():
-        account.notes += accounts["missing"].notes if account is not accounts["missing"] else []
+    units = Account()
+    checked = plausible_scans(scans, units)
+    for account, note in product(accounts.values(), units.notes):
+        account.note(note)
     with_volumes = [scan for scan in checked if scan.volumes_cm3]
     combat = harmonize(with_volumes, harmonizing, accounts["harmonization"])
     used = list(combat.scans) if harmonized else with_volumes
@@ -101,8 +103,8 @@ def further(
         missing=tuple(missing.missing(checked, regions)),
         complete_cases=tuple(missing.complete_cases(everything, spreads, len(scans))),
         comparison=tuple(missing.comparison(checked, accounts["missing"], regions)),
-        left_out=tuple(row for account in accounts.values() for row in account.left_out),
-        notes={name: (*account.notes, *sentences(account.left_out)) for name, account in accounts.items()},
+        left_out={name: account.left_out for name, account in accounts.items()},
+        notes={name: tuple(account.notes) for name, account in accounts.items()},
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from ctworkbench.core.analysis.article_tables import SEXES, region_names
 from ctworkbench.core.analysis.further import TITLES, FurtherTables
-from ctworkbench.core.analysis.observations import Row
+from ctworkbench.core.analysis.observations import Exclusion, Row
+from ctworkbench.core.analysis.scans import sentences
 from ctworkbench.core.analysis.sheet import Cell, Column, TableSheet
 from ctworkbench.core.analysis.writing import RESEARCH_USE, TABLE_FORMATS, csv_text, write_sheets
 from ctworkbench.core.errors import StudyError
@@ -25,7 +26,7 @@ SHEETS: tuple[tuple[str, str], ...] = (
     ("harmonization", "Harmonization (ComBat)"),
     ("missing_data", "Missing data"),
     ("complete_cases", "Complete cases"),
-    ("complete_against_incomplete", "Complete against incomplete"),
+    ("complete_against_incomplete", "Complete vs incomplete"),
     ("harmonized_volumes", "Harmonized volumes"),
 )
 """Names and titles of the sheets in their order."""
@@ -131,10 +132,10 @@ _HARMONIZED = (
 )
 _MISSING = (
     Column("variable", "Variable", "text", names=region_names()),
-    Column("scans", "Scans", "count"),
-    Column("missing", "Missing", "count"),
-    Column("percent", "%", digits=1),
-    Column("subjects", "Subjects", "text"),
+    Column("scans", "Scans", "count", meaning="all scans of the study"),
+    Column("missing", "Missing", "count", meaning="scans without it; a region that is not in the label map counts"),
+    Column("percent", "%", digits=1, meaning="of all scans"),
+    Column("subjects", "Subjects", "text", meaning="whose scans lack it"),
 )
 _COMPLETE = (
     _MODEL,
@@ -158,7 +159,7 @@ _COMPARISON = (
 def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
     """The sheets that are shown and written; `harmonized_sheet` is apart, since it has a row for each volume."""
     of = f"Volumes: {tables.source}; {tables.n_measured} of {tables.n_scans} scans measured."
-    by, notes = tables.harmonized_by, tables.notes
+    by = tables.harmonized_by
     p = "p corrected over the regions of one model and term."
     return (
         _sheet(
@@ -167,14 +168,14 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
             f"intracranial volume: least squares. {p} {of}",
             (_MODEL, _region(), *_linear(4)),
             tables.adjusted,
-            notes["adjusted"],
+            *_told(tables, "adjusted"),
         ),
         _sheet(
             "age_by_sex",
             f"Do boys and girls grow alike? Slopes of age in boys and girls, and their difference. {p} {of}",
             (_region(), *_linear(3)),
             tables.interaction,
-            notes["interaction"],
+            *_told(tables, "interaction"),
         ),
         _sheet(
             "mixed_models",
@@ -182,14 +183,14 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
             f"likelihood. {p} {of}",
             _MIXED,
             tables.mixed,
-            notes["mixed"],
+            *_told(tables, "mixed"),
         ),
         _sheet(
             "mixed_models_spread",
             f"How far sites, scanners and children differ in the mixed models. {of}",
             _SPREAD,
             tables.spreads,
-            notes["mixed"],
+            *_told(tables, "mixed"),
         ),
         _sheet(
             "asymmetry_index",
@@ -197,7 +198,7 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
             f"left is larger. p corrected over the pairs of the same children. {of}",
             _ASYMMETRY,
             tables.asymmetry,
-            notes["asymmetry"],
+            *_told(tables, "asymmetry"),
         ),
         _sheet(
             "asymmetry_by_sex_and_age",
@@ -205,7 +206,7 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
             f"term. {of}",
             (Column("outcome", "Pair", "text", names=region_names()), *_linear(4)),
             tables.asymmetry_effects,
-            notes["asymmetry"],
+            *_told(tables, "asymmetry"),
         ),
         _sheet(
             "harmonization",
@@ -213,21 +214,20 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
             "Measured volumes are not changed: the harmonized ones are a source of their own.",
             _BATCHES,
             tables.batches,
-            notes["harmonization"],
+            *_told(tables, "harmonization"),
         ),
         _sheet(
             "missing_data",
             f"What is missing, and of whom, in {tables.n_scans} scans of {tables.n_subjects} subjects.",
             _MISSING,
             tables.missing,
-            notes["missing"],
+            *_told(tables, "missing"),
         ),
         _sheet(
             "complete_cases",
             f"How many scans each model used. {of}",
             _COMPLETE,
             tables.complete_cases,
-            (),
         ),
         _sheet(
             "complete_against_incomplete",
@@ -235,7 +235,7 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
             "against data missing by chance; no difference does not prove it.",
             _COMPARISON,
             tables.comparison,
-            notes["missing"],
+            *_told(tables, "missing"),
         ),
     )
 
@@ -248,7 +248,7 @@ def harmonized_sheet(tables: FurtherTables) -> TableSheet:
         "estimates that depend on all scans of the cohort.",
         _HARMONIZED,
         tables.harmonized,
-        tables.notes["harmonization"],
+        *_told(tables, "harmonization"),
     )
 
 
@@ -284,14 +284,28 @@ def notes_text(tables: FurtherTables) -> str:
         "are corrected over the regions or pairs of one term of one model. partial_eta2 = t² / (t² + df).",
     ]
     for name, title in TITLES.items():
-        lines += ["", f"{title}:", *(f"- {note}" for note in tables.notes[name] or ("nothing to add",))]
+        told = [*tables.notes[name], *sentences(tables.left_out[name])]
+        lines += ["", f"{title}:", *(f"- {note}" for note in told or ("nothing to add",))]
     return "\n".join(lines) + "\n"
 
 
-def _sheet(name: str, caption: str, columns: Sequence[Column], rows: Sequence[Row], notes: Sequence[str]) -> TableSheet:
+def _told(tables: FurtherTables, family: str) -> tuple[Sequence[str], Sequence[Exclusion]]:
+    """Notes of a family of tables, and what it left out, each reason with its model."""
+    left_out = [row.model_copy(update={"reason": f"{row.reason} ({row.table})"}) for row in tables.left_out[family]]
+    return tables.notes[family], left_out
+
+
+def _sheet(
+    name: str,
+    caption: str,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    notes: Sequence[str] = (),
+    left_out: Sequence[Exclusion] = (),
+) -> TableSheet:
     title = dict(SHEETS)[name]
     cells = tuple(tuple(_cell(getattr(row, column.key)) for column in columns) for row in rows)
-    return TableSheet(name, title, f"{title}. {caption}", tuple(columns), cells, tuple(notes))
+    return TableSheet(name, title, f"{title}. {caption}", tuple(columns), cells, tuple(notes), tuple(left_out))
 
 
 def _cell(value: Any) -> Cell:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ctworkbench.core.analysis.effects import varies
 from ctworkbench.core.analysis.observations import Row
 from ctworkbench.core.analysis.scans import Account, ScanVolumes, regions_of, with_sex_and_age
+from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,8 @@ By = Literal["scanner", "site"]
 MODEL = "ComBat"
 MIN_PER_BATCH = 20
 """Scans of a batch below which it is not harmonized, after the advice of 20 to 30 (Orlhac 2022, J Nucl Med 63:172)."""
-_LEAST = 5
+LEAST_PER_BATCH = 5
+"""Below this no number that is asked for goes: a mean and a scatter of fewer children are chance."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def harmonize(scans: Sequence[ScanVolumes], how: Harmonizing, account: Account) 
 
     by, model = how.by, f"{MODEL} by {how.by}"
     regions = regions_of(scans)
-    used, learned = _usable(scans, regions, by, model, account, max(how.min_per_batch, _LEAST))
+    used, learned = _usable(scans, regions, by, model, account, max(how.min_per_batch, LEAST_PER_BATCH))
     batches = sorted({_batch(scan, by) for scan in learned})
     if len(batches) < 2:
         account.note(f"{model}: nothing was harmonized, since fewer than two {by}s have enough scans.")
@@ -237,7 +239,9 @@ def _usable(
     for scan in whole:
         batch = _batch(scan, by)
         if counts[batch] < least:
-            account.leave_out(model, f"{by} {batch} has {counts[batch]} children, fewer than {least}", scan)
+            account.leave_out(
+                model, f"{by} {batch} has {count(counts[batch], 'child', 'children')}, fewer than {least}", scan
+            )
         else:
             used.append(scan)
     learned = [scan for scan in used if firsts[_batch(scan, by), scan.subject] is scan]

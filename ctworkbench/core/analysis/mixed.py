@@ -87,7 +87,6 @@ def mixed(scans: Sequence[ScanVolumes], by: str, account: Account) -> tuple[list
     account.note(f"{model}: p and intervals of sex and age are Wald's, by the normal distribution.")
     effects: list[Effect] = []
     spreads: list[Spread] = []
-    unfitted: list[str] = []
     for region in regions_of(known):
         used = [scan for scan in known if scan.volume(region) is not None]
         for scan in known:
@@ -96,12 +95,8 @@ def mixed(scans: Sequence[ScanVolumes], by: str, account: Account) -> tuple[list
         rows, spread = _fit(used, [group_of(scan) for scan in used], region, model, account)
         effects += rows
         spreads += [spread] if spread is not None else []
-        unfitted += [region] if spread is None else []
-    if unfitted:
-        account.note(
-            f"{model}: no numbers of {', '.join(unfitted)}: the fit did not converge, or the scans do not tell the "
-            "groups, sex and age apart."
-        )
+        if spread is None:
+            account.no_fit(model, region, "it did not converge, or the scans do not tell the groups, sex and age apart")
     return corrected(effects), spreads
 
 
@@ -122,8 +117,11 @@ def _can_tell_groups(
         there = f"all scans are of one {by} ({next(iter(counts))})" if counts else f"no scan has a {by}, sex and age"
         account.note(f"{title(by)}: no model, since {there}.")
         return False
-    if len(scans) <= len(counts):
-        account.note(f"{title(by)}: no model, since every {by} has a single scan.")
+    if sum(number > 1 for number in counts.values()) < 2:
+        account.note(
+            f"{title(by)}: no model, since fewer than two {by}s have two scans: a {by} of one scan cannot be told from "
+            "its child."
+        )
         return False
     if len(counts) < _FEW_GROUPS:
         account.note(
@@ -157,7 +155,7 @@ def _fit(
         return [], None
     outcome = ""
     if found.sd_group == 0:
-        outcome = "singular: no spread between groups is seen; the same as least squares"
+        outcome = "singular: no spread is seen"
         account.note(f"{model}: some fits are singular (SD between groups 0); their coefficients are least squares'.")
     rows = [_effect(row, float(found.estimates[1 + i]), float(found.errors[1 + i])) for i, row in enumerate(plain)]
     variance = found.sd_group**2 + found.sd_residual**2

@@ -44,12 +44,13 @@ class Row(BaseModel):
 
 
 class Exclusion(Row):
-    """Volumes that a table did not use, and why."""
+    """Volumes that a table did not use, and why; `unit` is "scan" where whole scans are counted."""
 
     table: str
     reason: str
     volumes: int
     subjects: tuple[str, ...]
+    unit: str = "volume"
 
 
 class Ledger:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ctworkbench.core.analysis.sheet import TableSheet
+from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -219,8 +220,8 @@ def _without_number(caption: str) -> str:
 
 def _notes(sheet: TableSheet) -> list[str]:
     """Notes of a sheet, and what it left out, one sentence each."""
-    left_out = [
-        f"Left out: {entry.volumes} volumes of {len(entry.subjects)} children, {entry.reason}."
-        for entry in sheet.exclusions
-    ]
+    left_out: list[str] = []
+    for entry in sheet.exclusions:
+        children = count(len(entry.subjects), "child", "children")
+        left_out.append(f"Left out: {count(entry.volumes, entry.unit)} of {children}, {entry.reason}.")
     return [*sheet.notes, *left_out]

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ctworkbench.core.analysis.observations import Ledger, Observation, Row
+from ctworkbench.core.analysis.observations import Exclusion, Ledger, Observation
 from ctworkbench.core.analysis.plausibility import plausible
 from ctworkbench.core.wording import count
 
@@ -57,47 +57,59 @@ class ScanVolumes:
         return {"M": 0.0, "F": 1.0}.get(self.sex or "")
 
 
-class LeftOut(Row):
-    """Scans that a model did not use, and why."""
-
-    model: str
-    reason: str
-    scans: int
-    subjects: tuple[str, ...]
-
-
 class Account:
     """What must be said with the further tables: notes, and scans that a model left out."""
 
     def __init__(self) -> None:
-        self.notes: list[str] = []
+        self._notes: list[str] = []
+        self._unfitted: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._left_out: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the reader; fits that were not made come last, those of one reason together."""
+        unfitted = [
+            f"{model}: no fit of {', '.join(outcomes)}: {reason}."
+            for (model, reason), outcomes in self._unfitted.items()
+        ]
+        return [*self._notes, *unfitted]
 
     def note(self, sentence: str) -> None:
         """A sentence for the reader, once."""
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+        if sentence not in self._notes:
+            self._notes.append(sentence)
+
+    def no_fit(self, model: str, outcome: str, reason: str) -> None:
+        """A model of a region or pair that was not made, and why; the reason has no full stop."""
+        if outcome not in self._unfitted[model, reason]:
+            self._unfitted[model, reason].append(outcome)
 
     def leave_out(self, model: str, reason: str, scan: ScanVolumes) -> None:
         """One scan that a model did not use; counted once for each reason."""
         self._left_out[model, reason][scan.scan] = scan.subject
 
     @property
-    def left_out(self) -> tuple[LeftOut, ...]:
-        """What was left out, by model and reason."""
+    def left_out(self) -> tuple[Exclusion, ...]:
+        """Scans that were left out, by model and reason."""
         return tuple(
-            LeftOut(model=model, reason=reason, scans=len(scans), subjects=tuple(sorted(set(scans.values()))))
+            Exclusion(
+                table=model,
+                reason=reason,
+                volumes=len(scans),
+                subjects=tuple(sorted(set(scans.values()))),
+                unit="scan",
+            )
             for (model, reason), scans in self._left_out.items()
         )
 
 
-def sentences(left_out: Iterable[LeftOut]) -> list[str]:
+def sentences(left_out: Iterable[Exclusion]) -> list[str]:
     """What was left out, in words; long lists of subjects are cut: the JSON has all."""
     lines: list[str] = []
     for row in left_out:
         more = len(row.subjects) - _NAMED
         names = ", ".join(row.subjects[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-        lines.append(f"Left out of “{row.model}”: {count(row.scans, 'scan')}, {row.reason}: {names}.")
+        lines.append(f"Left out of “{row.table}”: {count(row.volumes, row.unit)}, {row.reason}: {names}.")
     return lines
 
 

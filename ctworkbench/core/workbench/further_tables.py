@@ -37,7 +37,7 @@ def further_tables(
     regions = load(study.scheme).region_names
     tables = further(scans, regions, harmonize or BY_SCANNER, harmonize is not None, repeats)
     if harmonize is not None and not tables.harmonized:
-        raise not_harmonized(harmonize, tables.notes["harmonization"])
+        raise not_harmonized(harmonize, tables.notes["harmonization"], tables.left_out["harmonization"])
     told = tuple(source_notes(study, volumes(study, source)))
     return tables.model_copy(update={"notes": {name: (*notes, *told) for name, notes in tables.notes.items()}})
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from ctworkbench.core.analysis.harmonization import Harmonizing, harmonize
-from ctworkbench.core.analysis.observations import Observation
+from ctworkbench.core.analysis.observations import Exclusion, Observation
 from ctworkbench.core.analysis.scans import Account, ScanVolumes, plausible_scans, sentences
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Preprocessing, Scan, Subject
@@ -70,7 +70,7 @@ def harmonized_observations(
     scans = plausible_scans([scan for scan in scan_volumes(study, source) if scan.volumes_cm3], account)
     done = harmonize(scans, how, account)
     if not done.rows:
-        raise not_harmonized(how, account.notes)
+        raise not_harmonized(how, account.notes, account.left_out)
     made = {(row.scan, row.region): row for row in done.rows}
     kept: list[Observation] = []
     for row in observations:
@@ -82,9 +82,12 @@ def harmonized_observations(
     return kept, [told, *account.notes, *sentences(account.left_out)]
 
 
-def not_harmonized(how: Harmonizing, notes: Sequence[str]) -> WorkbenchError:
+def not_harmonized(how: Harmonizing, notes: Sequence[str], left_out: Sequence[Exclusion]) -> WorkbenchError:
     """Why nothing could be harmonized, and what to do."""
+    start = f"ComBat by {how.by}: "
+    why = [note.removeprefix(start) for note in notes if note.startswith(start) and "nothing was" in note]
+    why += [f"{entry.reason[:1].upper()}{entry.reason[1:]}." for entry in left_out if "fewer than" in entry.reason]
     return WorkbenchError(
-        f"The volumes cannot be harmonized by {how.by}. {' '.join(notes)}",
-        "Use the measured volumes, or harmonize over something else.",
+        f"{start}{' '.join(why)}",
+        "Use the volumes as measured, harmonize over something else, or ask for fewer children.",
     )
