@@ -13,12 +13,15 @@ from ctworkbench.core.errors import JobCancelled, WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.model import Annotation, Measurement, Origin, Review, Scan, Sex, Subject, Verdict
 from ctworkbench.core.norms import published_norm
-from ctworkbench.core.report import batch
+from ctworkbench.core.norms.fitted import FittedNorm
+from ctworkbench.core.norms.simulated import simulate
+from ctworkbench.core.report import ReportInput, batch
 from ctworkbench.core.report.batch import ReportsParams, file_name, write_reports
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import Workbench, reporting
 from ctworkbench.core.workbench.child import find, reader
+from tests.core.norm_cohorts import fitted, scans_of
 
 NORM = published_norm()
 AFFINE = np.diag([6.0, 6.0, 6.0, 1.0])
@@ -212,10 +215,23 @@ def test_that_codes_that_look_alike_in_a_file_name_get_files_of_their_own() -> N
     assert file_name("P001") == "P001.pdf"
 
 
+@pytest.fixture
+def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages without images, for tests of what is written and what is kept; a page that is drawn takes a second."""
+
+    def write(report: ReportInput, out: Path, digest: str) -> Path:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(f"{report.child.subject} {digest}")
+        return out
+
+    monkeypatch.setattr(batch, "child_report", write)
+
+
 def params_of(workbench: Workbench, out: Path, codes: tuple[str, ...]) -> ReportsParams:
     return ReportsParams(cases=tuple(case_of(workbench, code) for code in codes), out=out)
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_that_all_reports_are_written_once_and_again_only_where_something_changed(
     workbench: Workbench, tmp_path: Path
 ) -> None:
@@ -231,6 +247,7 @@ def test_that_all_reports_are_written_once_and_again_only_where_something_change
     assert (changed.written, changed.kept) == (("C2.pdf",), ("C1.pdf",))
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_that_one_report_that_fails_does_not_stop_the_others(workbench: Workbench, tmp_path: Path) -> None:
     for code in ("C1", "C2"):
         add_scan(workbench, code)
@@ -242,6 +259,7 @@ def test_that_one_report_that_fails_does_not_stop_the_others(workbench: Workbenc
     assert len(result.problems) == 1 and result.problems[0].startswith("No report of C1: ")
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_that_a_cancelled_batch_keeps_what_it_wrote_and_goes_on_behind_it(workbench: Workbench, tmp_path: Path) -> None:
     for code in ("C1", "C2"):
         add_scan(workbench, code)
@@ -257,6 +275,22 @@ def test_that_a_cancelled_batch_keeps_what_it_wrote_and_goes_on_behind_it(workbe
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["C1.pdf"]
     result = write_reports(params, JobContext(tmp_path))
     assert (result.written, result.kept) == (("C2.pdf",), ("C1.pdf",))
+
+
+def test_that_a_batch_uses_the_fitted_norm_that_the_study_uses(tmp_path: Path, workbench: Workbench) -> None:
+    add_scan(workbench, "C1", protocol={"slice_thickness_mm": 0.625})
+    own = fitted(tmp_path / "fit", scans_of(simulate(NORM, 100, 6), ("brainstem",)), repeats=0).norm
+    norm = FittedNorm(own)
+    study = workbench._study
+    with study.database.reading() as session:
+        found, sources = find(session, ["C1"], "current")["C1"], reporting._read_sources(session)
+    case = reporting._case(study, found, "current", norm, reader(study), sources)
+    assert {row.region for row in case.child.rows if row.z is not None} == {"brainstem"}
+    params = ReportsParams(cases=(case,), out=tmp_path / "out", norm=own.text())
+    result = write_reports(ReportsParams.model_validate_json(params.model_dump_json()), JobContext(tmp_path))
+    assert (result.written, result.problems) == (("C1.pdf",), ())
+    assert case.digest(norm) != case.digest(NORM)
+    assert case.digest(norm).encode() in (tmp_path / "out" / "C1.pdf").read_bytes()
 
 
 def test_that_the_job_of_all_reports_runs_and_tells_who_got_none(workbench: Workbench, tmp_path: Path) -> None:

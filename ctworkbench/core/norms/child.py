@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ctworkbench.core.norms.change import ChildScan, Comparison, compare
 from ctworkbench.core.norms.measurement_error import TOTAL
-from ctworkbench.core.norms.norm import Norm, centile_of
+from ctworkbench.core.norms.norm import Norm, NormError, centile_of
 from ctworkbench.core.schemes import Scheme
 
 BEYOND = 2.0
@@ -220,10 +220,13 @@ def _asymmetry(norm: Norm, sex: str | None, scan: ChildScan, pair: str, refusal:
         return AsymmetryRow(pair, title, difference, percent, reach_cm3=reach, reason=told)
     age = scan.age_years
     z_low = z_high = None
-    if reach is not None:
-        z_low = norm.asymmetry_z(pair, sex, age, right - reach, left)
-        z_high = norm.asymmetry_z(pair, sex, age, right + reach, left)
-    expected = norm.asymmetry_mean(pair, sex, age)
+    try:
+        expected = norm.asymmetry_mean(pair, sex, age)
+        if reach is not None:
+            z_low = norm.asymmetry_z(pair, sex, age, right - reach, left)
+            z_high = norm.asymmetry_z(pair, sex, age, right + reach, left)
+    except NormError as error:  # a norm may know a pair in one sex alone
+        return AsymmetryRow(pair, title, difference, percent, reach_cm3=reach, reason=error.message.rstrip("."))
     return AsymmetryRow(
         pair=pair,
         title=title,

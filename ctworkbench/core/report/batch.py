@@ -12,6 +12,8 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.norms import Norm, published_norm
 from ctworkbench.core.norms.child import Child
+from ctworkbench.core.norms.fitted import FittedNorm
+from ctworkbench.core.norms.norm_file import parse
 from ctworkbench.core.report.compose import child_report
 from ctworkbench.core.report.inputs import ReportInput
 from ctworkbench.core.volume import read_nifti
@@ -57,7 +59,7 @@ class ReportsParams(BaseModel):
     Attributes:
         out: folder of the PDFs.
         without: why subjects get no report, one sentence each.
-        norm: file of a fitted norm; the published norm if None.
+        norm: text of a fitted norm's file; the published norm if empty.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,7 +67,7 @@ class ReportsParams(BaseModel):
     cases: tuple[ReportCase, ...]
     out: Path
     without: tuple[str, ...] = ()
-    norm: Path | None = None
+    norm: str = ""
 
 
 class ReportsResult(BaseModel):
@@ -88,9 +90,9 @@ def write_reports(params: ReportsParams, context: JobContext) -> ReportsResult:
 
     Raises:
         JobCancelled: the user cancelled; what was written stays, and the next run goes on behind it.
-        WorkbenchError: the norm's file cannot be read.
+        WorkbenchError: the text of the norm is none.
     """
-    norm = read_norm(params.norm)
+    norm = FittedNorm(parse(params.norm, "the norm of the job")) if params.norm else published_norm()
     written: list[str] = []
     kept: list[str] = []
     problems = list(params.without)
@@ -135,15 +137,6 @@ def load_case(case: ReportCase, norm: Norm) -> ReportInput:
         program=case.program,
         norm=norm,
     )
-
-
-def read_norm(path: Path | None) -> Norm:
-    """The norm of a file, or the published one.
-
-    Raises:
-        WorkbenchError: the file cannot be read as a norm.
-    """
-    return published_norm()
 
 
 def file_name(code: str) -> str:

@@ -12,6 +12,7 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, Review, Role, Scan, Template, Verdict
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.child import Child
+from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.phantom_dicom import SITE
 from ctworkbench.core.report import child_report
 from ctworkbench.core.report.batch import ReportCase, ReportsParams, ReportsResult, file_name, load_case
@@ -77,13 +78,14 @@ def reports(study: OpenStudy, out: Path, source: str = CURRENT, initiator: objec
             without.append(f"No report of {code}: {error}")
     if not cases:
         raise WorkbenchError("No subject of this study has a measured label map.", "Run `ctworkbench measure` first.")
+    text = norm.file.text() if isinstance(norm, FittedNorm) else ""
     started: list[str] = []
     with study.deciding():
         live = {job.id: job.params for job in study.live(REPORT)}
         for start in range(0, len(cases), _CASES_PER_JOB):
             chunk = tuple(cases[start : start + _CASES_PER_JOB])
             told = () if start else tuple(without)
-            params = ReportsParams(cases=chunk, out=out, without=told)
+            params = ReportsParams(cases=chunk, out=out, without=told, norm=text)
             same = next((job for job, known in live.items() if known == params.model_dump(mode="json")), None)
             title = f"Reports of {chunk[0].child.subject} to {chunk[-1].child.subject}"
             function = "ctworkbench.core.report.batch:write_reports"
