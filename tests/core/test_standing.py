@@ -94,6 +94,8 @@ def test_that_who_accepts_without_looking_is_told_apart_from_a_reader(study: Wor
     assert verdict_text(row.verdict, row.accepted_unread) == "accepted unread"
     study.review.judge(study.review.annotations(3)[0].id, Verdict.ACCEPT, seconds=12.0)
     assert not study.cohort.scan(3).accepted_unread  # looked at since
+    study.review.judge(study.review.annotations(3)[0].id, Verdict.ACCEPT)
+    assert not study.cohort.scan(3).accepted_unread  # and that stands
     study.review.judge(study.review.annotations(8)[0].id, Verdict.ACCEPT, grade=5)
     assert not study.cohort.scan(8).accepted_unread
     status = study.status()

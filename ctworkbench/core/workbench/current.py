@@ -33,17 +33,20 @@ def waiting_text(row: AnnotationRow) -> str:
 
 
 def last_verdicts(session: Session, scan_ids: Iterable[int] | None = None) -> dict[int, tuple[Verdict, bool]]:
-    """By label map the last verdict, and whether it is an acceptance by somebody who did not look.
+    """By label map the last verdict, and whether it was accepted though nobody has looked at it.
 
     A reader leaves the time that the case was on the screen, or a grade; who accepts all at once leaves neither.
     """
     query = select(Review.annotation_id, Review.verdict, Review.seconds, Review.grade).order_by(Review.id)
     if scan_ids is not None:
         query = query.join(Annotation, Annotation.id == Review.annotation_id).where(Annotation.scan_id.in_(scan_ids))
-    return {
-        annotation: (verdict, verdict is Verdict.ACCEPT and not seconds and grade is None)
-        for annotation, verdict, seconds, grade in session.execute(query).tuples()
-    }
+    found: dict[int, Verdict] = {}
+    looked_at: set[int] = set()
+    for annotation, verdict, seconds, grade in session.execute(query).tuples():
+        found[annotation] = verdict
+        if seconds or grade is not None:
+            looked_at.add(annotation)
+    return {key: (verdict, verdict is Verdict.ACCEPT and key not in looked_at) for key, verdict in found.items()}
 
 
 def annotation_rows(session: Session, scan_ids: Iterable[int] | None = None) -> dict[int, list[AnnotationRow]]:

@@ -67,8 +67,8 @@ class AnnotationRow:
     """One version of a label map, with the last verdict on it.
 
     Attributes:
-        accepted_unread: whether that verdict is an acceptance by somebody who did not look: together with all others,
-            or by a program.
+        accepted_unread: whether it was accepted though nobody has looked at it: together with all others, or by a
+            program.
     """
 
     id: int
