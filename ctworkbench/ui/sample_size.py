@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from shiboken6 import isValid
 
 from ctworkbench.core.analysis.article_tables import region_names
 from ctworkbench.core.analysis.power import Level, SampleSize, along, centile, paired, slope, two_groups
+from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_theme import DARK
 
@@ -132,7 +134,9 @@ class SampleSizeDialog(QDialog):
         for name, text in DESIGNS.items():
             self.design.addItem(text, name)
         self.region = QComboBox()
-        self.region.setToolTip("Takes the SD of the norm in use; “by hand” leaves it to you")
+        self.region.setToolTip(
+            "Takes the SD of the norm in use at its middle age, the wider of both sexes; “by hand” leaves it to you"
+        )
         self._fill_spreads()
         self.effect = _number(5.0, 0.0, 1000.0, " cm³", "The smallest difference that would matter")
         self.sd = _number(16.2, 0.001, 1000.0, " cm³", "Of children of one age and sex")
@@ -244,10 +248,9 @@ class SampleSizeDialog(QDialog):
         name = self.region.currentData()
         if not name:
             return
-        if self.design.currentData() == "paired":  # the wider spread of the sexes asks for more children, not too few
-            self.sd.setValue(max(self._norm.asymmetry_sd(name, sex) for sex in ("M", "F")))
-        else:
-            self.sd.setValue(self._norm.sd(name))
+        found = _spreads(self._norm, name, self.design.currentData() == "paired")
+        if found:
+            self.sd.setValue(max(found))  # the wider spread of the sexes asks for more children, not for too few
 
     # -- the answer ------------------------------------------------------------------------------------------------
 
@@ -373,6 +376,16 @@ class SampleSizeDialog(QDialog):
             elif isinstance(widget, QCheckBox):
                 widget.setChecked(bool(int(str(value))))
         self._memory.endGroup()
+
+
+def _spreads(norm: "Norm", name: str, paired: bool) -> list[float]:
+    """SD of a region at the norm's middle age, or of right minus left of a pair, of each sex that the norm holds."""
+    age = (norm.limits.age_min_years + norm.limits.age_max_years) / 2
+    found: list[float] = []
+    for sex in ("M", "F"):
+        with suppress(WorkbenchError):  # a norm may be of one sex alone
+            found.append(norm.asymmetry_sd(name, sex) if paired else norm.sd(name, sex, age))
+    return found
 
 
 def _number(value: float, low: float, high: float, suffix: str, tip: str, digits: int = 2) -> QDoubleSpinBox:
