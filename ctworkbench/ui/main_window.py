@@ -1,6 +1,6 @@
 """The window: menus, status bar, and either the start page or one open study."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -243,9 +243,14 @@ class MainWindow(QMainWindow):
         chosen = QFileDialog.getExistingDirectory(self, "Write the tables to")
         if chosen:
             source = study.charts.source.currentData() or "current"
+
+            def tell(not_made: Sequence[str]) -> None:
+                missing = f" Not made: {' '.join(not_made)}" if not_made else ""
+                study.bridge.notify(f"Tables and figures written to {chosen}.{missing}")
+
             study.bridge.run(
-                lambda: study.workbench.norms.statistics(Path(chosen), source),
-                lambda _: study.bridge.notify(f"Tables written to {chosen}."),
+                lambda: study.workbench.norms.statistics(Path(chosen), source).not_made,
+                tell,
                 key="statistics",
                 message="Computing the statistics…",
             )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QStandardPaths
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -60,7 +61,7 @@ class ExportDialog(QDialog):
             grid.addWidget(explained, row, 1)
         self.buttons = QDialogButtonBox()
         self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole).setDefault(True)
-        self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())  # the words are enough
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
         self.folder.textChanged.connect(self._check)

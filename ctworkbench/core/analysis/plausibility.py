@@ -83,7 +83,7 @@ def _tell_months(ages: dict[tuple[str, int | None], float], middle: float, ledge
         shown = ", ".join(f"{subject} {age:g}" for (subject, _), age in sorted(apart.items(), key=str)[:_SHOWN])
         ledger.note(
             f"{count(len(apart), 'age')} far above the others (median {middle:.2f} years): {shown}"
-            f"{' …' if len(apart) > _SHOWN else ''}. They were taken for years, as the cohort table says; adults are "
+            f"{' …' if len(apart) > _SHOWN else ''}. Taken for years, as the cohort table says; adults are "
             f"no part of a cohort of children, and in months {next(iter(apart.values())):g} would be "
             f"{next(iter(apart.values())) / 12:.2f} years."
         )
