@@ -141,9 +141,10 @@ def statistics_methods(facts: StudyFacts) -> str:
         return ""
     families = {test.family for test in facts.tests}
     return (
-        "Tables: mean ± SD by sex; least squares on sex and age; paired t-test of right against left by sex. Each "
-        "with n, 95 % interval, exact two-sided p, and p corrected within its family (Holm; Benjamini–Hochberg); "
-        f"{counted(len(facts.tests), 'test')} in {counted(len(families), 'family', 'families')} in this study."
+        "Tables: sets compared by age and sex; mean ± SD by sex; least squares on sex and age; rank correlation with "
+        "age; paired t-test of right against left by sex. Each with n, 95 % interval, exact two-sided p, and p "
+        f"corrected within its family (Holm; Benjamini–Hochberg); {counted(len(facts.tests), 'test')} in "
+        f"{counted(len(families), 'family', 'families')} in this study."
     )
 
 

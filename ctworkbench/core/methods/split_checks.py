@@ -110,8 +110,8 @@ def imitated_test_labels(facts: StudyFacts) -> list[SoundnessWarning]:
         SoundnessWarning(
             "imitated_test_labels",
             Severity.SERIOUS if measured else Severity.CAUTION,
-            f"{len(same)} of {counted(len(test), 'label map')} of the test set were registered from the template that "
-            f"the training labels come from ({named({_template(row) for row in same})}).",
+            f"{len(same)} of {counted(len(test), 'label map')} of the test set came by registration from the template "
+            f"of the training labels ({named({_template(row) for row in same})}).",
             "Test Dice then measures how well the network imitates the registration, errors included; it is no "
             "accuracy.",
             "Let an expert draw or correct the test set's label maps, and call the figure agreement with "

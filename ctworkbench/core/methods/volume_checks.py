@@ -168,7 +168,7 @@ def tests_without_correction(facts: StudyFacts) -> list[SoundnessWarning]:
 
 def paired_effect(pairs: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
     """d_z and d_av of right minus left; None where there are too few or no spread."""
-    if len(pairs) < 3:
+    if len(pairs) < _MIN_SCANS:
         return None
     differences = [right - left for right, left in pairs]
     spread = stdev(differences)
