@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ctworkbench.core.norms.change import ChildScan, Comparison, compare
-from ctworkbench.core.norms.measurement_error import TOTAL
+from ctworkbench.core.norms.measurement_error import TOTAL, MeasurementError
 from ctworkbench.core.norms.norm import Norm, NormError, centile_of
 from ctworkbench.core.schemes import Scheme
 
@@ -141,7 +141,7 @@ def describe(
     steps = list(itertools.pairwise(scans))
     if len(scans) > 2:
         steps.append((scans[0], scans[-1]))
-    notes = dict.fromkeys(error.note for name, error in scan.errors.items() if name in scheme.region_names)
+    notes = _error_notes([error for name, error in scan.errors.items() if name in scheme.region_names])
     return Child(
         subject=subject,
         sex=sex,
@@ -153,11 +153,26 @@ def describe(
         ),
         refusal=refusal,
         doubts=() if refusal else norm.doubts(scan.scanner or None, scan.thickness_mm),
-        error_note=" ".join(note for note in notes if note) or "The measurement error is not known.",
+        error_note=" ".join(notes) or "The measurement error is not known.",
         norm=norm.title,
         scans=scans,
         comparisons=tuple(compare(norm, sex, before, after, scheme) for before, after in steps),
     )
+
+
+def _error_notes(errors: Sequence[MeasurementError]) -> list[str]:
+    """Where the errors of the regions come from, and what a repeat cannot show: being off by the same each time."""
+    notes = [note for note in dict.fromkeys(error.note for error in errors) if note]
+    off = [(error.bias_cm3, error.error_sd_cm3) for error in errors if error.known]
+    biases = [bias for bias, _sd in off if bias is not None]
+    sds = [sd for _bias, sd in off if sd is not None]
+    if biases and sds:
+        told = (
+            f"A repeat does not show what is off each time: against {errors[0].against} the regions were off by "
+            f"{min(biases):+.1f} to {max(biases):+.1f} cm³ on average, SDs of {min(sds):.1f} to {max(sds):.1f} cm³."
+        )
+        notes.append(told.replace(" -", " −"))
+    return notes
 
 
 def _row(norm: Norm, sex: str | None, scan: ChildScan, name: str, title: str) -> ChildRow:

@@ -123,11 +123,12 @@ def draw_cut(axes: "Axes", cut: Cut, scheme: Scheme) -> None:
     left, right = left - beside, right + beside
     axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
     axes.set_facecolor("black")
-    style: dict[str, Any] = {
-        "color": "white",
-        "transform": axes.transAxes,
-        "path_effects": [withStroke(linewidth=2, foreground="black")],
-    }
+    axes.spines[:].set_visible(False)
+
+    def outline(width: float) -> list[Any]:
+        return [withStroke(linewidth=width, foreground="black")]
+
+    style: dict[str, Any] = {"color": "white", "transform": axes.transAxes, "path_effects": outline(2)}
     letters: dict[str, Any] = style | {"fontsize": 9, "fontweight": "bold"}
     axes.text(0.02, 0.5, cut.left, va="center", ha="left", **letters)
     axes.text(0.98, 0.5, cut.right, va="center", ha="right", **letters)
@@ -138,8 +139,18 @@ def draw_cut(axes: "Axes", cut: Cut, scheme: Scheme) -> None:
     axes.text(0.02, 0.98, place, va="top", ha="left", fontsize=SMALL, **style)
     window = f"W {WINDOW_WIDTH_HU:g} L {WINDOW_LEVEL_HU:g}"
     axes.text(0.02, 0.02, window, va="bottom", ha="left", fontsize=SMALL, **style)
-    axes.plot([right - 56, right - 6], [bottom + 6, bottom + 6], color="white", linewidth=1.5)
-    axes.text(right - 31, bottom + 8, "50 mm", color="white", fontsize=SMALL, ha="center", va="bottom")
+    ends = [right - 56, right - 6], [bottom + 6, bottom + 6]
+    axes.plot(*ends, color="white", linewidth=1.5, path_effects=outline(3.5))
+    axes.text(
+        right - 31,
+        bottom + 8,
+        "50 mm",
+        color="white",
+        fontsize=SMALL,
+        ha="center",
+        va="bottom",
+        path_effects=outline(2),
+    )
 
 
 def _box(labels: Volume) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -167,7 +167,7 @@ def _acquisition(scan: Scan) -> tuple[tuple[str, str], ...]:
     unknown = _("unknown")
     thick, gap = told.get("slice_thickness_mm"), told.get("slice_spacing_mm", scan.spacing[2])
     thickness = _("thickness unknown") if thick is None else _("{mm:g} mm thick").format(mm=thick)
-    slices = _("{thickness}, {gap:g} mm apart; pixels {x:.2g} × {y:.2g} mm").format(
+    slices = _("{thickness}, {gap:.3g} mm apart; pixels {x:.2g} × {y:.2g} mm").format(
         thickness=thickness, gap=gap, x=scan.spacing[0], y=scan.spacing[1]
     )
     tube = [f"{told['kvp']:g} kVp"] if "kvp" in told else []
