@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.charts import ChartsPage
 from ctworkbench.ui.methods_page import MethodsPage
+from ctworkbench.ui.norms_page import NormsPage
 from ctworkbench.ui.tables_page import TablesPage
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ class ChartsPlace(QWidget):
         self.methods.place_wanted.connect(self.place_wanted)
         self.methods.page_wanted.connect(self.show_page)
         self.tables = TablesPage(workbench, bridge, open_scan, memory)
+        self.norms = NormsPage(workbench, bridge, open_scan, memory)
         self._pages: list[tuple[str, str, QWidget]] = [
             ("charts", "Charts", self.charts),
             ("tables", "Tables", self.tables),
+            ("norms", "Norms", self.norms),
             ("methods", "Methods", self.methods),
         ]
         self._stale = {name for name, _, _ in self._pages}

@@ -30,6 +30,7 @@ def sections(norm: Norm) -> tuple[Section, ...]:
     made = [("Method", limits.method)]
     if isinstance(norm, FittedNorm):
         card = norm.file.card
+        children[3] = ("Scanner", ", ".join(f"{name} ({n})" for name, n in card.scanners.items()))
         children += [
             ("Label maps", card.source_text),
             ("Left out", "; ".join(f"{reason}: {n}" for reason, n in card.excluded.items()) or "nobody"),
@@ -77,7 +78,7 @@ def calibration_table(norm: FittedNorm) -> tuple[tuple[str, ...], list[tuple[str
             str(entry.calibration.n),
             *(f"{row.observed:.1f}" for row in entry.calibration.coverage),
             f"{entry.calibration.error:.1f}",
-            f"{entry.calibration.mean:+.2f}",
+            f"{entry.calibration.mean:+z.2f}",
             f"{entry.calibration.sd:.2f}",
             entry.model.text,
         )
