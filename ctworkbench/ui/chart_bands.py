@@ -1,12 +1,15 @@
 """The norm of one sex in a chart: five lines, two fillings, and their names at the right end."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
+
+from ctworkbench.ui.chart_pixels import PixelItem, draw_filling, draw_segments, polyline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,93 +49,109 @@ class BandLook:
     named: bool
 
 
-class NormBand:
-    """The items of one sex in one plot."""
+class NormBand(PixelItem):
+    """The band of one sex in one plot, under the dots.
+
+    Its lines lie over them in `lines`: fifteen hundred dots would bury them.
+    """
 
     def __init__(self, plot: pg.PlotItem) -> None:
-        self.lines = {name: pg.PlotCurveItem() for name in LEVELS}
-        outer = pg.FillBetweenItem(self.lines["outer_low"], self.lines["outer_high"])
-        inner = pg.FillBetweenItem(self.lines["inner_low"], self.lines["inner_high"])
-        self.fills = (outer, inner)
+        super().__init__()
+        self.lines = _NormLines(self)
         self.names = {name: pg.TextItem(anchor=(1, 0.9)) for name in LEVELS}
+        self.look: BandLook | None = None
+        self.ages: NDArray[np.float64] = np.empty(0)
+        self.levels: NDArray[np.float64] = np.empty((len(LEVELS), 0))
         font = QFont()
         font.setPixelSize(10)
-        for fill in self.fills:
-            plot.addItem(fill, ignoreBounds=True)
-        for line in self.lines.values():  # over the dots: fifteen hundred of them would bury the lines
-            line.setZValue(21)
-            plot.addItem(line, ignoreBounds=True)
+        self.lines.setZValue(21)
+        plot.addItem(self, ignoreBounds=True)
+        plot.addItem(self.lines, ignoreBounds=True)
         for name in self.names.values():
             name.setFont(font)
             name.setZValue(21)
+            name.hide()
             plot.addItem(name, ignoreBounds=True)
-        self._look: BandLook | None = None
+        self.setVisible(False)
+        self.lines.setVisible(False)
+
+    @property
+    def filled(self) -> bool:
+        """Whether the band is filled."""
+        return self.isVisible() and self.look is not None and self.look.filled
 
     def dress_names(self, ground: QColor) -> None:
         """Set the names off from the dots that they lie on."""
         for name in self.names.values():
             name.fill = pg.mkBrush(ground)
 
-    def thin_names(self, room: float) -> None:
-        """Leave out names that would lie on one another.
+    def show_band(self, band: "Band | None", look: BandLook) -> None:
+        """Follow a band, or hide."""
+        self.setVisible(band is not None)
+        self.lines.setVisible(band is not None)
+        if band is None:
+            for text in self.names.values():
+                text.hide()
+            return
+        if look != self.look:
+            self.look = look
+            for name, text in zip(LEVELS, _NAMES[look.kind], strict=True):
+                self.names[name].setText(text, color=look.color)
+        self.ages, self.levels = np.asarray(band.ages), np.array(levels_of(band, look.kind))
+        for name, values in zip(LEVELS, self.levels, strict=True):
+            self.names[name].setPos(self.ages[-1], values[-1])
+        self.update()
+        self.lines.update()
+
+    def thin_names(self, view: QRectF, room: float) -> None:
+        """Show the names of the lines that end in view, and leave out those that would lie on one another.
 
         Args:
+            view: what is in view, in the plot's units.
             room: height of a name in the plot's units.
         """
-        if not self.filled or self._look is None or not self._look.named:
-            return
-        heights = {name: text.pos().y() for name, text in self.names.items()}
+        named = self.filled and self.look is not None and self.look.named
         shown: list[float] = []
         for name in ("middle", "outer_low", "outer_high", "inner_low", "inner_high"):
-            free = all(abs(heights[name] - height) >= room for height in shown)
+            place = self.names[name].pos()
+            free = named and view.contains(place) and all(abs(place.y() - height) >= room for height in shown)
             self.names[name].setVisible(free)
-            shown += [heights[name]] if free else []
+            shown += [place.y()] if free else []
 
-    @property
-    def visible(self) -> bool:
-        """Whether the band is shown at all."""
-        return self.lines["middle"].isVisible()
-
-    @property
-    def filled(self) -> bool:
-        """Whether the band is filled."""
-        return self.visible and self.fills[0].isVisible()
-
-    def show(self, band: "Band | None", look: BandLook) -> None:
-        """Follow a band, or hide."""
-        shown = band is not None
-        for name, line in self.lines.items():
-            line.setVisible(shown and (look.filled or not name.startswith("inner")))
-        for fill in self.fills:
-            fill.setVisible(shown and look.filled)
-        for text in self.names.values():
-            text.setVisible(shown and look.filled and look.named)
-        if band is None:
+    def draw(self, painter: QPainter, view: QRectF, scale: tuple[float, float, float, float]) -> None:
+        """Draw the fillings."""
+        if self.look is None or not self.look.filled:
             return
-        if look != self._look:
-            self._dress(look)
-        ages = np.asarray(band.ages)
-        for name, values in zip(LEVELS, levels_of(band, look.kind), strict=True):
-            self.lines[name].setData(ages, np.asarray(values))
-            self.names[name].setPos(ages[-1], values[-1])
+        for (low, high), opacity in zip(((0, 4), (1, 3)), self.look.fills, strict=True):
+            color = _shade(self.look.color, opacity)
+            draw_filling(painter, self.ages, self.levels[low], self.levels[high], color, view, scale)
 
-    def _dress(self, look: BandLook) -> None:
-        self._look = look
 
-        def shade(opacity: int) -> QColor:
-            color = QColor(look.color)
-            color.setAlpha(opacity)
-            return color
+class _NormLines(PixelItem):
+    """The lines of a band."""
 
-        style = Qt.PenStyle.DotLine if look.dotted else Qt.PenStyle.SolidLine
-        pens: dict[str, Any] = {
-            "middle": pg.mkPen(shade(255), width=2, style=style),
-            "inner": pg.mkPen(shade(120), width=1, style=style),
-            "outer": pg.mkPen(shade(150), width=1, style=Qt.PenStyle.DotLine if look.dotted else Qt.PenStyle.DashLine),
+    def __init__(self, band: NormBand) -> None:
+        super().__init__()
+        self._band = band
+
+    def draw(self, painter: QPainter, view: QRectF, scale: tuple[float, float, float, float]) -> None:
+        """Draw the lines: all of a filled band, else the middle and the outer ones."""
+        band, look = self._band, self._band.look
+        if look is None:
+            return
+        dots, dashes, whole = Qt.PenStyle.DotLine, Qt.PenStyle.DashLine, Qt.PenStyle.SolidLine
+        pens = {
+            "middle": QPen(_shade(look.color, 255), 2, dots if look.dotted else whole),
+            "inner": QPen(_shade(look.color, 120), 1, dots if look.dotted else whole),
+            "outer": QPen(_shade(look.color, 150), 1, dots if look.dotted else dashes),
         }
-        for name, line in self.lines.items():
-            line.setPen(pens[name.partition("_")[0]])
-        for fill, opacity in zip(self.fills, look.fills, strict=True):
-            fill.setBrush(shade(opacity))
-        for name, text in zip(LEVELS, _NAMES[look.kind], strict=True):
-            self.names[name].setText(text, color=look.color)
+        for name, values in zip(LEVELS, band.levels, strict=True):
+            kind = name.partition("_")[0]
+            if look.filled or kind != "inner":
+                draw_segments(painter, polyline(band.ages, values), pens[kind], view, scale)
+
+
+def _shade(color: str, opacity: int) -> QColor:
+    shaded = QColor(color)
+    shaded.setAlpha(opacity)
+    return shaded

@@ -113,6 +113,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self.strip.getAxis("left").setStyle(showValues=False)
         self.strip.getAxis("left").setWidth(4)
         self.strip.getAxis("bottom").setStyle(showValues=False, tickLength=0)
+        self.strip.getAxis("bottom").setTicks([])
         self.strip.setXRange(0, 1, padding=0)
         self.ci.layout.setColumnStretchFactor(0, 1)  # type: ignore[attr-defined]
         self.ci.layout.setColumnStretchFactor(1, 0)  # type: ignore[attr-defined]
@@ -237,7 +238,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
                 fills=look.theme.fills,
                 named=not self._compact,
             )
-            item.show(by_sex.get(sex) if sex in look.sexes else None, band_look)
+            item.show_band(by_sex.get(sex) if sex in look.sexes else None, band_look)
 
     def _show_strip(self, visible: bool) -> None:
         self.strip.setVisible(visible)
@@ -281,7 +282,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         pixel = self.boxes[0].viewPixelSize()[1]
         self.marks.place_label(view, 16 * pixel)
         for band in self.bands.values():
-            band.thin_names(13 * pixel)
+            band.thin_names(view, 13 * pixel)
         crowded = self.scatter.crowded(view)
         if crowded != self.crowd.isVisible():
             self.crowd.setText("Too many dots to tell apart: shaded by their number. Zoom in.")

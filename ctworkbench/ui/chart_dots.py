@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from pyqtgraph.graphicsItems.ScatterPlotItem import Symbols
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPaintEngine, QPainter, QPainterPath, QPen, QPixmap, QTransform
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPixmap, QTransform
+
+from ctworkbench.ui.chart_pixels import PixelItem, is_file
 
 SINGLE_DOTS = 4_000
 """More dots than this in view are drawn as a density: a pixel of a chart then has several of them."""
@@ -18,16 +18,16 @@ _CELL_PIXELS = 2
 _FEW, _CROWD_OPACITY = 400, 0.75
 _ONE_DOT_OPACITY = 0.5
 _SHAPES = cast("dict[str, QPainterPath]", Symbols)
-_VECTORS = (QPaintEngine.Type.SVG, QPaintEngine.Type.Pdf, QPaintEngine.Type.Picture)
 
 
 @dataclass(frozen=True)
 class Style:
-    """Colour and shape of dots; of hollow ones the rim alone is drawn."""
+    """Colour and shape of dots; of hollow ones the rim alone is drawn, a sixth of the dot wide or as wide as `rim`."""
 
     color: str
     symbol: str
     hollow: bool = False
+    rim: float | None = None
 
 
 def draw_symbol(painter: QPainter, style: Style, size: float, outline: str) -> None:
@@ -35,7 +35,7 @@ def draw_symbol(painter: QPainter, style: Style, size: float, outline: str) -> N
     shape = QTransform.fromScale(size, size).map(_SHAPES[style.symbol])
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if style.hollow:
-        width = max(1.4, size / 6)
+        width = style.rim or max(1.4, size / 6)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor(outline), width + 1.6))
         painter.drawPath(shape)
@@ -59,7 +59,7 @@ def symbol_pixmap(style: Style, size: float, outline: str, ratio: float = 1.0) -
     return pixmap
 
 
-class DotsItem(pg.GraphicsObject):
+class DotsItem(PixelItem):
     """Any number of dots in a plot; data is replaced in place.
 
     Up to `SINGLE_DOTS` dots in view are small pictures put side by side in the order of the data, so that no group
@@ -139,47 +139,32 @@ class DotsItem(pg.GraphicsObject):
 
     # -- drawing ---------------------------------------------------------------------------------------------------
 
-    def boundingRect(self) -> QRectF:
-        """All that is in view: the dots lie anywhere."""
-        return QRectF(self.viewRect() or QRectF())
-
-    def viewTransformChanged(self) -> None:
-        """Follow zooming and panning."""
-        self.prepareGeometryChange()
-        super().viewTransformChanged()
-        self.update()
-
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def draw(self, painter: QPainter, view: QRectF, scale: tuple[float, float, float, float]) -> None:
         """Draw what is in view."""
         if not self.xs.size:
             return
-        transform = painter.transform()
-        view = transform.mapRect(self.boundingRect())
-        across = self.xs * transform.m11() + transform.dx()
-        down = self.ys * transform.m22() + transform.dy()
-        rim = self._size
+        across, down = self.xs * scale[0] + scale[1], self.ys * scale[2] + scale[3]
+        rim = 0.0 if is_file(painter) else self._size  # a file is not clipped
         seen = np.flatnonzero(
             (across >= view.left() - rim)
             & (across <= view.right() + rim)
             & (down >= view.top() - rim)
             & (down <= view.bottom() + rim)
         )
-        painter.save()
-        painter.resetTransform()
         if seen.size > SINGLE_DOTS:
-            self._paint_density(painter, view, across[seen], down[seen], self._style[seen])
-        elif painter.paintEngine().type() in _VECTORS:
+            self._draw_density(painter, view, across[seen], down[seen], self._style[seen])
+            return
+        painter.setOpacity(1.0 if self.xs.size < _FEW else _CROWD_OPACITY)
+        if is_file(painter):
             for x, y, style in zip(across[seen], down[seen], self._style[seen], strict=True):
                 painter.save()
                 painter.translate(x, y)
                 draw_symbol(painter, self.styles[style], self._size, self._outline)
                 painter.restore()
         else:
-            painter.setOpacity(1.0 if self.xs.size < _FEW else _CROWD_OPACITY)
-            self._paint_pixmaps(painter, across[seen], down[seen], self._style[seen])
-        painter.restore()
+            self._draw_pixmaps(painter, across[seen], down[seen], self._style[seen])
 
-    def _paint_pixmaps(
+    def _draw_pixmaps(
         self, painter: QPainter, across: NDArray[np.float64], down: NDArray[np.float64], style: NDArray[np.intp]
     ) -> None:
         ratio = painter.device().devicePixelRatioF()
@@ -196,7 +181,7 @@ class DotsItem(pg.GraphicsObject):
             self._pixmaps[key] = symbol_pixmap(style, self._size, self._outline, ratio)
         return self._pixmaps[key]
 
-    def _paint_density(
+    def _draw_density(
         self,
         painter: QPainter,
         view: QRectF,
@@ -204,7 +189,7 @@ class DotsItem(pg.GraphicsObject):
         down: NDArray[np.float64],
         style: NDArray[np.intp],
     ) -> None:
-        cell = 1 if painter.paintEngine().type() in _VECTORS else _CELL_PIXELS
+        cell = 1 if is_file(painter) else _CELL_PIXELS
         image = density(
             (across - view.left()) / cell,
             (down - view.top()) / cell,

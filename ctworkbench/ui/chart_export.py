@@ -5,9 +5,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
-from PySide6.QtCore import QMarginsF, QPoint, QPointF, QRect, QRectF, QSizeF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPageSize, QPainter, QPdfWriter
+from PySide6.QtCore import QBuffer, QMarginsF, QPoint, QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetricsF, QImage, QPageSize, QPaintDevice, QPainter, QPdfWriter
 from PySide6.QtWidgets import QWidget
 
 from ctworkbench.ui.chart_legend import ICON_WIDTH, Entry
@@ -57,16 +58,7 @@ def write_picture(path: Path, figure: Figure) -> None:
     page = _Page(figure)
     kind = path.suffix.lower()
     if kind == ".svg":
-        from PySide6.QtSvg import QSvgGenerator
-
-        generator = QSvgGenerator()
-        generator.setFileName(str(path))
-        generator.setResolution(_PIXELS_PER_INCH)
-        generator.setSize(page.size.toSize())
-        generator.setViewBox(QRectF(QPointF(0, 0), page.size))
-        generator.setTitle(figure.title)
-        generator.setDescription(_PURPOSE)
-        page.paint(generator)
+        _write_drawing(path, page, figure.title)
     elif kind == ".pdf":
         writer = QPdfWriter(str(path))
         points = page.size * (72 / _PIXELS_PER_INCH)
@@ -75,13 +67,42 @@ def write_picture(path: Path, figure: Figure) -> None:
         writer.setResolution(_PIXELS_PER_INCH)  # lines of one pixel then are as thin as on the screen, not thinner
         writer.setTitle(figure.title)
         writer.setCreator("CT Workbench")
-        page.paint(writer)
+        _paint(page, writer)
     else:
         image = QImage((page.size * _PICTURE_SCALE).toSize(), QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(_PICTURE_SCALE)
-        page.paint(image)
+        _paint(page, image)
         if not image.save(str(path)):
             raise OSError(0, "the picture could not be saved")
+
+
+def _paint(page: "_Page", target: QPaintDevice) -> None:
+    painter = QPainter(target)
+    page.paint(painter)
+    painter.end()
+
+
+def _write_drawing(path: Path, page: "_Page", title: str) -> None:
+    """Write a page as SVG: in pixels, and with a font that other programs know."""
+    from PySide6.QtSvg import QSvgGenerator
+
+    drawn = QBuffer()
+    generator = QSvgGenerator()
+    generator.setOutputDevice(drawn)
+    generator.setResolution(_PIXELS_PER_INCH)
+    generator.setSize(page.size.toSize())
+    generator.setViewBox(QRectF(QPointF(0, 0), page.size))
+    generator.setTitle(title)
+    generator.setDescription(_PURPOSE)
+    _paint(page, generator)
+    ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
+    root = ElementTree.fromstring(drawn.data().data())
+    root.set("width", f"{page.size.width():g}")
+    root.set("height", f"{page.size.height():g}")
+    for element in root.iter():
+        if "font-family" in element.attrib:
+            element.set("font-family", f"{QFontInfo(QFont(element.attrib['font-family'])).family()}, sans-serif")
+    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 
 
 class _Page:
@@ -114,12 +135,17 @@ class _Page:
     def _height_of(self, text: str) -> float:
         return self._metrics.boundingRect(QRectF(0, 0, self._width, 1000), Qt.TextFlag.TextWordWrap, text).height()
 
-    def paint(self, target: Any) -> None:
-        """Draw the page on a picture or a file."""
+    def _place_of(self, plot: DotPlot) -> QRectF:
+        """Where a chart lies on the page, its head left out."""
+        corner = QPointF(plot.mapTo(self._figure.body, QPoint(0, 0))) + QPointF(_MARGIN, _MARGIN)
+        return QRectF(corner, QSizeF(plot.size()))
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw the whole page."""
         figure, theme = self._figure, self._figure.theme
-        painter = QPainter(target)
         painter.setFont(self._font)
         painter.fillRect(QRectF(QPointF(0, 0), self.size), QColor(theme.page))
+        painter.save()
         painter.translate(_MARGIN, _MARGIN)
         head = QRectF(0, 0, self._width, 18)
         bold = QFont(self._font)
@@ -137,30 +163,31 @@ class _Page:
             left = across + ICON_WIDTH + 6
             text = QRectF(left, middle - _LINE / 2, self._width - left, _LINE)
             painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, entry.text)
-        painter.translate(0, self._head)
-        for plot in figure.plots:
-            self._paint_plot(painter, plot)
-        down = figure.body.height() + 5.0
-        painter.setFont(self._font)
+        painter.translate(0, self._head + figure.body.height() + 5.0)
+        down = 0.0
         for text, height in zip(figure.notes, self._notes, strict=True):
-            painter.setPen(QColor(theme.muted))
             painter.drawText(QRectF(0, down, self._width, height), Qt.TextFlag.TextWordWrap, text)
             down += height + 5
-        painter.end()
+        painter.restore()
+        for plot in figure.plots:
+            self._paint_caption(painter, plot)
+            self._paint_plot(painter, plot)
 
-    def _paint_plot(self, painter: QPainter, plot: DotPlot) -> None:
-        theme = self._figure.theme
-        caption = QRect(plot.caption.mapTo(self._figure.body, QPoint(0, 0)), plot.caption.size())
-        place = QRect(plot.mapTo(self._figure.body, QPoint(0, 0)), plot.size())
+    def _paint_caption(self, painter: QPainter, plot: DotPlot) -> None:
+        theme, place = self._figure.theme, self._place_of(plot).translated(0, self._head)
+        caption = QRectF(place.left(), place.top() - plot.caption.height(), place.width(), plot.caption.height())
         painter.fillRect(caption.united(place), QColor(theme.ground))
         bold = QFont(self._font)
         bold.setWeight(QFont.Weight.DemiBold)
         painter.setFont(bold)
         painter.setPen(QColor(theme.ink))
         painter.drawText(caption, Qt.AlignmentFlag.AlignCenter, plot.caption.text())
+
+    def _paint_plot(self, painter: QPainter, plot: DotPlot) -> None:
         scene: Any = plot.scene()
         scene.prepareForPaint()
-        scene.render(painter, QRectF(place), QRectF(plot.mapToScene(plot.rect()).boundingRect()))
+        seen = QRectF(plot.mapToScene(plot.rect()).boundingRect())
+        scene.render(painter, self._place_of(plot).translated(0, self._head), seen)
 
 
 def write_numbers(

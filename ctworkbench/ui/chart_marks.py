@@ -10,7 +10,10 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QFont
 
 from ctworkbench.ui.chart_dots import SINGLE_DOTS, DotsItem, Style
+from ctworkbench.ui.chart_pixels import LinesItem
 from ctworkbench.ui.chart_theme import DARK, Theme
+
+_RIM = 1.8
 
 
 def child_lines(subjects: Sequence[str], xs: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -46,12 +49,10 @@ class Marks:
     def __init__(self, plot: pg.PlotItem, dots: DotsItem, compact: bool) -> None:
         self._dots = dots
         self._theme = DARK
+        self._named = False
         self._pairs: NDArray[np.intp] = np.empty((0, 2), np.intp)
-        self.joined = pg.PlotCurveItem(connect="pairs")
-        self.own_line = pg.PlotCurveItem(connect="pairs")
-        self.error = pg.ErrorBarItem(beam=0)
-        self.ring = pg.ScatterPlotItem(symbol="o", brush=None)
-        self.point = pg.ScatterPlotItem(symbol="o", brush=None)
+        self.joined, self.own_line, self.error = LinesItem(), LinesItem(), LinesItem()
+        self.ring, self.point = DotsItem(), DotsItem()
         self.chosen = DotsItem()
         self.own = DotsItem()
         self.label = pg.TextItem(anchor=(0.5, 1.5))
@@ -79,11 +80,9 @@ class Marks:
         self._theme = theme
         faint = QColor(theme.muted)
         faint.setAlpha(110)
-        self.joined.setPen(pg.mkPen(faint, width=1))
-        self.own_line.setPen(pg.mkPen(theme.ink, width=1.5))
-        self.error.setOpts(pen=pg.mkPen(theme.ink, width=1.5))
-        self.ring.setPen(pg.mkPen(theme.ink, width=2))
-        self.point.setPen(pg.mkPen(theme.ink, width=1.5))
+        self.joined.set_pen(faint, 1)
+        self.own_line.set_pen(theme.ink, 1.5)
+        self.error.set_pen(theme.ink, 1.5)
         ground = QColor(theme.ground)
         ground.setAlpha(200)
         self.label.fill = pg.mkBrush(ground)
@@ -95,10 +94,17 @@ class Marks:
         self._pairs = np.empty((0, 2), np.intp) if distinct else child_lines(subjects, self._dots.xs)
         self._draw_lines(self.joined, self._pairs if len(self._pairs) <= SINGLE_DOTS else self._pairs[:0])
 
-    def _draw_lines(self, curve: pg.PlotCurveItem, pairs: NDArray[np.intp]) -> None:
-        ends = pairs.ravel()
-        curve.setData(self._dots.xs[ends], self._dots.ys[ends])
-        curve.setVisible(ends.size > 0)
+    def _draw_lines(self, lines: LinesItem, pairs: NDArray[np.intp]) -> None:
+        xs, ys = self._dots.xs, self._dots.ys
+        first, second = pairs[:, 0], pairs[:, 1]
+        lines.set_segments(np.column_stack((xs[first], ys[first], xs[second], ys[second])))
+
+    def _ring(self, rings: DotsItem, numbers: NDArray[np.intp], wider: float) -> None:
+        """Put rings around dots, so many pixels wider than they are."""
+        xs, ys = self._dots.xs[numbers], self._dots.ys[numbers]
+        style = Style(self._theme.ink, "o", hollow=True, rim=_RIM)
+        none = np.zeros(numbers.size, np.intp)
+        rings.set_dots(xs, ys, none, [style], self._dots.size + wider, self._theme.ground)
 
     def mark_open(self, number: int | None, name: str, siblings: Sequence[int], reaches: Mapping[int, float]) -> None:
         """Put the ring and the name on the open dot, and error bars on all dots of its child.
@@ -110,17 +116,16 @@ class Marks:
             reaches: half of the height of the error bar by dot, in the plot's unit.
         """
         xs, ys = self._dots.xs, self._dots.ys
-        own = [] if number is None else [number]
-        self.ring.setData(x=xs[own], y=ys[own], size=self._dots.size + 9)
-        which = np.array(own, np.intp)  # drawn once more, over all the others
-        self.own.set_dots(xs[own], ys[own], *self._dots.style_of(which), self._dots.size, self._theme.ground)
+        own = np.array([] if number is None else [number], np.intp)
+        self._ring(self.ring, own, 10)
+        # the dot is drawn once more, over all the others
+        self.own.set_dots(xs[own], ys[own], *self._dots.style_of(own), self._dots.size, self._theme.ground)
         own_pairs = np.isin(self._pairs, list(siblings)).all(axis=1) if len(self._pairs) else np.zeros(0, bool)
         self._draw_lines(self.own_line, self._pairs[own_pairs])
-        self.error.setVisible(bool(reaches))
-        if reaches:
-            places = list(reaches)
-            self.error.setData(x=xs[places], y=ys[places], height=2 * np.array(list(reaches.values())))
-        self.label.setVisible(number is not None)
+        places, reach = np.array(list(reaches), np.intp), np.array(list(reaches.values()), float)
+        columns = (xs[places], ys[places] - reach, xs[places], ys[places] + reach)
+        self.error.set_segments(np.column_stack(columns))
+        self._named = number is not None
         if number is not None:
             self.label.setText(name)
             self.label.setPos(xs[number], ys[number])
@@ -132,27 +137,18 @@ class Marks:
             view: in the plot's units.
             height: of a line of the name in the plot's units.
         """
-        if not self.label.isVisible() or not view.width():
-            return
         at = self.label.pos()
+        self.label.setVisible(self._named and view.contains(at))
+        if not self.label.isVisible():
+            return
         across = min(max((at.x() - view.left()) / view.width(), 0.0), 1.0)
         above = view.bottom() - at.y() > 2.5 * height
         self.label.setAnchor((across, 1.5 if above else -0.5))
 
     def point_at(self, number: int | None) -> None:
         """Ring the dot under the mouse or the keys."""
-        own = [] if number is None else [number]
-        self.point.setData(x=self._dots.xs[own], y=self._dots.ys[own], size=self._dots.size + 5)
+        self._ring(self.point, np.array([] if number is None else [number], np.intp), 6)
 
     def mark_chosen(self, numbers: NDArray[np.intp]) -> None:
         """Ring the dots of the selection."""
-        style = Style(self._theme.ink, "o", hollow=True)
-        dots = self._dots
-        self.chosen.set_dots(
-            dots.xs[numbers],
-            dots.ys[numbers],
-            np.zeros(numbers.size, np.intp),
-            [style],
-            dots.size + 4,
-            self._theme.ground,
-        )
+        self._ring(self.chosen, numbers, 4)

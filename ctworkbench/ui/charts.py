@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _SHOWN = ("measurements", "annotations", "scans", "reviews", "models", "norms")
 """What of the study is shown here: a change of it is read again."""
 
+_IN_TOOLTIPS = " (see the tooltips)"
+
 __all__ = ["ALL", "ChartsPage", "pair_of"]
 
 
@@ -68,6 +70,7 @@ class ChartsPage(QWidget):
         self._charts: dict[str, ChartData] = {}
         self._entries: list[Entry] = []
         self._stale = False
+        self._behind = False
         self._errors: dict[str, dict[int, float]] = {}
         self.chosen: frozenset[int] = frozenset()
         self.tools = ChartTools(memory)
@@ -192,6 +195,7 @@ class ChartsPage(QWidget):
 
     def _read(self) -> None:
         """Read the charts that are wanted and not known yet."""
+        self._stale = self._behind = False
         source, norms = self.source.currentData() or "current", self._workbench.norms
         region = self.region
         names = load(DEFAULT).region_names if region == ALL else (region, pair_of(region))
@@ -265,7 +269,7 @@ class ChartsPage(QWidget):
     def _tell_outside(self, data: "ChartData") -> None:
         subjects = {dot.scan_id: f"{dot.subject} ({dot.value:.0f} {data.unit})" for dot in data.dots}
         reasons = [f"{subjects[scan]}: {why}" for scan, why in data.outside.items() if scan in subjects]
-        more = f"; and {len(reasons) - 2:,} more (see the tooltips)" if len(reasons) > 2 else ""
+        more = f"; and {len(reasons) - 2:,} more{_IN_TOOLTIPS}" if len(reasons) > 2 else ""
         self.outside_note.setVisible(bool(reasons))
         self.outside_note.setText(f"Not in the norm, so no centile – {'; '.join(reasons[:2])}{more}")
 
@@ -288,10 +292,14 @@ class ChartsPage(QWidget):
         """Read again what was written while the page was out of sight."""
         super().showEvent(event)  # type: ignore[arg-type]
         if self._stale:
-            self._stale = False
             self.refresh()
+        elif self._behind:
+            self._follow(self._open_scan.scan_id)
 
-    def _follow(self, scan_id: int | None) -> None:
+    def _follow(self, _scan_id: int | None) -> None:
+        self._behind = not self.isVisible()
+        if self._behind:
+            return
         self._errors = {}
         self._draw()
         self._follow_child()
@@ -387,6 +395,7 @@ class ChartsPage(QWidget):
             write_numbers(path, list(self._charts.values()), self.choices.shown_sexes, chosen)
             return
         words = [label.text() for label in (self.outside_note, self.note) if not label.isHidden() and label.text()]
+        words = [text.replace(_IN_TOOLTIPS, "") for text in words]
         titles = [data.title for data in self._charts.values()]
         title = "All ten regions" if self.region == ALL else titles[0] if titles else "Charts"
         figure = Figure(title, self._workbench.name, self.stack, self.plots, self._entries, words, self.tools.theme)

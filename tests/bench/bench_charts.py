@@ -6,6 +6,7 @@ and matplotlib. Both draw the dots alone, without bands, strip or marks.
 python -m tests.bench.bench_charts [DOTS_TO_PAN] [DOTS_TO_UPDATE]
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -170,3 +171,5 @@ if __name__ == "__main__":
     given = [int(word) for word in sys.argv[1:]]
     program = application()  # it must outlive the charts
     main(program, given[0] if given else 100_000, given[1] if given[1:] else 1_487)
+    sys.stdout.flush()
+    os._exit(0)  # else what is left of the charts outlives the program that it lives in, and falls

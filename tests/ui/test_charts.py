@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, QSettings, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSettings, Qt
 from PySide6.QtGui import QImage, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -27,6 +27,7 @@ from ctworkbench.ui.chart_groups import VERDICTS, Grouping
 from ctworkbench.ui.chart_lasso import inside
 from ctworkbench.ui.chart_legend import entries_of
 from ctworkbench.ui.chart_marks import child_lines
+from ctworkbench.ui.chart_pixels import clip_segments
 from ctworkbench.ui.chart_plot import DotPlot
 from ctworkbench.ui.chart_tip import tip
 from ctworkbench.ui.charts import ChartsPage, pair_of
@@ -155,8 +156,7 @@ def test_that_a_dot_says_that_its_model_has_learned_from_the_child(page: ChartsP
 def test_that_the_open_scan_is_ringed_and_its_volumes_are_listed(page: ChartsPage, qtbot: QtBot) -> None:
     page._open_scan.open(CHILD)
     qtbot.waitUntil(lambda: page.child.title.text() == "P008")
-    (ring,) = page.chart.ring.points()
-    assert ring.pos().y() == pytest.approx(page.chart.dots[CHILD].value)
+    assert list(page.chart.ring.ys) == [page.chart.dots[CHILD].value]
     assert page.chart.marks.label.isVisible()
     assert page.child.report.isEnabled()
 
@@ -176,7 +176,7 @@ def test_that_the_band_of_the_open_childs_sex_alone_is_filled(page: ChartsPage) 
     assert not bands["F"].filled
     page._open_scan.open(CHILD)
     assert bands["F"].filled
-    assert bands["M"].visible
+    assert bands["M"].isVisible()
     assert not bands["M"].filled
     page.tools.filled.setCurrentIndex(page.tools.filled.findData("M"))
     assert (bands["M"].filled, bands["F"].filled) == (True, False)
@@ -185,8 +185,7 @@ def test_that_the_band_of_the_open_childs_sex_alone_is_filled(page: ChartsPage) 
 def test_that_centiles_can_be_drawn_in_place_of_sds(page: ChartsPage) -> None:
     assert page.chart.data is not None
     page.tools.bands.setCurrentIndex(page.tools.bands.findData("centiles"))
-    _, ys = page.chart.bands["M"].lines["outer_high"].getData()
-    assert list(ys) == pytest.approx(page.chart.data.bands[0].centiles[95])
+    assert list(page.chart.bands["M"].levels[-1]) == pytest.approx(page.chart.data.bands[0].centiles[95])
 
 
 def test_that_changing_the_region_keeps_the_plots_items(page: ChartsPage, qtbot: QtBot) -> None:
@@ -208,8 +207,8 @@ def test_that_ten_small_charts_show_the_same_scans(page: ChartsPage, qtbot: QtBo
 def test_that_unticking_a_sex_hides_its_dots_and_its_band(page: ChartsPage) -> None:
     page.sexes["M"].setChecked(False)
     assert {str(dot.sex) for dot in page.chart.dots.values()} == {"F", "None"}
-    assert not page.chart.bands["M"].visible
-    assert page.chart.bands["F"].visible
+    assert not page.chart.bands["M"].isVisible()
+    assert page.chart.bands["F"].isVisible()
 
 
 @pytest.mark.parametrize(
@@ -254,8 +253,8 @@ def test_that_the_measurement_error_is_a_bar_on_every_scan_of_the_open_child(pag
     page.chart.show_chart(replace(page.chart.data, dots=dots), open_id=CHILD, reaches={CHILD: 4.0, 99: 5.0, 3: 6.0})
     bar = page.chart.marks.error
     assert bar.isVisible()
-    bars = dict(zip(bar.opts["y"], bar.opts["height"], strict=True))
-    assert bars == {dots[0].value: 8.0, dots[1].value: 10.0}
+    ends = {(low, high) for _, low, _, high in bar.segments.tolist()}
+    assert ends == {(dots[0].value - 4, dots[0].value + 4), (dots[1].value - 5, dots[1].value + 5)}
     assert page.chart.marks.own_line.isVisible()
     page.chart.show_chart(replace(page.chart.data, dots=dots), open_id=CHILD)
     assert not bar.isVisible()
@@ -270,7 +269,8 @@ def test_that_the_bars_are_the_measurement_error_that_the_study_knows(
     monkeypatch.setattr(page.child, "follow", lambda *_: None)
     page._open_scan.open(CHILD)
     qtbot.waitUntil(page.chart.marks.error.isVisible)
-    assert list(page.chart.marks.error.opts["height"]) == pytest.approx([2 * 1.96 * 2.0])
+    ((_, low, _, high),) = page.chart.marks.error.segments.tolist()
+    assert high - low == pytest.approx(2 * 1.96 * 2.0)
     assert not page.asymmetry.marks.error.isVisible()
     assert any(entry.bar for entry in page.choices.legend.entries)
 
@@ -456,6 +456,40 @@ def test_that_a_picture_is_exported_on_the_chosen_ground(
     colors = {image.pixel(x, y) for x in range(0, image.width(), 7) for y in range(0, image.height(), 7)}
     assert len(colors) > 15
     assert (image.pixelColor(2, 2).lightness() > 200) == light
+
+
+def test_that_a_drawing_of_a_chart_that_is_zoomed_in_keeps_within_its_axes(page: ChartsPage, tmp_path: Path) -> None:
+    page._open_scan.open(CHILD)
+    page.chart.plot.setXRange(2.2, 2.3)
+    page.chart.plot.setYRange(200, 201)
+    page.export(tmp_path / "zoomed.svg")
+    text = (tmp_path / "zoomed.svg").read_text(encoding="utf-8")
+    lines = _lines(ElementTree.fromstring(text))
+    points = [point for line in lines for point in line]
+    assert len(points) > 20
+    assert all(0 <= x <= page.stack.width() + 30 and 0 <= y <= page.stack.height() + 130 for x, y in points)
+    edge = page.chart.boxes[0].sceneBoundingRect().right() + 14
+    assert sum(max(x for x, _ in line) == pytest.approx(edge, abs=2) for line in lines) >= 2, "bands end at the axes"
+    assert text.count(">P008<") == 1, "the open dot is out of sight in one chart, and so is its name"
+
+
+def _lines(drawing: ElementTree.Element) -> list[list[tuple[float, float]]]:
+    """Points of all lines of a drawing, where they lie on the page."""
+    found: list[list[tuple[float, float]]] = []
+    for group in drawing.iter():
+        matrix = group.attrib.get("transform", "matrix(1,0,0,1,0,0)").removeprefix("matrix(").removesuffix(")")
+        a, b, c, d, right, down = map(float, matrix.split(","))
+        for line in group:
+            if line.tag.endswith("polyline"):
+                pairs = [tuple(map(float, pair.split(","))) for pair in line.attrib["points"].split()]
+                found.append([(a * x + c * y + right, b * x + d * y + down) for x, y in pairs])
+    return found
+
+
+def test_that_lines_are_cut_at_the_edge_of_the_view() -> None:
+    view = QRectF(0, 0, 10, 10)
+    lines = np.array([(-5, 5, 15, 5), (2, 2, 4, 4), (-5, -5, -1, 20), (5, 0, 5, 30), (-2, 8, 4, 14)], float)
+    assert clip_segments(lines, view).tolist() == [[0, 5, 10, 5], [2, 2, 4, 4], [5, 0, 5, 10]]
 
 
 def test_that_an_export_to_a_place_that_cannot_be_written_says_so(page: ChartsPage, tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_that_every_place_follows_the_open_scan(window: MainWindow, study: Path,
     assert isinstance(label, QLabel)
     qtbot.waitUntil(lambda: "P008" in label.text())
     view.go("charts")
-    qtbot.waitUntil(lambda: view.charts.child.title.text() == "P008" and len(view.charts.chart.ring.points()) == 1)
+    qtbot.waitUntil(lambda: view.charts.child.title.text() == "P008" and len(view.charts.chart.ring) == 1)
     view.review.scan_opened.emit(6)
     qtbot.waitUntil(lambda: "P006" in label.text() and view.charts.child.title.text() == "P006")
 
