@@ -85,7 +85,7 @@ def test_that_the_total_is_the_sum_of_ten_and_has_no_z_that_the_norm_cannot_give
 def test_that_a_missing_region_leaves_no_total_no_z_and_no_asymmetry_of_its_pair() -> None:
     found = child(scan(volumes=VOLUMES | {"left_occipital": 0.0}))
     assert found.total.volume_cm3 == 0 and found.total.reach_cm3 is None
-    assert found.total.reason == "no total, since not all regions were found: Left occipital lobe"
+    assert found.total.reason == "not given, since not all regions were found: Left occipital lobe"
     assert row_of(found, "left_occipital").reason == "the region is not in the label map"
     pairs = {row.pair: row for row in found.asymmetries}
     assert pairs["occipital"].reason == "a side is not in the label map"

@@ -213,7 +213,7 @@ def _total(norm: Norm, sex: str | None, scan: ChildScan, rows: Sequence[ChildRow
     reach = None if error is None or missing else error.reach_cm3
     expected = [row.expected_cm3 for row in rows]
     whole = None if None in expected else math.fsum(value for value in expected if value is not None)
-    reason = f"no total, since not all regions were found: {', '.join(missing)}" if missing else (refusal or "")
+    reason = f"not given, since not all regions were found: {', '.join(missing)}" if missing else (refusal or "")
     if not reason and TOTAL in norm.regions:
         row = _row(norm, sex, ChildScan(scan.scan_id, scan.age_years, {TOTAL: volume}, scan.errors), TOTAL, "Total")
         return row

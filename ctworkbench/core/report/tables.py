@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ctworkbench.core.norms.child import AsymmetryRow, ChildRow
+from ctworkbench.core.norms.measurement_error import TOTAL
 from ctworkbench.core.report.inputs import ReportInput
 from ctworkbench.core.report.numbers import NOTHING, centile_text, range_text, reach_text, signed, years_text, z_text
 from ctworkbench.core.report.page import GREY, INK, LEFT, RED, RIGHT, RULE, SMALL, Page, wrap
@@ -116,7 +117,8 @@ def _columns(report: ReportInput) -> list[tuple[float, str]]:
 
 def _cells(page: Page, line: float, row: ChildRow, columns: Sequence[float], report: ReportInput) -> None:
     found = row.volume_cm3 > 0
-    cells = [f"{row.volume_cm3:,.1f}" if found else _("not found"), reach_text(row.reach_cm3)]
+    missing = NOTHING if row.region == TOTAL else _("not found")
+    cells = [f"{row.volume_cm3:,.1f}" if found else missing, reach_text(row.reach_cm3)]
     if report.in_norm:
         expected = NOTHING if row.expected_cm3 is None else f"{row.expected_cm3:,.1f}"
         cells += [expected, z_text(row.z), centile_text(row.centile)]
@@ -157,7 +159,7 @@ def _notes(page: Page, y: float, report: ReportInput) -> float:
                 sd=IMPLAUSIBLE_SD
             )
         )
-    if report.in_norm and child.total.z is None and child.total.volume_cm3 > 0:
+    if child.total.reason not in ("", child.refusal):
         told.append(_("Total: {reason}.").format(reason=child.total.reason))
     return page.paragraph(LEFT, y, " ".join(told), RIGHT - LEFT, SMALL, lines=4, color=GREY) + 2
 
