@@ -159,6 +159,24 @@ def test_that_every_place_follows_the_open_scan(window: MainWindow, study: Path,
     qtbot.waitUntil(lambda: "P006" in label.text() and view.charts.child.title.text() == "P006")
 
 
+def test_that_a_dot_and_a_selection_of_the_charts_reach_the_viewer_before_and_after_it_is_loaded(
+    window: MainWindow, study: Path, qtbot: QtBot
+) -> None:
+    window.open_study(study)
+    view = window.study
+    assert view is not None
+    assert view.review is None
+    view.charts._click(8, "cerebellum")
+    qtbot.waitUntil(lambda: view.review is not None and view.review.regions == ["cerebellum"])
+    assert view.review.opened == [8]
+    view.charts._click(6, "brainstem")
+    assert view.review.regions == ["cerebellum", "brainstem"]
+    view.charts.select(frozenset({6, 8}))
+    view.charts.selection.review_asked.emit()
+    assert view.place == "review"
+    assert view.review.selections == [frozenset({6, 8})]
+
+
 def test_that_unsaved_corrections_keep_the_scan_open(window: MainWindow, study: Path, qtbot: QtBot) -> None:
     window.open_study(study)
     view = window.study
