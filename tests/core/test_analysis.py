@@ -229,7 +229,7 @@ def test_that_the_tables_are_written_with_their_notes(few: list[Observation], tm
     fitted = next(row for row in tables(rows).coefficients if row.region == "right_frontal" and row.term == "sex")
     assert float(written[1]["p"]) == fitted.p
     notes = names["notes.txt"].read_text(encoding="utf-8")
-    assert "table3_4: 1 volumes, sex unknown: SIM0001" in notes and "not for diagnosis" in notes
+    assert "table3_4: 1 volume, sex unknown: SIM0001" in notes and "not for diagnosis" in notes
     stored = names["statistics.json"].read_text(encoding="utf-8")
     assert StatisticsTables.model_validate_json(stored) == tables(rows)
 

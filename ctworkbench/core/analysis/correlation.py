@@ -1,6 +1,7 @@
 """Spearman's rank correlation of each region with age: in all, in boys, in girls, and in all with sex held constant."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from itertools import permutations
@@ -10,6 +11,7 @@ from ctworkbench.core.analysis.intervals import correlation_interval
 from ctworkbench.core.analysis.multiplicity import fdr, holm
 from ctworkbench.core.analysis.observations import Ledger, Observation, Row, by_region, with_sex_and_age
 from ctworkbench.core.norms import SEX_CODE
+from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +54,7 @@ def correlations(rows: Sequence[Observation], ledger: Ledger | None = None) -> l
 
     ledger = ledger or Ledger()
     found: list[Correlation] = []
+    missing: dict[tuple[str, int], list[str]] = defaultdict(list)
     for region, scans in by_region(with_sex_and_age(rows, "correlation", ledger)).items():
         sex = np.array([SEX_CODE[row.sex or ""] for row in scans], dtype=float)
         age = np.array([row.age_years for row in scans], dtype=float)
@@ -62,13 +65,15 @@ def correlations(rows: Sequence[Observation], ledger: Ledger | None = None) -> l
             if row is not None:
                 found.append(row)
             else:
-                ledger.note(
-                    f"No correlation of {region} with age in {_named(group)}: {int(chosen.sum())} scans with sex and "
-                    f"age (at least {MIN_CHILDREN} must be), or all ages or volumes are equal."
-                )
+                missing[group, int(chosen.sum())].append(region)
         if np.ptp(sex) > 0:
             partial = _partial(region, volume, age, sex)
             found += [partial] if partial is not None else []
+    for (group, n), regions in missing.items():
+        ledger.note(
+            f"No correlation with age in {_named(group)} of {', '.join(regions)}: {count(n, 'scan')} with sex and age "
+            f"(at least {MIN_CHILDREN} must be), or all ages or volumes are equal."
+        )
     if not found:
         ledger.note("The table of correlations is empty.")
     done: list[Correlation] = []

@@ -12,7 +12,7 @@ from ctworkbench.core.wording import count
 
 Kind = Callable[[Observation], str]
 TEST_SET = "test"
-POOLED = "train and validation"
+POOLED, POOLED_SETS = "train and validation", "set, pooled"
 ROLES = ("train", "validation", TEST_SET)
 
 
@@ -41,7 +41,7 @@ def compare(
     tests: list[GroupTest] = []
     kinds: list[tuple[str, Kind]] = [("set", lambda row: row.role)]
     if set(ROLES) <= {row.role for row in rows}:
-        kinds.append(("set, pooled", _pooled))
+        kinds.append((POOLED_SETS, _pooled))
     kinds += [("site", lambda row: row.site), ("scanner", lambda row: row.scanner)]
     for grouping, kind in kinds:
         found, tested = grouped(rows, grouping, kind, ledger)
@@ -77,7 +77,7 @@ def grouped(
         if known is None or _age(row) < _age(known):
             children[name][row.subject] = row
     unknown -= {subject for group in children.values() for subject in group}
-    if unknown and children:
+    if unknown and children and grouping != POOLED_SETS:  # told of the sets already
         ledger.note(f"Table 1: {grouping} unknown of {count(len(unknown), 'child', 'children')}, left out there.")
     several = sum(map(len, children.values())) - len({subject for group in children.values() for subject in group})
     if several:

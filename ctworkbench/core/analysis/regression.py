@@ -1,6 +1,7 @@
 """Least squares of each region on sex and age: the article's Tables 3 and 4, with what they leave out."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from ctworkbench.core.analysis.intervals import noncentrality_of_f, noncentralit
 from ctworkbench.core.analysis.multiplicity import fdr, holm
 from ctworkbench.core.analysis.observations import Ledger, Observation, Row, by_region, finite, with_sex_and_age
 from ctworkbench.core.norms import SEX_CODE
+from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +70,7 @@ def regression(rows: Sequence[Observation], ledger: Ledger | None = None) -> lis
     if not known:
         ledger.note("Tables 3 and 4 are empty: no volume has both sex and age.")
     fits: list[Coefficient] = []
+    missing: dict[tuple[int, int], list[str]] = defaultdict(list)
     for region, group in by_region(known).items():
         sex = np.array([SEX_CODE[row.sex or ""] for row in group], dtype=float)
         age = np.array([row.age_years for row in group], dtype=float)
@@ -82,12 +85,14 @@ def regression(rows: Sequence[Observation], ledger: Ledger | None = None) -> lis
             ledger.note("Table 4 is empty or partial: all ages of a fit are equal, so age has no coefficient.")
         design = np.column_stack(list(columns.values()))
         if len(group) < max(MIN_CHILDREN, design.shape[1] + 1) or np.linalg.matrix_rank(design) < design.shape[1]:
-            ledger.note(
-                f"Tables 3 and 4 have no fit of {region}: {len(group)} scans with sex and age cannot tell "
-                f"{design.shape[1]} coefficients and their scatter apart."
-            )
+            missing[len(group), design.shape[1]].append(region)
             continue
         fits += _fit(region, np.array([row.volume_cm3 for row in group]), columns, design, ledger)
+    for (n, coefficients), regions in missing.items():
+        ledger.note(
+            f"Tables 3 and 4 have no fit of {', '.join(regions)}: {count(n, 'scan')} with sex and age cannot tell "
+            f"{count(coefficients, 'coefficient')} and the scatter apart."
+        )
     by_holm = {term: holm([row.p for row in fits if row.term == term]) for term in ("intercept", "sex", "age")}
     by_fdr = {term: fdr([row.p for row in fits if row.term == term]) for term in ("intercept", "sex", "age")}
     return [

@@ -9,6 +9,7 @@ from ctworkbench.core.analysis.sheet import TableSheet
 from ctworkbench.core.analysis.tables import StatisticsTables, sheets
 from ctworkbench.core.errors import StudyError
 from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.wording import count
 
 TABLE_FORMATS = ("csv", "docx", "latex")
 RESEARCH_USE = "Research use only - not for diagnosis."
@@ -98,7 +99,7 @@ def notes_text(result: StatisticsTables) -> str:
         "Left out:",
     ]
     lines += [
-        f"- {entry.table}: {entry.volumes} volumes, {entry.reason}: {', '.join(entry.subjects)}"
+        f"- {entry.table}: {count(entry.volumes, entry.unit)}, {entry.reason}: {', '.join(entry.subjects)}"
         for entry in result.exclusions
     ]
     if not result.exclusions:

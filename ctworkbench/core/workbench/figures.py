@@ -104,11 +104,13 @@ def _test_subject(study: OpenStudy, run: ModelRun | None) -> Picture:
             " The accepted label map comes from a registration, as labels to train on do: this shows how well the "
             "model imitates it, not how well it is right."
         )
+    which = (
+        f"of median agreement among {len(found)} subjects" if len(found) > 1 else "the only one with both label maps"
+    )
     caption = (
-        f"Figure 2. {subject.code}, the subject of median agreement{agreement} among {count(len(found), 'subject')} of "
-        f"the test set: axial, coronal and sagittal slices with the contours of the accepted label map ({origin}; "
-        f"a–c), and on the same slices those of {_title(run)} (d–f). R, L, A, P, S, I are the patient's directions."
-        f"{caution}"
+        f"Figure 2. {subject.code}, {which} of the test set{agreement}: axial, coronal and sagittal slices with the "
+        f"contours of the accepted label map ({origin}; a–c), and on the same slices those of {_title(run)} (d–f). "
+        f"R, L, A, P, S, I are the patient's directions.{caution}"
     )
     return subject_figure(
         study.store.get(scan.image_key),
