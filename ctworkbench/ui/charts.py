@@ -80,7 +80,7 @@ class ChartsPage(QWidget):
         self.multiples: dict[str, DotPlot] = {}
         self.chart = self._plot("chart", "Volumes by age")
         self.asymmetry = self._plot("asymmetry", "Asymmetry by age", strip_width=68)
-        self.child = ChildPanel(workbench, bridge)
+        self.child = ChildPanel(workbench, bridge, memory)
 
         splitter = QSplitter()
         splitter.setChildrenCollapsible(False)
