@@ -267,19 +267,6 @@ class ChartData:
 
 
 @dataclass(frozen=True)
-class ChildRow:
-    """One region of one child against the norm; `reason` says why there is no centile."""
-
-    region: str
-    title: str
-    volume_cm3: float
-    expected_cm3: float | None
-    z: float | None
-    centile: float | None
-    reason: str
-
-
-@dataclass(frozen=True)
 class StatusSummary:
     """Where a study stands, and what to do next.
 
