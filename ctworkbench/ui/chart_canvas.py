@@ -106,6 +106,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             plot.getAxis("left").setTickDensity(1.3 if self._compact else 1.8)
             if not self._compact:
                 plot.getAxis("bottom").setHeight(42)  # equal, so that both grounds end on one line
+                plot.getAxis("left").setWidth(54)
             plot.showGrid(x=plot is self.plot, y=True, alpha=0.12)
         self.boxes[0].setMouseEnabled(x=not self._compact, y=not self._compact)
         self.boxes[1].setMouseEnabled(x=False, y=False)

@@ -69,7 +69,7 @@ def entries_of(grouping: Grouping, look: Look, dots: "Iterable[Dot]", open_name:
         grouping: what the dots are coloured by.
         look: how the chart is drawn.
         dots: that are shown.
-        open_name: subject of the open scan; "" if none is shown.
+        open_name: what is ringed, such as "P008, the open scan"; "" if nothing is.
         error: whether the measurement error is shown.
     """
     theme, by_sex = look.theme, grouping.by == "sex"
@@ -92,7 +92,7 @@ def entries_of(grouping: Grouping, look: Look, dots: "Iterable[Dot]", open_name:
         hollow = Style(theme.muted, "o", hollow=True)
         found.append(Entry("hollow: its model was trained on this child", theme.muted, dot=hollow))
     if open_name:
-        found.append(Entry(f"ring: {open_name}, the open scan", theme.ink, dot=Style(theme.ink, "o", hollow=True)))
+        found.append(Entry(f"ring: {open_name}", theme.ink, dot=Style(theme.ink, "o", hollow=True)))
     if error:
         found.append(Entry("bar: 95 % of repeated measurements", theme.ink, bar=True))
     return found

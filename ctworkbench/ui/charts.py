@@ -24,6 +24,7 @@ from ctworkbench.ui.chart_export import Figure, write_numbers, write_picture
 from ctworkbench.ui.chart_groups import Grouping, sex_key
 from ctworkbench.ui.chart_legend import Entry, entries_of
 from ctworkbench.ui.chart_plot import DotPlot, captioned
+from ctworkbench.ui.chart_reach import reaches_of
 from ctworkbench.ui.chart_tip import tip
 from ctworkbench.ui.chart_tools import ALL, ChartChoices, ChartTools, SelectionBar
 from ctworkbench.ui.child_panel import ChildPanel
@@ -249,7 +250,7 @@ class ChartsPage(QWidget):
 
     def _show_words(self, data: "ChartData", look: Look, grouping: Grouping, open_dot: "Dot | None") -> None:
         shown = [dot for dot in data.dots if sex_key(dot.sex) in look.sexes]
-        name = open_dot.subject if open_dot is not None and open_dot in shown else ""
+        name = f"{open_dot.subject}, the open scan" if open_dot is not None and open_dot in shown else ""
         error = bool(name) and any(self._errors.get(chart) for chart in self._charts)
         self._entries = entries_of(grouping, look, shown, name, error)
         by_sex = grouping.by == "sex"  # then the ticks carry the signs of the dots
@@ -310,13 +311,7 @@ class ChartsPage(QWidget):
         self.child.follow(scan_id, source)
 
         def read() -> dict[str, dict[int, float]]:
-            child = None if scan_id is None else norms.child(scan_id, source)
-            found: dict[str, dict[int, float]] = {}
-            for scan in () if child is None else child.scans:
-                for name, error in scan.errors.items():
-                    if error.reach_cm3 is not None:
-                        found.setdefault(name, {})[scan.scan_id] = error.reach_cm3
-            return found
+            return {} if scan_id is None else reaches_of(norms.child(scan_id, source))
 
         self._bridge.run(read, self._take_errors, key="chart errors")
 
