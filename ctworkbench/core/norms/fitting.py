@@ -8,8 +8,8 @@ from typing import TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ctworkbench import __version__
 from ctworkbench.core import schemes
+from ctworkbench.core.code_version import code_version
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext, replace_text
 from ctworkbench.core.norms.calibration import calibrate, folds_of
@@ -286,7 +286,7 @@ def _card(params: FitParams, cohort: Cohort, ages: tuple[float, float], cautions
         repeats=REPEATS[params.method] if params.repeats is None else params.repeats,
         seed=params.seed,
         cautions=tuple(cautions),
-        program=f"CT Workbench {__version__}",
+        program=f"CT Workbench {code_version()}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         author=params.author,
     )
