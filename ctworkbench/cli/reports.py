@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctworkbench.cli.terminal import SOURCES, Grammar, follow, open_study, print_json, say
+from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
     from ctworkbench.core.norms.child import Child
@@ -44,7 +45,7 @@ def _report(arguments: argparse.Namespace) -> int:
         done = workbench.norms.report_results(jobs)
         for problem in done.problems:
             say(f"failed: {problem}")
-        print(f"{len(done.written)} reports written to {arguments.out}, {len(done.kept)} kept as they were.")
+        print(f"{count(len(done.written), 'report')} written to {arguments.out}, {len(done.kept)} kept as they were.")
     return 1 if done.problems else code
 
 

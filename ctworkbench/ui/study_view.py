@@ -11,6 +11,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from ctworkbench.core.settings import resource
+from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
 from ctworkbench.ui.charts_place import ChartsPlace
 from ctworkbench.ui.cohort import CohortPage
@@ -20,6 +21,8 @@ from ctworkbench.ui.notices import NoticeBar, show_error
 from ctworkbench.ui.train import TrainPage
 
 if TYPE_CHECKING:
+    from ctworkbench.core.jobs import Job
+    from ctworkbench.core.report.batch import ReportsResult
     from ctworkbench.core.workbench import Workbench
     from ctworkbench.core.workbench.rows import ScanRow
 
@@ -301,12 +304,17 @@ class StudyView(QWidget):
         self.go("jobs")
 
     def _on_job_state(self, job_id: str, state: str) -> None:
-        """Tell what a measuring job that ended just now found wrong with label maps."""
+        """Tell what a measuring job that ended just now found wrong with label maps, or which reports were not made."""
         view = self.bridge.jobs[job_id]
-        if state != "done" or view.job.kind != "measure" or job_id in self._told:
+        if state != "done" or view.job.kind not in ("measure", "report") or job_id in self._told:
             return
         self._told.add(job_id)
         if view.ended is not None and (datetime.now(UTC) - view.ended).total_seconds() > _FRESH_SECONDS:
+            return
+
+        if view.job.kind == "report":
+            norms = self.workbench.norms
+            self.bridge.run(lambda: norms.report_results([job_id]), lambda result: self._tell_reports(view.job, result))
             return
 
         def tell(problems: list[str]) -> None:
@@ -316,6 +324,17 @@ class StudyView(QWidget):
                 self.notice.text.setToolTip("\n".join(problems))
 
         self.bridge.run(lambda: self.workbench.norms.problems([job_id]), tell, message="Reading what was measured…")
+
+    def _tell_reports(self, job: "Job", result: "ReportsResult") -> None:
+        """Tell how many reports a job made, where, and why there is none of some subjects."""
+        made = f"{count(len(result.written), 'report')} written to {job.params['out']}, {len(result.kept)} kept."
+        if not result.problems:
+            self.bridge.notify(made)
+            return
+        first, *others = result.problems
+        more = f" And {len(others)} more." if others else ""
+        self.bridge.notify(f"{made} {first}{more}", kind="warning")
+        self.notice.text.setToolTip("\n".join(result.problems))
 
     def _on_changed(self, _changes: object) -> None:
         if self.open_scan.scan_id is not None:

@@ -224,6 +224,9 @@ def test_that_label_maps_of_two_ways_are_not_mixed(workbench: Workbench) -> None
     found = workbench.norms.measurement_error("right_frontal", "registration")
     assert not found.known
     assert "2 ways (registration, fine, registration, quick)" in found.note
+    cohort.scan("E", 1.8, volumes_of(), template="u" * 64)
+    told = workbench.norms.measurement_error("right_frontal", "registration").note
+    assert "3 ways (registration, fine, registration, quick, with different templates)" in told
 
 
 def test_that_an_experts_error_is_not_known_before_children_were_read_twice(workbench: Workbench) -> None:

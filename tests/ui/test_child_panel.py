@@ -3,19 +3,23 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from ctworkbench.core.jobs import JobState
+from ctworkbench.core.jobs import Job, JobState
 from ctworkbench.core.model import Sex
+from ctworkbench.core.report.batch import ReportsResult
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.child_panel import ChildPanel
 from ctworkbench.ui.error_dialog import ErrorDialog
+from ctworkbench.ui.study_view import StudyView
 from tests.core.test_reporting import add_scan
 
 
@@ -152,6 +156,24 @@ def test_that_the_error_of_each_kind_of_labels_can_be_looked_up(panel: ChildPane
     dialog.source.setCurrentIndex(1)
     qtbot.waitUntil(lambda: "not known" in dialog.note.text())
     assert dialog.table.item(0, 1).text() == "–"
+
+
+def test_that_the_window_tells_what_reports_were_written_and_why_others_were_not(qtbot: QtBot) -> None:
+    heard: list[tuple] = []
+    told = SimpleNamespace(
+        bridge=SimpleNamespace(notify=lambda *words, **kind: heard.append((words[0], kind.get("kind", "info")))),
+        notice=SimpleNamespace(text=QLabel()),
+    )
+    qtbot.addWidget(told.notice.text)
+    job = Job(kind="report", title="Reports", function="f", params={"out": "/there"})
+    StudyView._tell_reports(told, job, ReportsResult(written=("a.pdf",), kept=("b.pdf", "c.pdf"), problems=()))
+    problems = ("No report of C9: it was not measured.", "No report of C8: its image is gone.")
+    StudyView._tell_reports(told, job, ReportsResult(written=(), kept=(), problems=problems))
+    assert heard[0] == ("1 report written to /there, 2 kept.", "info")
+    assert heard[1] == (
+        "0 reports written to /there, 0 kept. No report of C9: it was not measured. And 1 more.", "warning",
+    )  # fmt: skip
+    assert told.notice.text.toolTip() == "\n".join(problems)
 
 
 def test_that_a_report_and_the_reports_of_all_are_written_from_here(

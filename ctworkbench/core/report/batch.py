@@ -17,6 +17,7 @@ from ctworkbench.core.norms.norm_file import parse
 from ctworkbench.core.report.compose import child_report
 from ctworkbench.core.report.inputs import ReportInput
 from ctworkbench.core.volume import read_nifti
+from ctworkbench.core.wording import count
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def write_reports(params: ReportsParams, context: JobContext) -> ReportsResult:
         except Exception as error:  # a fault in one child's page must not cost the others theirs
             log.exception("the report of %s failed", case.child.subject)
             problems.append(f"No report of {case.child.subject}: {type(error).__name__}: {error}")
-    told = f"{len(written)} reports written, {len(kept)} kept"
+    told = f"{count(len(written), 'report')} written, {len(kept)} kept"
     context.progress(1.0, f"{told}, {len(problems)} not made: {problems[0]}" if problems else f"{told}.")
     return ReportsResult(written=tuple(written), kept=tuple(kept), problems=tuple(problems))
 

@@ -94,8 +94,11 @@ def measurement_errors(
     methods = sorted({method_of(row) for row in chosen if row is not None}, key=lambda method: method.title)
     if len(methods) == 1:
         return errors_of(study, methods[0], max_gap_years)
-    names = ", ".join(dict.fromkeys(method.title for method in methods))
-    told = f"label maps were made in {len(methods)} ways ({names})" if methods else f"no label map is of {source}"
+    names = list(dict.fromkeys(method.title for method in methods))
+    alike = "" if len(names) == len(methods) else ", with different templates"
+    told = f"label maps were made in {len(methods)} ways ({', '.join(names)}{alike})"
+    if not methods:
+        told = f"no label map is of {source}"
     return {name: unknown(name, source, told) for name in names_of(study.scheme)}
 
 
