@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from ctworkbench.cli import main
 from ctworkbench.core.errors import JobCancelled, WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.model import Annotation, Measurement, Origin, Review, Scan, Sex, Subject, Verdict
@@ -293,17 +294,6 @@ def test_that_a_batch_uses_the_fitted_norm_that_the_study_uses(tmp_path: Path, w
     assert case.digest(norm).encode() in (tmp_path / "out" / "C1.pdf").read_bytes()
 
 
-def test_that_the_job_of_all_reports_runs_and_tells_who_got_none(workbench: Workbench, tmp_path: Path) -> None:
-    add_scan(workbench, "C1")
-    add_scan(workbench, "C2", measured=False)
-    jobs = workbench.norms.reports(tmp_path / "out")
-    assert workbench.wait(jobs) == []
-    result = workbench.norms.report_results(jobs)
-    assert result.written == ("C1.pdf",)
-    assert result.problems[0].startswith("No report of C2: The label map of C2 was not measured.")
-    assert json.loads((workbench.jobs.folder / jobs[0] / "job.json").read_text())["kind"] == "report"
-
-
 def test_that_one_subject_is_described_without_its_images(workbench: Workbench) -> None:
     number = add_scan(workbench, "C1")
     child = workbench.norms.subject("C1")
@@ -314,3 +304,43 @@ def test_that_one_subject_is_described_without_its_images(workbench: Workbench) 
     with pytest.raises(WorkbenchError, match="no scan 99"):
         workbench.norms.child(99)
     assert workbench.norms.child(add_scan(workbench, "C3", measured=False)) is None
+
+
+def test_that_the_command_line_prints_a_child_and_its_change(
+    workbench: Workbench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_scan(workbench, "C1", age=1.6, shift=-4.0)
+    add_scan(workbench, "C1", age=2.0)
+    assert main(["child", str(workbench.folder), "--subject", "C1"]) == 0
+    told = capsys.readouterr().out
+    assert "C1, F, 2.00 years, registration, version 1" in told
+    assert "Change from 1.60 to 2.00 years:" in told and "The measurement error is not known" in told
+    assert main(["child", str(workbench.folder), "--subject", "C1", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["rows"]) == 10
+    assert main(["child", str(workbench.folder), "--subject", "C9"]) == 1
+
+
+def test_that_the_command_line_prints_the_measurement_error(
+    workbench: Workbench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(6):
+        add_scan(workbench, f"C{number}", age=2.0)
+        add_scan(workbench, f"C{number}", age=2.05, shift=2.0)
+    assert main(["error", str(workbench.folder)]) == 0
+    assert "right_frontal            1.41" in capsys.readouterr().out
+    assert main(["error", str(workbench.folder), "--gap", "0.01", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["brainstem"]["sw_cm3"] is None
+
+
+def test_that_the_command_line_writes_all_reports_and_fails_where_one_is_missing(
+    workbench: Workbench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_scan(workbench, "C1")
+    assert main(["report", str(workbench.folder), "--all", "--out", str(tmp_path / "out")]) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["C1.pdf"]
+    assert [job.kind for job in workbench.jobs.jobs()] == ["report"]
+    add_scan(workbench, "C2", measured=False)
+    assert main(["report", str(workbench.folder), "--all", "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    assert "0 reports written" in said.out and "1 kept as they were" in said.out
+    assert "failed: No report of C2: The label map of C2 was not measured." in said.err
