@@ -44,6 +44,10 @@ def child_report(report: ReportInput, out: Path, digest: str = "") -> Path:
     """
     from matplotlib import rc_context
 
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)  # before the page is drawn, which takes its time
+    except OSError as error:
+        raise _not_written(out, error) from error
     content = io.BytesIO()
     with rc_context({"pdf.fonttype": 42, "font.family": ["DejaVu Sans"], "axes.linewidth": 0.5}):
         figure = compose(report)
@@ -58,14 +62,17 @@ def child_report(report: ReportInput, out: Path, digest: str = "") -> Path:
         figure.savefig(content, format="pdf", dpi=220, metadata=metadata)
     temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content.getvalue())
         temporary.replace(out)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise StudyError(f"The report cannot be written to {out}: {error}", "Choose another folder.") from error
+        raise _not_written(out, error) from error
     return out
+
+
+def _not_written(out: Path, error: OSError) -> StudyError:
+    return StudyError(f"The report cannot be written to {out}: {error}", "Choose another folder.")
 
 
 def compose(report: ReportInput) -> "Figure":
