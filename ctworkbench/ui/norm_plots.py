@@ -207,7 +207,10 @@ class CalibrationPlots(QWidget):
         self._draw_coverage(shown, theme)
         self._draw_pit(shown, theme)
         self._draw_worm(shown, theme)
-        wrong = ", ".join(f"{row.centile:g}th" for row in shown.wrong)
+        titles = {sex: title.lower() for sex, title in SEXES.items()}
+        off = [f"{row.centile:g}th" for row in shown.wrong]
+        off += [f"{row.centile:g}th of {titles.get(group, group)}" for group, row in shown.wrong_groups]
+        wrong = ", ".join(off)
         verdict = f"Off by more than chance: {wrong}." if wrong else "No centile is off by more than chance explains."
         self.told.setText(
             f"{shown.n} children, each judged by models fitted to the others ({shown.folds} parts). Mean distance of "

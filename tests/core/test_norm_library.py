@@ -293,3 +293,26 @@ def test_that_the_command_line_fits_lists_shows_exports_compares_and_chooses(
     assert "has this norm already" in capsys.readouterr().err
     assert run("norm", "fit", folder, "--name", "more") == 1
     assert "needs 120 of each sex" in capsys.readouterr().err
+
+
+def test_that_a_scan_of_another_scanner_or_with_thick_slices_has_no_centile_in_the_chart(tmp_path: Path) -> None:
+    study = study_of(tmp_path / "study", cohort(4))
+    with sqlite3.connect(study.folder / "study.db") as connection:
+        connection.execute("UPDATE scan SET scanner = 'SIEMENS Force' WHERE id = 1")
+        connection.execute("UPDATE scan SET protocol = '{\"slice_thickness_mm\": 5.0}' WHERE id = 2")
+        connection.execute(
+            'UPDATE scan SET scanner = \'\', protocol = \'{"manufacturer": "GE MEDICAL SYSTEMS", "model": '
+            '"Revolution CT", "slice_thickness_mm": 0.625, "slice_spacing_mm": 0.625}\' WHERE id = 3'
+        )
+        connection.execute(
+            'UPDATE scan SET scanner = \'\', protocol = \'{"format": "NIfTI", "x_mm": 1.0, "y_mm": 1.0, '
+            '"z_mm": 2.5}\' WHERE id = 4'
+        )
+    connection.close()
+    outside = study.norms.chart("brainstem").outside
+    assert outside[1].startswith("the scanner SIEMENS Force is not") and "slices of 5 mm" in outside[2]
+    assert 3 not in outside and 4 not in outside
+    rows = {row.scan_id: row for row in study.norms.volumes()}
+    assert (rows[4].scanner, rows[4].thickness_mm) == ("", None)
+    assert (rows[3].scanner, rows[3].thickness_mm) == ("GE MEDICAL SYSTEMS Revolution CT", 0.625)
+    study.close()

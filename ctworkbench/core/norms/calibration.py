@@ -15,14 +15,16 @@ _WORM_POINTS = 30
 _AGE_GROUPS = 4
 _FARTHEST = 8.0  # SDs: what a centile's deviate is cut to where the centile is 0 or 100 to all digits
 _REACH = 1.959963984540054
+_FAR_OFF = 3.2905  # standard errors: thirty comparisons a region would call too many wrong at 95 %
 
 
 class Coverage(BaseModel):
-    """Share of children below one centile of the norm, in percent, with its 95 % interval (Wilson)."""
+    """Share of n children below one centile of the norm, in percent, with its 95 % interval (Wilson)."""
 
     model_config = ConfigDict(frozen=True)
 
     centile: float
+    n: int
     observed: float
     low: float
     high: float
@@ -54,7 +56,8 @@ class Calibration(BaseModel):
         folds: in how many parts the children were held out.
         n: number of children.
         coverage: of the 5th, 25th, 50th, 75th and 95th centile.
-        coverage_by_sex: the same of "M" and "F".
+        coverage_by_sex, coverage_by_age: the same of "M" and "F", and of four groups of age: a norm can be right for
+            all children together and wrong for the youngest.
         pit: number of children in twentieths of the centile, 0–5, 5–10 …; all alike if the norm is right.
         worms: all children, then four groups of age.
         mean, sd, skewness, excess_kurtosis: of z; 0, 1, 0, 0 if the norm is right.
@@ -66,6 +69,7 @@ class Calibration(BaseModel):
     n: int
     coverage: tuple[Coverage, ...]
     coverage_by_sex: dict[str, tuple[Coverage, ...]]
+    coverage_by_age: dict[str, tuple[Coverage, ...]]
     pit: tuple[int, ...]
     worms: tuple[Worm, ...]
     mean: float
@@ -88,6 +92,16 @@ class Calibration(BaseModel):
         """Centiles whose coverage is off by more than chance explains: outside its 95 % interval."""
         return tuple(row for row in self.coverage if not row.low <= row.centile <= row.high)
 
+    @property
+    def wrong_groups(self) -> tuple[tuple[str, Coverage], ...]:
+        """Centiles of one sex or one group of age that are off by more than 3.29 standard errors (p 0.001)."""
+        return tuple(
+            (group, row)
+            for group, rows in (self.coverage_by_sex | self.coverage_by_age).items()
+            for row in rows
+            if abs(row.observed - row.centile) > _FAR_OFF * np.sqrt(row.centile * (100 - row.centile) / row.n)
+        )
+
 
 def calibrate(z: Array, ages: Array, female: Array, folds: int) -> Calibration:
     """Judge the deviates of children who were held out.
@@ -109,8 +123,9 @@ def calibrate(z: Array, ages: Array, female: Array, folds: int) -> Calibration:
         n=z.size,
         coverage=_coverage(z),
         coverage_by_sex={sex: _coverage(z[chosen]) for sex, chosen in sexes.items() if chosen.any()},
+        coverage_by_age={title: _coverage(part) for title, part in _by_age(z, ages).items()},
         pit=tuple(int(count) for count in np.histogram(ndtr(z), BINS, (0, 1))[0]),
-        worms=tuple(_worms(z, ages)),
+        worms=(_worm("all ages", z), *(_worm(title, part) for title, part in _by_age(z, ages).items())),
         mean=float(z.mean()),
         sd=sd,
         skewness=float(np.mean(centred**3) / np.mean(centred**2) ** 1.5),
@@ -148,19 +163,16 @@ def _coverage(z: Array) -> tuple[Coverage, ...]:
         middle = (share + _REACH**2 / (2 * n)) / (1 + _REACH**2 / n)
         reach = _REACH * np.sqrt(share * (1 - share) / n + _REACH**2 / (4 * n**2)) / (1 + _REACH**2 / n)
         low, high = max(0.0, 100 * (middle - float(reach))), min(100.0, 100 * (middle + float(reach)))
-        found.append(Coverage(centile=centile, observed=100 * share, low=low, high=high))
+        found.append(Coverage(centile=centile, n=n, observed=100 * share, low=low, high=high))
     return tuple(found)
 
 
-def _worms(z: Array, ages: Array) -> list[Worm]:
+def _by_age(z: Array, ages: Array) -> dict[str, Array]:
+    """Deviates of four groups of age with as many children each."""
     edges = np.quantile(ages, np.linspace(0, 1, _AGE_GROUPS + 1))
     group = np.clip(np.searchsorted(edges, ages, side="right") - 1, 0, _AGE_GROUPS - 1)
-    found = [_worm("all ages", z)]
-    for number in range(_AGE_GROUPS):
-        chosen = z[group == number]
-        if chosen.size:
-            found.append(_worm(f"{edges[number]:.2f}–{edges[number + 1]:.2f} years", chosen))
-    return found
+    titles = [f"{edges[number]:.2f}–{edges[number + 1]:.2f} years" for number in range(_AGE_GROUPS)]
+    return {title: z[group == number] for number, title in enumerate(titles) if (group == number).any()}
 
 
 def _worm(title: str, z: Array) -> Worm:

@@ -97,9 +97,7 @@ def fit_norm(params: FitParams, context: JobContext) -> FitResult:
         entry, far = _region(region, cohort, scale, params, told)
         fitted.append(entry)
         notes += far
-        if entry.calibration.wrong:
-            off = ", ".join(f"{row.observed:.1f} % below the {row.centile:g}th" for row in entry.calibration.wrong)
-            cautions.append(f"The centiles of the {region.replace('_', ' ')} are off for children held out: {off}.")
+        cautions += _off(entry)
     if not fitted:
         raise WorkbenchError("No region is in enough label maps for a norm.", "Look at the label maps in Review.")
     entries = tuple(fitted)
@@ -111,6 +109,20 @@ def fit_norm(params: FitParams, context: JobContext) -> FitResult:
     file = NormFile(card=card, age_scale=scale, regions=entries, pairs=tuple(_pairs(cohort, names)))
     context.progress(1.0, "Written down.")
     return FitResult(norm=file, notes=tuple(notes))
+
+
+def _off(entry: RegionFit) -> list[str]:
+    """A caution where held-out children say that the centiles of a region are off."""
+    found = [f"{row.observed:.1f} % below the {row.centile:g}th" for row in entry.calibration.wrong]
+    titles = {"M": "boys", "F": "girls"}
+    found += [
+        f"{titles.get(group, group)}: {row.observed:.1f} % below the {row.centile:g}th"
+        for group, row in entry.calibration.wrong_groups
+    ]
+    told = "; ".join(found)
+    return (
+        [f"The centiles of the {entry.region.replace('_', ' ')} are off for children held out: {told}."] if told else []
+    )
 
 
 class _Told:
