@@ -37,9 +37,13 @@ _KEYS = (
     (
         "Charts",
         (
-            ("Click on a dot", "Open the scan"),
+            ("Click, Enter", "Open the scan of a dot, at the region of the chart"),
+            ("← →, Home, End", "From dot to dot, in the order of age"),
+            ("↑ ↓", "Another region; of ten small charts, another chart"),
+            ("Shift+drag, Lasso", "Select the dots in a loop; with Ctrl, add them"),
+            ("Ctrl+click, Space", "Take a dot into the selection, or out of it; Esc selects nothing"),
             ("Wheel, drag", "Zoom and move; “Reset view” undoes it"),
-            ("↑ ↓ in the list", "Another region"),
+            ("Ctrl+Tab", "Charts, Tables, Norms, Methods"),
         ),
     ),
 )

@@ -12,6 +12,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QLabel, QWidget
 
+from ctworkbench.ui.chart_axis import Axis
 from ctworkbench.ui.chart_bands import BandLook, NormBand, levels_of
 from ctworkbench.ui.chart_dots import DotsItem, Style
 from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
@@ -22,6 +23,7 @@ from ctworkbench.ui.chart_theme import DARK, Theme
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData, Dot
 
+_WIDE_STRIP = 80
 _ALL_SEXES = frozenset(SEX_TITLES)
 
 
@@ -76,8 +78,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self.caption = QLabel()
         self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.boxes = (LassoBox(), LassoBox())
-        self.plot: pg.PlotItem = self.addPlot(0, 0, viewBox=self.boxes[0])  # type: ignore[attr-defined]
-        self.strip: pg.PlotItem = self.addPlot(0, 1, viewBox=self.boxes[1])  # type: ignore[attr-defined]
+        self.plot, self.strip = (self._add_plot(column, box) for column, box in enumerate(self.boxes))
         self.bands = {sex: NormBand(self.plot) for sex in ("M", "F")}
         self.scatter, self.outside = DotsItem(), DotsItem()
         self.marks = Marks(self.plot, self.scatter, compact)
@@ -91,6 +92,11 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self._dress()
         self.boxes[0].sigRangeChanged.connect(lambda *_: self._follow_view())
 
+    def _add_plot(self, column: int, box: LassoBox) -> pg.PlotItem:
+        pixels = {"left": 30.0, "bottom": 28.0} if self._compact else {"left": 38.0, "bottom": 42.0}
+        axes = {side: Axis(side, least) for side, least in pixels.items()}
+        return self.addPlot(0, column, viewBox=box, axisItems=axes)  # type: ignore[attr-defined]
+
     def _lay_out(self) -> None:
         font = QFont()
         font.setPixelSize(10 if self._compact else 12)
@@ -99,11 +105,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             plot.setMenuEnabled(False)
             plot.disableAutoRange()
             for side in ("left", "bottom"):
-                axis = plot.getAxis(side)
-                axis.setTickFont(font)
-                axis.setStyle(maxTickLevel=0)  # the finer lines of a grid take half of the time of drawing a chart
-            plot.getAxis("bottom").setTickDensity(0.9)
-            plot.getAxis("left").setTickDensity(1.3 if self._compact else 1.8)
+                plot.getAxis(side).setTickFont(font)
             if not self._compact:
                 plot.getAxis("bottom").setHeight(42)  # equal, so that both grounds end on one line
                 plot.getAxis("left").setWidth(54)
@@ -265,10 +267,9 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             return
         self._range = key
         wide = max(high - low, 1e-3)
-        margin = (0.14 if self._compact else 0.04) * wide
+        narrow = self._compact or self._strip_width < _WIDE_STRIP
+        margin = (0.14 if narrow else 0.08) * wide  # the numbers of the first and the last age need room
         self.plot.setXRange(low - margin, high + margin, padding=0)
-        if self._compact:  # of the ages that pyqtgraph would write there, not all have room
-            self.plot.getAxis("bottom").setTicks([[(age, f"{age:.1f}") for age in (low, (low + high) / 2, high)]])
         if np.isfinite(bottom):
             self.plot.setYRange(bottom, top, padding=0.08)
 
@@ -282,6 +283,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         view = self.boxes[0].viewRect()
         pixel = self.boxes[0].viewPixelSize()[1]
         self.marks.place_label(view, 16 * pixel)
+        self.outside_marks.place_label(self.boxes[1].viewRect(), 16 * pixel)
         for band in self.bands.values():
             band.thin_names(view, 13 * pixel)
         crowded = self.scatter.crowded(view)

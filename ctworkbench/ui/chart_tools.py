@@ -235,6 +235,8 @@ class SelectionBar(QWidget):
     review_asked = Signal()
     export_asked = Signal()
     cleared = Signal()
+    shown = Signal(bool)
+    """Whether there is a selection to tell of."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -253,11 +255,12 @@ class SelectionBar(QWidget):
             button = QPushButton(title)
             button.setObjectName(name)
             button.setToolTip(hint)
+            button.setStyleSheet("padding: 2px 10px;")
             button.clicked.connect(lambda _=False, act=act: act())
             row.addWidget(button)
-        self.hide()
+        row.addStretch(1)
 
     def show_count(self, count: int) -> None:
         """Say how many are selected; nothing is said of none."""
         self.text.setText(f"{count:,} scan{'s' * (count != 1)} selected")
-        self.setVisible(count > 0)
+        self.shown.emit(count > 0)

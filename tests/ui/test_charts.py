@@ -20,6 +20,7 @@ from ctworkbench.core.norms.change import ChildScan
 from ctworkbench.core.norms.measurement_error import MeasurementError
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge, OpenScan
+from ctworkbench.ui.chart_axis import nice_step
 from ctworkbench.ui.chart_canvas import Look
 from ctworkbench.ui.chart_dots import SINGLE_DOTS, density
 from ctworkbench.ui.chart_export import CSV_COLUMNS
@@ -484,6 +485,13 @@ def _lines(drawing: ElementTree.Element) -> list[list[tuple[float, float]]]:
                 pairs = [tuple(map(float, pair.split(","))) for pair in line.attrib["points"].split()]
                 found.append([(a * x + c * y + right, b * x + d * y + down) for x, y in pairs])
     return found
+
+
+@pytest.mark.parametrize(
+    ("least", "step"), [(0.1, 0.1), (0.11, 0.2), (0.3, 0.5), (7, 10), (23, 50), (0.0, 1.0), (float("nan"), 1.0)]
+)
+def test_that_ticks_are_1_2_or_5_apart(least: float, step: float) -> None:
+    assert nice_step(least) == pytest.approx(step)
 
 
 def test_that_lines_are_cut_at_the_edge_of_the_view() -> None:
