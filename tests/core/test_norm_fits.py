@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ctworkbench.core.norms import published_norm
+from ctworkbench.core.norms.calibration import calibrate
 from ctworkbench.core.norms.design import AgeScale, Terms
 from ctworkbench.core.norms.families import FAMILIES
 from ctworkbench.core.norms.linear import fit_linear
@@ -136,3 +137,23 @@ def test_that_curves_that_cross_are_put_in_order() -> None:
     assert raw[0] == pytest.approx([7, 13.5, 11]) and raw[1] == pytest.approx([13, 7.5, 11])
     at = [model.quantile(np.full(2, z), scale, ages, female, vector(model))[0] for z in (-1.0, 0.0, 1.0)]
     assert np.stack(at, axis=1) == pytest.approx(np.sort(raw, axis=1), abs=1e-6)
+
+
+@pytest.mark.parametrize("oldest", [5, 6])
+def test_that_ages_in_whole_years_are_fitted_where_knots_of_a_spline_would_fall_together(oldest: int) -> None:
+    rng = np.random.default_rng(1)
+    ages = rng.integers(1, oldest + 1, 300).astype(float)
+    female = rng.integers(0, 2, 300).astype(float)
+    data = Data(np.exp(5 + 0.02 * ages - 0.05 * female + 0.09 * rng.standard_normal(300)), ages, female)
+    scale = AgeScale.of(ages)
+    assert len(set(scale.knots(6))) < 7
+    found = choose(data, scale)
+    assert np.isfinite(found.beta).all()
+    assert np.isfinite(choose_quantiles(data, scale).coefficients).all()
+
+
+def test_that_a_child_without_a_number_counts_as_missed_and_not_as_the_middle() -> None:
+    z, ages, female = np.zeros(40), np.linspace(1, 3, 40), np.tile([0.0, 1.0], 20)
+    z[:10] = np.nan
+    found = calibrate(z, ages, female, 10)
+    assert [row.observed for row in found.coverage if row.centile == 95] == [75.0]

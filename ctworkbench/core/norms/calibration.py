@@ -114,7 +114,8 @@ def calibrate(z: Array, ages: Array, female: Array, folds: int) -> Calibration:
     """
     from scipy.special import ndtr
 
-    z = np.clip(np.nan_to_num(z, posinf=_FARTHEST, neginf=-_FARTHEST), -_FARTHEST, _FARTHEST)
+    # a child whom the models give no number counts as one they miss, never as one in the middle
+    z = np.clip(np.nan_to_num(z, nan=_FARTHEST, posinf=_FARTHEST, neginf=-_FARTHEST), -_FARTHEST, _FARTHEST)
     sexes = {"M": female == 0, "F": female == 1}
     centred = z - z.mean()
     sd = float(z.std(ddof=1))

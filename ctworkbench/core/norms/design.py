@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 Array = NDArray[np.float64]
 Sex = Literal["none", "shift", "curve"]
+_APART = 1e-6  # of half the range of ages
 
 
 class AgeScale(BaseModel):
@@ -85,10 +86,14 @@ class Terms(BaseModel):
         return np.hstack(parts)
 
 
-def within(terms: Sequence[Terms], sexes: int) -> list[Terms]:
-    """The terms that a cohort can tell: without sex where it has one sex only; each once."""
+def within(terms: Sequence[Terms], sexes: int, scale: AgeScale) -> list[Terms]:
+    """The terms that a cohort can tell: without sex where it has one sex only; each once.
+
+    Splines whose knots fall together are left out: ages in whole years are too few different ones to bend at.
+    """
     known = [term if sexes > 1 else Terms(age=term.age) for term in terms]
-    return list(dict.fromkeys(known))
+    apart = [term for term in known if not term.age or (np.diff(scale.knots(term.age)) > _APART).all()]
+    return list(dict.fromkeys(apart))
 
 
 def _spline(t: Array, knots: Array) -> Array:

@@ -115,7 +115,7 @@ def choose(data: Data, scale: AgeScale) -> Fit:
         scale: of age.
     """
     bccg, shash = FAMILIES["BCCG"], FAMILIES["SHASH"]
-    locations, scales, shapes = (within(terms, data.sexes) for terms in (_LOCATIONS, _SCALES, _SHAPES))
+    locations, scales, shapes = (within(terms, data.sexes, scale) for terms in (_LOCATIONS, _SCALES, _SHAPES))
     best = fit(Structure(bccg, (locations[0], scales[0], None)), data, scale)
 
     def improve(candidates: Sequence[Structure], best: Fit) -> Fit:

@@ -40,7 +40,7 @@ def choose_quantiles(data: Data, scale: AgeScale) -> QuantileModel:
             total += len(data) * np.log(loss) + terms.columns * np.log(len(data)) / 2
         return total
 
-    terms = min(within(_TERMS, data.sexes), key=criterion)
+    terms = min(within(_TERMS, data.sexes, scale), key=criterion)
     return QuantileModel(
         terms=terms,
         deviates=tuple(deviate_of(centile) for centile in CENTILES),
