@@ -90,4 +90,5 @@ def _harmonizing(arguments: argparse.Namespace) -> "Harmonizing | None":
         if arguments.min_per_batch is not None:
             raise WorkbenchError("--min-per-batch asks for --harmonize.", "Give both, or neither.")
         return None
-    return Harmonizing(arguments.harmonize, arguments.min_per_batch or MIN_PER_BATCH)
+    least = MIN_PER_BATCH if arguments.min_per_batch is None else arguments.min_per_batch
+    return Harmonizing(arguments.harmonize, least)

@@ -63,7 +63,7 @@ def test_that_print_joins_what_shares_a_cell_and_leaves_out_what_is_not_printed(
     assert headings == ["Region", "Mean ± SD", "95 % CI", "p"]
     assert rows == [
         ["Right frontal lobe", "200.64 ± 19.15", "−1.50 to 2.25", "3.1×10⁻⁹"],
-        ["brain_stem", "–", "–", "0.031"],
+        ["brain_stem", "15.47 ± –", "–", "0.031"],
     ]
 
 

@@ -144,6 +144,13 @@ def test_that_a_change_is_told_apart_from_noise_by_the_smallest_detectable_chang
     assert since.notes == ()
 
 
+@pytest.mark.parametrize("limit", [{"scanner": "Siemens Force"}, {"thickness_mm": 5.0}])
+def test_that_no_growth_is_expected_of_scans_that_the_norm_does_not_hold_for(limit: dict[str, Any]) -> None:
+    since = child(scan(**limit), "M", scan(2, 1.6)).since
+    assert {row.expected_cm3 for row in since.rows} == {None}
+    assert since.rows[0].change_cm3 is not None
+
+
 def test_that_three_scans_are_joined_in_the_order_of_age_whatever_order_they_came_in() -> None:
     found = child(scan(1, 1.9), "M", scan(2, 2.4), scan(3, 1.6))
     assert [one.age_years for one in found.scans] == [1.6, 1.9, 2.4]

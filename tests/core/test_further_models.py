@@ -141,6 +141,21 @@ def test_that_two_scans_are_too_few_for_any_model() -> None:
     assert any("cannot tell" in note for note in account.notes)
 
 
+def test_that_a_fit_without_scatter_has_no_t_and_no_p_and_says_so() -> None:
+    scans = [
+        replace(scan, volumes_cm3={"a": 10.0 + 2.0 * (scan.age or 0.0), "b": 300.0 + i % 7})
+        for i, scan in enumerate(children())
+    ]
+    account = Account()
+    row = only(adjusted.interaction(scans, account), adjusted.INTERACTION, "a", "age in boys")
+    assert row.estimate == pytest.approx(2.0)
+    assert (row.statistic, row.p, row.p_holm, row.partial_eta2) == (None, None, None, None)
+    assert any("all values of a lie on the fit" in note for note in account.notes)
+    even = [replace(scan, volumes_cm3={"right_x": 1.1 * i, "left_x": 1.3 * i}) for i, scan in enumerate(scans, 1)]
+    assert asymmetry.against_zero(even, account) == []
+    assert any("x (all), x (M), x (F): fewer than 3 scans, or no spread" in note for note in account.notes)
+
+
 def test_that_scans_of_one_child_are_pointed_out() -> None:
     account = Account()
     adjusted.adjusted(cohort(), account)

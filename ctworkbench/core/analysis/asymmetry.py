@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ASYMMETRY = "asymmetry index"
 MIN_SCANS = 3
+_NO_SPREAD = 1e-10  # of the pair's mean; less is rounding
 _GROUPS = {"all": ("M", "F"), "M": ("M",), "F": ("F",)}
 
 
@@ -123,7 +124,7 @@ def _test(pair: str, sex: str, values: "NDArray[np.float64]") -> Asymmetry | Non
     from scipy import stats
 
     n = values.size
-    if n < MIN_SCANS or not float(values.std()) > 0:
+    if n < MIN_SCANS or not float(values.std()) > _NO_SPREAD:
         return None
     mean, sd = float(values.mean()), float(values.std(ddof=1))
     error = sd / n**0.5

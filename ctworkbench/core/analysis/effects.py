@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SAME = 1e-6
+_NO_SCATTER = 1e-10  # of the largest outcome
 
 
 class Effect(Row):
@@ -72,7 +73,7 @@ def least_squares(
         terms: title of a row → (weights of columns that are summed, unit); a single coefficient has the weight 1.
         model: title of the model.
         outcome: region or pair.
-        account: is told why there is no fit.
+        account: is told why there is no fit, or a fit without scatter, which has no t and no p.
     """
     import numpy as np
     from scipy import stats
@@ -89,6 +90,9 @@ def least_squares(
     fit: Any = OLS(volumes, design).fit()
     params, covariance, df = np.asarray(fit.params), np.asarray(fit.cov_params()), int(fit.df_resid)
     reach = float(stats.t.ppf(0.975, df))
+    scatters = math.sqrt(float(fit.mse_resid)) > _NO_SCATTER * float(np.abs(volumes).max())
+    if not scatters:
+        account.note(f"{model}: all values of {outcome} lie on the fit; without scatter there is no t and no p.")
     names = list(columns)
     rows: list[Effect] = []
     for title, (weights, unit) in terms.items():
@@ -96,7 +100,7 @@ def least_squares(
         for name, weight in weights.items():
             contrast[1 + names.index(name)] = weight
         estimate, error = float(contrast @ params), math.sqrt(float(contrast @ covariance @ contrast))
-        t = estimate / error if error > 0 else math.nan
+        t = estimate / error if scatters and error > 0 else math.nan
         rows.append(
             Effect(
                 model=model,

@@ -87,7 +87,7 @@ class TableSheet:
             row: list[str] = []
             for i in kept:
                 both = (cells[i], cells[i + 1]) if self.columns[i].until else (cells[i],)
-                row.append(MISSING if MISSING in both else self.columns[i].joint.join(both))
+                row.append(MISSING if set(both) == {MISSING} else self.columns[i].joint.join(both))
             rows.append(row)
         return [self.columns[i].print_title or self.columns[i].title for i in kept], rows
 

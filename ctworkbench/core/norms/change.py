@@ -112,7 +112,7 @@ def _growth(norm: Norm, sex: str | None, region: str, before: ChildScan, after: 
     ages = before.age_years, after.age_years
     if sex is None or ages[0] is None or ages[1] is None or region not in norm.regions:
         return None
-    if any(norm.refusal(sex, age) is not None for age in ages):
+    if any(norm.refusal(sex, at.age_years, at.scanner or None, at.thickness_mm) is not None for at in (before, after)):
         return None
     return norm.mean(region, sex, ages[1]) - norm.mean(region, sex, ages[0])
 

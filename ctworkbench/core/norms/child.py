@@ -147,7 +147,7 @@ def describe(
         sex=sex,
         scan=scan,
         rows=rows,
-        total=_total(norm, sex, scan, rows, refusal),
+        total=_total(scan, rows, refusal),
         asymmetries=tuple(
             _asymmetry(norm, sex, scan, right.name.removeprefix("right_"), refusal) for right, _ in scheme.pairs
         ),
@@ -205,19 +205,17 @@ def _row(norm: Norm, sex: str | None, scan: ChildScan, name: str, title: str) ->
     )
 
 
-def _total(norm: Norm, sex: str | None, scan: ChildScan, rows: Sequence[ChildRow], refusal: str | None) -> ChildRow:
-    """The sum of all regions; with a z where the norm knows the total, else with the sum of what is expected."""
+def _total(scan: ChildScan, rows: Sequence[ChildRow], refusal: str | None) -> ChildRow:
+    """The sum of all regions beside the sum of what is expected; no z, for norms are of single regions."""
     missing = [row.title for row in rows if row.volume_cm3 <= 0]
     volume = 0.0 if missing else math.fsum(row.volume_cm3 for row in rows)
     error = scan.errors.get(TOTAL)
     reach = None if error is None or missing else error.reach_cm3
     expected = [row.expected_cm3 for row in rows]
     whole = None if None in expected else math.fsum(value for value in expected if value is not None)
-    reason = f"not given, since not all regions were found: {', '.join(missing)}" if missing else (refusal or "")
-    if not reason and TOTAL in norm.regions:
-        row = _row(norm, sex, ChildScan(scan.scan_id, scan.age_years, {TOTAL: volume}, scan.errors), TOTAL, "Total")
-        return row
-    reason = reason or "the norm does not tell how the regions of one child go together, so the total has no z"
+    reason = refusal or "the norm does not tell how the regions of one child go together, so the total has no z"
+    if missing:
+        reason = f"not given, since not all regions were found: {', '.join(missing)}"
     return ChildRow(TOTAL, "Total", volume, whole, None, None, reason, reach_cm3=reach)
 
 
