@@ -6,6 +6,11 @@ from ctworkbench.core.norms.calibration import CENTILES
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.norm import Norm
 
+_CHOSEN = {
+    "lms": "of age and sex in location, scale and shape, and the family: chosen for each region by BIC",
+    "quantile": "of age and sex: chosen for each region by Schwarz' criterion over five centiles",
+    "linear": "sex and age, as in the article",
+}
 RESEARCH_ONLY = "Research use only – not for diagnosis."
 
 
@@ -38,6 +43,7 @@ def sections(norm: Norm) -> tuple[Section, ...]:
         ]
         made = [
             ("Method", card.method_title),
+            ("Terms", _CHOSEN[card.method]),
             ("Intervals", f"{card.confidence:g} %, from {card.repeats} bootstrap samples of the children"),
             ("Made with", f"{card.program}, {card.created[:10]}{f', by {card.author}' if card.author else ''}"),
             ("SHA-256", norm.file.sha256),
