@@ -27,8 +27,9 @@ class Theme:
     fills: tuple[int, int]
 
 
-# Okabe and Ito's palette (jfly.uni-koeln.de/color), lightened for the dark ground and darkened for the light one until
-# each colour stands out from its ground by 3:1 or more; the dots' shapes tell the same a second time.
+# The first two are Okabe and Ito's blue and orange (jfly.uni-koeln.de/color), darker on the light ground; the others
+# were chosen so that all seven differ for those who lack one kind of cone, and stand out from their ground by 3:1 or
+# more (a test measures both). The dots' shapes tell the same a second time.
 DARK = Theme(
     name="dark",
     ground="#1b1f25",
@@ -38,7 +39,7 @@ DARK = Theme(
     muted="#c3ccd8",
     axis="#5a6778",
     caution="#f2b84b",
-    series=("#56b4e9", "#e69f00", "#2fc4a0", "#d98ab6", "#f0e442", "#ff7847", "#a9a5ff"),
+    series=("#56b4e9", "#e69f00", "#4df0a8", "#a55bff", "#b0622a", "#f5f07a", "#f2b6d8"),
     neutral="#c8ccd2",
     fills=(20, 30),
 )
@@ -51,7 +52,7 @@ LIGHT = Theme(
     muted="#39424e",
     axis="#8a94a1",
     caution="#9a5b00",
-    series=("#0072b2", "#c35e00", "#00805d", "#a5437b", "#7d7200", "#b3261e", "#5b4bc4"),
+    series=("#0072b2", "#c35e00", "#7c0ffb", "#12a55f", "#141414", "#96164f", "#2c3072"),
     neutral="#6a7480",
     fills=(26, 38),
 )
