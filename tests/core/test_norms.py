@@ -189,7 +189,7 @@ def test_that_the_interval_of_a_centile_is_as_wide_as_chance_in_such_cohorts_mak
     """Cohorts of the article's size, drawn from its norm and fitted again: how far the z of one volume moves."""
     volume = NORM.volume_at("cerebellum", "F", 1.7, -1.5)
     found: list[float] = []
-    for seed in range(150):
+    for seed in range(100):
         children = simulate(NORM, 1487, 100 + seed)
         x = np.array([[1, SEX_CODE[c.sex], c.age_years] for c in children])
         y = np.array([c.volumes_cm3["cerebellum"] for c in children])
