@@ -13,7 +13,8 @@ from ctworkbench.core.errors import ConflictError, StudyError, WorkbenchError
 from ctworkbench.core.methods import checklist
 from ctworkbench.core.methods.checklist import AuthorText, FilledItem, Item, State
 from ctworkbench.core.methods.checks import VOLUME_CHECKS
-from ctworkbench.core.methods.facts import StudyFacts
+from ctworkbench.core.methods.cohort_answers import scans_left_out
+from ctworkbench.core.methods.facts import LabelMapFact, ScanFact, StudyFacts, VolumeFact
 from ctworkbench.core.model import Annotation, Origin, Scan, Subject, Template
 from ctworkbench.core.norms import published_norm
 from ctworkbench.core.norms.simulated import simulate
@@ -91,6 +92,16 @@ def test_that_exclusions_split_and_figures_come_from_the_study(study: Workbench)
     assert "validation agreement with pseudo-labels 0.861" in figures.answer
     assert figures.state is State.PARTLY  # neither n nor SD was recorded of this model
     assert "1 reader gave 12 verdicts" in item_of(study, "claim2024", "16").answer
+
+
+def test_that_further_scans_of_a_child_are_not_said_to_be_in_the_tables() -> None:
+    facts = StudyFacts(
+        scans=tuple(ScanFact(i, "A" if i < 3 else "B", 2.0, preprocessed_by="1") for i in (1, 2, 3)),
+        label_maps=tuple(LabelMapFact(i, i, "A" if i < 3 else "B", 1, "expert") for i in (1, 2, 3)),
+        volumes=tuple(VolumeFact(i, "A" if i < 3 else "B", "M", 2.0, "brainstem", 20.0, i) for i in (1, 2, 3)),
+    )
+    told = "All 3 scans are measured. Tables of one scan a child use the first, 2 scans."
+    assert scans_left_out(facts) == told
 
 
 def test_that_the_norm_of_tripod_is_given_in_full_with_its_limits(study: Workbench) -> None:

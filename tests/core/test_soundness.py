@@ -319,6 +319,25 @@ def test_that_a_sex_gap_of_the_whole_head_is_told_and_one_of_a_region_is_not() -
     assert checks.sex_gap_is_brain_size(cohort(one)) == []
 
 
+def test_that_a_scan_without_all_regions_has_no_total_to_be_adjusted_for() -> None:
+    def gap(children: list[SimulatedChild]) -> str:
+        (warning,) = checks.sex_gap_is_brain_size(cohort(children))
+        return warning.basis[0].text.partition(", at")[2]
+
+    children = [
+        replace(
+            child, volumes_cm3={name: (1.3 if child.sex == "M" else 1.0) * v for name, v in child.volumes_cm3.items()}
+        )
+        for child in CHILDREN
+    ]
+    lacking = [
+        replace(child, volumes_cm3=child.volumes_cm3 | {"brainstem": 0.0}) if i % 9 == 0 else child
+        for i, child in enumerate(children)
+    ]
+    whole = [child for i, child in enumerate(children) if i % 9]
+    assert gap(lacking) == gap(whole)
+
+
 def test_that_asymmetry_that_is_the_templates_own_is_told_and_another_is_not() -> None:
     follows = replace(COHORT, templates=(TemplateFact("atlas", EXPECTED),))
     assert found(checks.asymmetry_follows_template, follows).severity is Severity.SERIOUS

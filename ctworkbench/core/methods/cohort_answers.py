@@ -86,7 +86,7 @@ def exclusions(facts: StudyFacts) -> str:
 
 
 def scans_left_out(facts: StudyFacts) -> str:
-    """Scans that came in and are in no table: not preprocessed, not labelled, rejected, not measured."""
+    """Scans that came in and are in no table: not preprocessed, not labelled, rejected, not measured, further ones."""
     if not facts.scans:
         return ""
     labelled = {row.scan_id for row in facts.label_maps}
@@ -99,11 +99,15 @@ def scans_left_out(facts: StudyFacts) -> str:
         (len(kept - measured), "labelled and not measured"),
     ]
     named = [f"{number} {what}" for number, what in parts if number]
-    return (
-        f"Of {counted(len(facts.scans), 'scan')} {listed(named)}; the tables hold {len(measured)}."
+    children = len({row.subject for row in facts.volumes})
+    told = (
+        f"Of {counted(len(facts.scans), 'scan')} {listed(named)}; {len(measured)} are measured."
         if named
-        else f"All {counted(len(facts.scans), 'scan')} are in the tables."
+        else f"All {counted(len(facts.scans), 'scan')} are measured."
     )
+    if children < len(measured):
+        told += f" Tables of one scan a child use the first, {counted(children, 'scan')}."
+    return told
 
 
 def missing_data(facts: StudyFacts) -> str:

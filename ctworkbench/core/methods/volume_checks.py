@@ -86,9 +86,11 @@ def sex_gap_with_unequal_ages(facts: StudyFacts) -> list[SoundnessWarning]:
 
 def sex_gap_is_brain_size(facts: StudyFacts) -> list[SoundnessWarning]:
     """Sex differences of the regions that mostly go once the whole is held equal."""
-    total: dict[int, float] = defaultdict(float)
+    parts: dict[int, list[float]] = defaultdict(list)
     for row in facts.volumes:
-        total[row.scan_id] += row.volume_cm3
+        if row.volume_cm3 > 0:
+            parts[row.scan_id].append(row.volume_cm3)
+    total = {scan: math.fsum(own) for scan, own in parts.items() if len(own) == len(facts.by_region)}
     plain: list[float] = []
     held: list[float] = []
     for rows in facts.by_region.values():
@@ -180,10 +182,16 @@ def paired_effect(pairs: Sequence[tuple[float, float]]) -> tuple[float, float] |
 
 
 def sex_gaps(rows: Iterable[VolumeFact], total: Mapping[int, float] | None = None) -> tuple[float, float] | None:
-    """Boys minus girls of one region in cm³: raw, and by least squares with age (and a total); None if undetermined."""
+    """Boys minus girls of one region in cm³: raw, and by least squares with age (and a total); None if undetermined.
+
+    Args:
+        rows: the region's volumes.
+        total: sum of all regions by scan; scans without it, such as those that lack a region, are left out.
+    """
     import numpy as np
 
     known = [row for row in rows if row.sex in ("M", "F") and row.age_years is not None and row.volume_cm3 > 0]
+    known = [row for row in known if total is None or row.scan_id in total]
     boys = np.array([row.sex == "M" for row in known])
     if boys.size < 5 or boys.all() or not boys.any():
         return None
