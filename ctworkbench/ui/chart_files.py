@@ -17,10 +17,10 @@ from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
 from ctworkbench.ui.chart_legend import entries_of
 from ctworkbench.ui.chart_plot import DotPlot, captioned
 from ctworkbench.ui.chart_reach import reaches_of
+from ctworkbench.ui.chart_reader import pair_of
 from ctworkbench.ui.chart_theme import THEMES
 from ctworkbench.ui.chart_tip import tip
 from ctworkbench.ui.chart_tools import ALL
-from ctworkbench.ui.charts import pair_of
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench

@@ -25,6 +25,7 @@ from ctworkbench.ui.chart_groups import Grouping, sex_key
 from ctworkbench.ui.chart_legend import Entry, entries_of
 from ctworkbench.ui.chart_plot import DotPlot, captioned
 from ctworkbench.ui.chart_reach import reaches_of
+from ctworkbench.ui.chart_reader import ChartReader, pair_of
 from ctworkbench.ui.chart_tip import tip
 from ctworkbench.ui.chart_tools import ALL, ChartChoices, ChartTools, SelectionBar
 from ctworkbench.ui.child_panel import ChildPanel
@@ -33,18 +34,9 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
     from ctworkbench.core.workbench.rows import ChartData, Dot
 
-_SHOWN = ("measurements", "annotations", "scans", "reviews", "models", "norms")
-"""What of the study is shown here: a change of it is read again."""
-
 _IN_TOOLTIPS = " (see the tooltips)"
 
 __all__ = ["ALL", "ChartsPage", "pair_of"]
-
-
-def pair_of(region: str) -> str:
-    """The pair that a region belongs to, such as "frontal"; "frontal" for those with one side only."""
-    side, _, pair = region.partition("_")
-    return pair if side in ("right", "left") else "frontal"
 
 
 class ChartsPage(QWidget):
@@ -67,7 +59,7 @@ class ChartsPage(QWidget):
         self._workbench = workbench
         self._bridge = bridge
         self._open_scan = open_scan
-        self._known: dict[tuple[str, str], ChartData] = {}
+        self._reader = ChartReader(workbench, bridge, self)
         self._charts: dict[str, ChartData] = {}
         self._entries: list[Entry] = []
         self._stale = False
@@ -104,7 +96,8 @@ class ChartsPage(QWidget):
 
     def _connect(self) -> None:
         self.child.region_wanted.connect(self.choose_region)
-        self.tools.source_changed.connect(self._read)
+        self._reader.ready.connect(self._show)
+        self.tools.source_changed.connect(self._change_source)
         self.tools.look_changed.connect(self._draw)
         self.tools.lasso_taken.connect(self._take_lasso)
         self.tools.reset_asked.connect(self._reset)
@@ -193,31 +186,22 @@ class ChartsPage(QWidget):
 
     def refresh(self) -> None:
         """Read what is chosen again."""
-        self._known.clear()
+        self._reader.forget()
+        self._change_source()
+
+    def _change_source(self) -> None:
         self._read()
+        self._follow_child()
 
     def _read(self) -> None:
-        """Read the charts that are wanted and not known yet."""
+        """Ask for the charts of the chosen region."""
         self._stale = self._behind = False
-        source, norms = self.source.currentData() or "current", self._workbench.norms
         region = self.region
         names = load(DEFAULT).region_names if region == ALL else (region, pair_of(region))
-        missing = [name for name in names if (source, name) not in self._known]
+        self._reader.ask(names, self.source.currentData() or "current")
 
-        def read() -> tuple:
-            return names, source, norms.sources() if missing else None, norms.charts(missing, source) if missing else {}
-
-        self._follow_child()
-        if missing:
-            self._bridge.run(read, self._show, key="charts")
-        else:
-            self._bridge.run(lambda: None, lambda _: None, key="charts")  # an answer for another region comes too late
-            self._show((names, source, None, {}))
-
-    def _show(self, answer: "tuple[tuple[str, ...], str, list[str] | None, dict[str, ChartData]]") -> None:
-        names, source, sources, charts = answer
-        self._known |= {(source, name): data for name, data in charts.items()}
-        self._charts = {name: self._known[source, name] for name in names}
+    def _show(self, charts: "dict[str, ChartData]", sources: list[str] | None) -> None:
+        self._charts = charts
         if sources is not None:
             self.tools.set_sources(sources)
         self._draw()

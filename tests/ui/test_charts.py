@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.norms.change import ChildScan
 from ctworkbench.core.norms.measurement_error import MeasurementError
-from ctworkbench.core.workbench import Workbench
+from ctworkbench.core.workbench import Changes, Workbench
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.chart_axis import nice_step
 from ctworkbench.ui.chart_canvas import Look
@@ -30,8 +30,9 @@ from ctworkbench.ui.chart_legend import entries_of
 from ctworkbench.ui.chart_marks import child_lines
 from ctworkbench.ui.chart_pixels import clip_segments
 from ctworkbench.ui.chart_plot import DotPlot
+from ctworkbench.ui.chart_reader import every_chart, pair_of
 from ctworkbench.ui.chart_tip import tip
-from ctworkbench.ui.charts import ChartsPage, pair_of
+from ctworkbench.ui.charts import ChartsPage
 from ctworkbench.ui.child_panel import centile_text, z_text
 from tests.ui.seeded_study import ADULT, seed
 
@@ -196,6 +197,33 @@ def test_that_changing_the_region_keeps_the_plots_items(page: ChartsPage, qtbot:
     assert [id(item) for item in page.chart.plot.items] == before
     assert page.asymmetry.data is not None
     assert page.asymmetry.data.title.startswith("Parietal")
+
+
+def test_that_other_regions_are_read_ahead_and_read_anew_when_the_study_changes(
+    page: ChartsPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qtbot.waitUntil(lambda: page._bridge.idle)
+    asked: list[list[str]] = []
+    charts = page._workbench.norms.charts
+    monkeypatch.setattr(
+        page._workbench.norms, "charts", lambda names, source: (asked.append(names), charts(names, source))[1]
+    )
+    page.choose_region("cerebellum")
+    assert page.chart.data is not None
+    assert page.chart.data.title == "Cerebellum"
+    assert asked == []
+    page._bridge.changed.emit(Changes(measurements=True))
+    qtbot.waitUntil(lambda: sorted(name for names in asked for name in names) == sorted(every_chart()))
+    assert asked[0] == ["cerebellum", "frontal"]
+
+
+def test_that_an_answer_from_before_a_change_is_not_kept(page: ChartsPage, qtbot: QtBot) -> None:
+    reader, known = page._reader, page._reader._known
+    qtbot.waitUntil(lambda: page._bridge.idle)
+    old = dict(known)
+    reader.forget()
+    reader._keep(reader._age - 1, "current", {name: data for (_, name), data in old.items()})
+    assert known == {}
 
 
 def test_that_ten_small_charts_show_the_same_scans(page: ChartsPage, qtbot: QtBot) -> None:
