@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.norms import centile_of, published_norm
+from ctworkbench.core.norms import card, centile_of, published_norm
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.norm_file import NormFile, parse, read
 from ctworkbench.core.norms.simulated import simulate
@@ -168,3 +168,9 @@ def test_that_many_deviates_at_once_are_those_of_one_at_a_time(norm: FittedNorm)
     together = norm.z_scores("brainstem", ["M", "F"], [1.8, 2.2], [24.0, 26.0])
     alone = [norm.z("brainstem", "M", 1.8, 24.0), norm.z("brainstem", "F", 2.2, 26.0)]
     assert list(together) == pytest.approx(alone) and all(math.isfinite(z) for z in alone)
+
+
+def test_that_the_card_says_of_how_many_scans_the_slices_are_not_known(file: NormFile) -> None:
+    some = file.model_copy(update={"card": file.card.model_copy(update={"thickness_unknown": 3})})
+    assert "- **Slices**: 0.625 mm; not known of 3 scans" in card.markdown(FittedNorm(some))
+    assert "not known of" not in card.markdown(FittedNorm(file))

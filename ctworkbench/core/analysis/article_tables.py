@@ -61,7 +61,7 @@ def _sex(key: str = "sex") -> Column:
     return _text(key, "Children", "boys, girls, or both; children of unknown sex are in none", SEXES)
 
 
-def _count(key: str = "n", title: str = "n", meaning: str = "scans used, one of each child") -> Column:
+def _count(key: str = "n", title: str = "n", meaning: str = "scans used, one of each child or all") -> Column:
     return Column(key, title, "count", meaning=meaning)
 
 

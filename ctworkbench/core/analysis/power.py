@@ -55,7 +55,7 @@ LEVEL = Level()
 
 
 class SampleSize(Row):
-    """One answer of the helper.
+    """How many children, or what a number of them can show.
 
     Attributes:
         design: "two groups", "paired", "slope" or "centile".

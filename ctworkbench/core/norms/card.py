@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ctworkbench.core.norms.calibration import CENTILES
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.norm import Norm
+from ctworkbench.core.wording import count
 
 _CHOSEN = {
     "lms": "of age and sex in location, scale and shape, and the family: chosen for each region by BIC",
@@ -36,6 +37,8 @@ def sections(norm: Norm) -> tuple[Section, ...]:
     if isinstance(norm, FittedNorm):
         card = norm.file.card
         children[3] = ("Scanner", ", ".join(f"{name} ({n})" for name, n in card.scanners.items()))
+        if limits.thicknesses and card.thickness_unknown:
+            children[4] = ("Slices", f"{limits.thicknesses}; not known of {count(card.thickness_unknown, 'scan')}")
         children += [
             ("Label maps", card.source_text),
             ("Left out", "; ".join(f"{reason}: {n}" for reason, n in card.excluded.items()) or "nobody"),
