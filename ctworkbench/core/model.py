@@ -257,7 +257,8 @@ class NormRecord(Base):
         name: by which it is chosen; of an imported norm perhaps another than its file has.
         sha256: over its content; content: the text of its file (`norms.norm_file`).
         origin: "fitted" or "imported".
-        details: what is known of the fit inside the study alone, such as who was left out; source of an import.
+        details: what is known of the fit inside the study alone: who was left out, numbers of the label maps that it
+            was made from; source of an import.
     """
 
     __tablename__ = "norm"

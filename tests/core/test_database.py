@@ -5,13 +5,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 
-from ctworkbench.core.database import MIGRATIONS, Database
+from ctworkbench.core.database import Database
 from ctworkbench.core.errors import StudyError
 from ctworkbench.core.model import Audit, Base, ImmutableRowError, NormChoice, NormRecord, Sex, Subject
 from ctworkbench.core.settings import Settings
@@ -41,25 +39,6 @@ def test_that_a_newer_schema_is_refused_by_name_and_left_alone(tmp_path: Path) -
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0999_from_the_future",)]
     connection.close()
-
-
-def test_that_a_study_of_an_older_schema_is_upgraded_and_keeps_what_it_holds(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'old.db'}"
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(text("INSERT INTO subject (code, sex) VALUES ('A', 'F')"))
-    engine.dispose()
-    database = Database.open(url, "old")
-    with database.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    with database.writing() as session:
-        assert session.scalars(select(Subject.code)).all() == ["A"]
-        session.add(NormChoice(name="xi2025", author="a"))
-    database.close()
 
 
 def test_that_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -63,6 +63,13 @@ def test_that_a_fitted_norm_is_kept_with_its_hash_and_an_audit_line(kept: Workbe
     assert ("keep norm", "own") in [tuple(row) for row in actions]
 
 
+def test_that_a_fitted_norm_leads_back_to_the_label_maps_that_it_was_made_from(kept: Workbench) -> None:
+    with kept._study.database.reading() as session:
+        record = session.query(NormRecord).one()
+    used = [row.annotation_id for row in kept.norms.volumes() if row.region == "brainstem"]
+    assert record.details["label_maps"] == sorted(used)[2:]  # nobody accepted the first two
+
+
 def test_that_a_kept_norm_can_be_neither_changed_nor_removed(kept: Workbench) -> None:
     with pytest.raises(ImmutableRowError), kept._study.database.writing() as session:
         session.query(NormRecord).one().name = "another"

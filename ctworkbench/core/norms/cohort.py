@@ -31,7 +31,7 @@ class NormScan(BaseModel):
     """One measured scan of the study.
 
     Attributes:
-        source: what made the label map: "registration", "expert" or "model".
+        source: what made the label map: "registration", "expert" or "model"; annotation: its number in the study.
         accepted: whether that label map was accepted; unread: by somebody who did not look at it.
         remembered: whether it was made by a model that was trained on this child.
     """
@@ -44,6 +44,7 @@ class NormScan(BaseModel):
     age_years: float | None
     volumes_cm3: dict[str, float]
     source: str = ""
+    annotation: int = 0
     accepted: bool = True
     unread: bool = False
     remembered: bool = False

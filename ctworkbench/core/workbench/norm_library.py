@@ -142,6 +142,8 @@ def record_fit(study: OpenStudy, job_id: str) -> Changes:
     """Take a fitted norm into the study."""
     result = FitResult.model_validate(study.jobs.result(job_id))
     found = result.norm
+    asked = FitParams.model_validate(study.jobs.job(job_id).params)
+    label_maps = sorted(scan.annotation for scan in gather(asked.scans, asked.selection).scans)
     with study.database.writing() as session:
         if not study.claim(session, job_id):
             return Changes()
@@ -153,7 +155,7 @@ def record_fit(study: OpenStudy, job_id: str) -> Changes:
                 sha256=found.sha256,
                 origin="fitted",
                 content=found.text(),
-                details={"notes": list(result.notes)},
+                details={"notes": list(result.notes), "label_maps": label_maps},
                 author=study.settings.author,
                 job_id=job_id,
             )
@@ -307,6 +309,7 @@ def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
                 age_years=row.age_years,
                 volumes_cm3={},
                 source=str(row.source),
+                annotation=row.annotation_id,
                 accepted=verdict is Verdict.ACCEPT,
                 unread=unread,
                 remembered=row.annotation_id in learned,
