@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSettings
@@ -53,7 +54,7 @@ def take(
 
     Args:
         folder: the study.
-        out: folder for the pictures.
+        out: folder for the pictures; the tabs of Charts have one each.
         places: "cohort", "review", "train", "charts", "jobs".
         sizes: widths and heights of the window in pixels.
         charts: folder for the charts themselves.
@@ -77,15 +78,26 @@ def take(
                     _wait(lambda: study.review is not None and study.review.session.case is not None)
                 if place == "jobs" and study.jobs.model.ids:
                     study.jobs.select(study.jobs.model.ids[0])
-                _settle(study)
-                path = out / f"{place}_{width}x{height}.png"
-                if not window.grab().save(str(path), "PNG"):
-                    raise OSError(f"{path} cannot be written.")
-                written.append(path)
+                for name, turn in _pages(study, place).items():
+                    turn()
+                    _settle(study)
+                    path = out / f"{name}_{width}x{height}.png"
+                    if not window.grab().save(str(path), "PNG"):
+                        raise OSError(f"{path} cannot be written.")
+                    written.append(path)
         if charts is not None:
             study.go("charts")
+            study.charts_place.show_page("charts")
             written += write_charts(study, charts)
     return written
+
+
+def _pages(study: StudyView, place: str) -> dict[str, Callable[[], None]]:
+    """What a place shows, by the name of its picture, and how to turn to it; Charts alone has several pages."""
+    if place != "charts":
+        return {place: lambda: None}
+    tabs = study.charts_place
+    return {name: partial(tabs.show_page, name) for name in tabs.names}
 
 
 def write_charts(study: StudyView, out: Path) -> list[Path]:
