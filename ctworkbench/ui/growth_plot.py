@@ -17,7 +17,7 @@ _HEIGHT = 120
 
 
 class GrowthPlot(pg.PlotWidget):
-    """Volume against age of one region; the norm is drawn where it holds for this sex."""
+    """Volume against age of one region; the norm is drawn where it holds for this child and scan."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=DARK.ground)
@@ -37,7 +37,7 @@ class GrowthPlot(pg.PlotWidget):
         self.clear()
         title = next((row.title for row in child.rows if row.region == region), region)
         self.setTitle(f"{title}: cm³ by age in years", color=DARK.ink, size="10pt")
-        if norm is not None and child.sex in ("M", "F") and region in norm.regions:
+        if norm is not None and child.refusal is None and child.sex is not None and region in norm.regions:
             bands = norm.bands(region, child.sex)
             color = pg.mkColor(DARK.series[0 if child.sex == "M" else 1])
             for low, high, alpha in ((bands.minus2, bands.plus2, 28), (bands.minus1, bands.plus1, 40)):

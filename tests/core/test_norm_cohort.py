@@ -160,6 +160,17 @@ def test_that_a_region_that_too_few_have_is_not_in_the_norm(tmp_path: Path) -> N
     assert any("no cerebellum: only" in caution for caution in result.norm.card.cautions)
 
 
+def test_that_a_pair_that_too_few_of_a_sex_have_is_not_in_the_norm_and_that_is_said(tmp_path: Path) -> None:
+    girls = [number for number, scan in enumerate(SCANS) if scan.sex == "F"]
+    scans = list(SCANS)
+    for number in girls[30:]:
+        kept = {name: value for name, value in SCANS[number].volumes_cm3.items() if name != "left_frontal"}
+        scans[number] = SCANS[number].model_copy(update={"volumes_cm3": kept})
+    found = fitted(tmp_path, scans).norm
+    assert FittedNorm(found).pairs == ("parietal", "occipital", "temporal")
+    assert "Too few have both sides of frontal: no asymmetry of it in the norm." in found.card.cautions
+
+
 def test_that_mixed_sources_scanners_and_remembered_children_are_said() -> None:
     scans = changed(0, source="registration", scanner="SIEMENS Force", remembered=True)
     notes = " ".join(gathered(scans).notes)

@@ -2,9 +2,11 @@
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
@@ -13,13 +15,16 @@ from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.jobs import Job, JobState
 from ctworkbench.core.model import Sex
+from ctworkbench.core.norms.child import describe
 from ctworkbench.core.report.batch import ReportsResult
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.child_panel import ChildPanel
 from ctworkbench.ui.error_dialog import ErrorDialog
+from ctworkbench.ui.growth_plot import GrowthPlot
 from ctworkbench.ui.study_view import StudyView
+from tests.core.test_child import NORM, SCHEME, scan
 from tests.core.test_reporting import add_scan
 
 
@@ -93,6 +98,21 @@ def test_that_several_scans_are_joined_with_the_smallest_detectable_change(panel
     panel.changes.setCurrentCell(9, 0)
     assert panel.words.text().startswith("Brainstem: ") and "More than measurement error makes" in panel.words.text()
     assert "Brainstem" in panel.course.plotItem.titleLabel.text
+
+
+@pytest.mark.parametrize(
+    ("sex", "told", "drawn"),
+    [("M", {}, 2), ("M", {"scanner": "Siemens Force"}, 0), ("F", {}, 0)],
+    ids=["in the norm", "another scanner", "a norm of boys"],
+)
+def test_that_the_course_has_no_norm_behind_it_where_the_norm_refuses(sex, told, drawn: int, qtbot: QtBot) -> None:
+    norm = replace(NORM, limits=replace(NORM.limits, n_female=0)) if sex == "F" else NORM
+    child = describe("C1", sex, scan(**told), norm, SCHEME, (scan(2, 1.6),))
+    plot = GrowthPlot()
+    qtbot.addWidget(plot)
+    plot.show_course(child, "brainstem", norm)
+    items = plot.plotItem.items
+    assert sum(isinstance(item, pg.FillBetweenItem) for item in items) == drawn
 
 
 def test_that_a_child_with_one_scan_has_no_change_to_look_at(panel: ChildPanel, qtbot: QtBot) -> None:

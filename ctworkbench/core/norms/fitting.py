@@ -105,8 +105,14 @@ def fit_norm(params: FitParams, context: JobContext) -> FitResult:
         f"Intervals are from {len(entries[0].replicates)} bootstrap samples of the children with the terms of the "
         "model held; they do not tell what other children, another scanner or other labels would have given."
     )
+    pairs = tuple(_pairs(cohort, names))
+    lack = {name.removeprefix("right_") for name in names if name.startswith("right_")} - {
+        entry.pair for entry in pairs
+    }
+    if lack:
+        cautions.append(f"Too few have both sides of {', '.join(sorted(lack))}: no asymmetry of it in the norm.")
     card = _card(params, cohort, (low, high), cautions)
-    file = NormFile(card=card, age_scale=scale, regions=entries, pairs=tuple(_pairs(cohort, names)))
+    file = NormFile(card=card, age_scale=scale, regions=entries, pairs=pairs)
     context.progress(1.0, "Written down.")
     return FitResult(norm=file, notes=tuple(notes))
 
@@ -249,17 +255,19 @@ def _few(cohort: Cohort, region: str, params: FitParams) -> str:
 
 
 def _pairs(cohort: Cohort, names: tuple[str, ...]) -> list[PairFit]:
-    """Right minus left of each pair and sex: a line over age by least squares."""
+    """Right minus left of each pair and sex: a line over age; none of a pair that too few of a sex have."""
     found: list[PairFit] = []
+    sexes = [(sex, code) for sex, code in (("M", 0), ("F", 1)) if cohort.count(sex)]
     for name in names:
         pair = name.removeprefix("right_")
         if pair == name or f"left_{pair}" not in names:
             continue
         difference = cohort.volumes(name) - cohort.volumes(f"left_{pair}")
-        for sex, code in (("M", 0), ("F", 1)):
+        both: list[PairFit] = []
+        for sex, code in sexes:
             chosen = np.isfinite(difference) & (cohort.female == code)
             n = int(chosen.sum())
-            if n < 3:
+            if n < LEAST_PER_SEX["linear"]:
                 continue
             values, ages = difference[chosen], cohort.ages[chosen]
             middle = float(ages.mean())
@@ -269,7 +277,9 @@ def _pairs(cohort: Cohort, names: tuple[str, ...]) -> list[PairFit]:
             sd = float(np.sqrt(rest @ rest / (n - 2)))
             if sd > 0:
                 mean, slope = (float(value) for value in beta)
-                found.append(PairFit(pair=pair, sex=sex, n=n, mean=mean, slope=slope, mean_age=middle, sd=sd))
+                both.append(PairFit(pair=pair, sex=sex, n=n, mean=mean, slope=slope, mean_age=middle, sd=sd))
+        if len(both) == len(sexes):
+            found += both
     return found
 
 
