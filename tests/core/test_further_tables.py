@@ -271,6 +271,8 @@ def test_that_the_command_makes_all_tables_from_harmonized_volumes_and_names_the
     assert all("harmonized by site (ComBat)" in source for source in told["sources"])
     assert any(note.startswith("Volumes: ") and "not as measured" in note for note in told["notes"])
     assert "not as measured" in printed.err
+    lost = {row["reason"]: row["subjects"] for row in told["exclusions"] if row["table"] == "ComBat by site"}
+    assert lost["sex unknown"] == ["P003"] and lost["age unknown"] == ["P005"]
     measured, harmonized = (read(tmp_path / kind / "table2_volumes_by_sex.csv") for kind in ("measured", "harmonized"))
     assert [row["region"] for row in measured] == [row["region"] for row in harmonized]
     assert measured[0]["overall_mean_cm3"] != harmonized[0]["overall_mean_cm3"]

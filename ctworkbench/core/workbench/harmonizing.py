@@ -8,9 +8,10 @@ from sqlalchemy import select
 
 from ctworkbench.core.analysis.harmonization import Harmonizing, harmonize
 from ctworkbench.core.analysis.observations import Exclusion, Observation
-from ctworkbench.core.analysis.scans import Account, ScanVolumes, plausible_scans, sentences
+from ctworkbench.core.analysis.scans import Account, ScanVolumes, plausible_scans
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Preprocessing, Scan, Subject
+from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.volumes import scanner_of, volumes
@@ -58,8 +59,8 @@ def scan_volumes(study: OpenStudy, source: str = CURRENT) -> list[ScanVolumes]:
 
 def harmonized_observations(
     study: OpenStudy, source: str, how: Harmonizing, observations: Sequence[Observation]
-) -> tuple[list[Observation], list[str]]:
-    """Observations with harmonized volumes and their source named so, and what must be said of them.
+) -> tuple[list[Observation], list[str], tuple[Exclusion, ...]]:
+    """Observations with harmonized volumes and their source named so, what must be said of them, and who is not there.
 
     Observations of scans that cannot be harmonized are left out; nothing is stored.
 
@@ -78,8 +79,9 @@ def harmonized_observations(
         if found is not None:
             kept.append(replace(row, volume_cm3=found.harmonized_cm3, source=found.source))
     names = "; ".join(sorted({row.source for row in kept}))
-    told = f"Volumes: {names}; not as measured. Scans that could not be harmonized are in no table."
-    return kept, [told, *account.notes, *sentences(account.left_out)]
+    lost = len(scans) - len(done.scans)
+    told = f"Volumes: {names}; not as measured. In no table, since not harmonized: {count(lost, 'scan')}."
+    return kept, [told, *account.notes], account.left_out
 
 
 def not_harmonized(how: Harmonizing, notes: Sequence[str], left_out: Sequence[Exclusion]) -> WorkbenchError:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from ctworkbench.core.analysis.figures import FIGURE_FORMATS, Picture, save
 from ctworkbench.core.analysis.harmonization import Harmonizing
-from ctworkbench.core.analysis.observations import Ledger, Observation
+from ctworkbench.core.analysis.observations import Exclusion, Ledger, Observation
 from ctworkbench.core.analysis.tables import Repeats, StatisticsTables, prepared, tables
 from ctworkbench.core.analysis.writing import TABLE_FORMATS, write
 from ctworkbench.core.errors import WorkbenchError
@@ -108,14 +108,15 @@ def _tables(
     rows = volumes(study, source)
     if not rows:
         raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
-    observations, notes = _observations(study, rows), list[str]()
+    observations, notes, left_out = _observations(study, rows), list[str](), tuple[Exclusion, ...]()
     if harmonize is not None:
-        observations, notes = harmonized_observations(study, source, harmonize, observations)
+        observations, notes, left_out = harmonized_observations(study, source, harmonize, observations)
     annotation_ids = {row.annotation_id for row in rows}
     result = tables(observations, repeats)
     notes += source_notes(study, rows)
     notes += volume_notes(study, rows, result.coefficients, result.hemispheres)
-    return result.model_copy(update={"notes": (*result.notes, *notes)}), observations, annotation_ids
+    told = {"notes": (*result.notes, *notes), "exclusions": (*left_out, *result.exclusions)}
+    return result.model_copy(update=told), observations, annotation_ids
 
 
 def _observations(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[Observation]:
