@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ctworkbench.core.analysis.adjusted import AGE, SEX
 from ctworkbench.core.analysis.effects import Effect, corrected, least_squares, varies
@@ -190,7 +190,7 @@ def _random_intercept(
 ) -> _Fit | None:
     """REML fit of one random intercept; None where the search finds no maximum within its bounds."""
     import numpy as np
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import brentq
     from scipy.stats import chi2
 
     # One scale for volumes and columns keeps the likelihood well rounded whatever the unit.
@@ -205,11 +205,21 @@ def _random_intercept(
     grid = np.linspace(*_LOG_RATIOS, 23)
     best = float(grid[int(np.argmin([lost(float(ratio)) for ratio in grid]))])
     step = float(grid[1] - grid[0])
-    search: Any = minimize_scalar(lost, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-9})
-    if not search.success or float(search.x) > _LOG_RATIOS[1] - step:  # no scatter within groups is left to divide by
+    low, high = best - step, best + step
+
+    def slope(log_ratio: float) -> float:
+        return _slope(10**log_ratio, y, x, of_scan)
+
+    ratio = 0.0
+    if slope(low) < 0 < slope(high):  # the root of the slope is known to all digits; a search by height to half of them
+        root = float(brentq(slope, low, high, xtol=1e-12))
+        if root > _LOG_RATIOS[1] - step:  # no scatter within groups is left to divide by
+            return None
+        ratio = 10**root
+    elif slope(high) <= 0:
         return None
-    statistic = max(0.0, 2 * (_minus_log_likelihood(0.0, y, x, of_scan) - float(search.fun)))
-    ratio = 10 ** float(search.x) if statistic > _BOUNDARY else 0.0
+    statistic = max(0.0, 2 * (_minus_log_likelihood(0.0, y, x, of_scan) - _minus_log_likelihood(ratio, y, x, of_scan)))
+    ratio = ratio if statistic > _BOUNDARY else 0.0
     cross = _cross(ratio, y, x, of_scan)
     inverse = np.linalg.inv(cross[:-1, :-1])
     estimates = inverse @ cross[:-1, -1]
@@ -246,6 +256,22 @@ def _minus_log_likelihood(
     df = y.size - x.shape[1]
     logs = df * math.log(rest / df) + float(np.log1p(ratio * sizes).sum()) + float(np.linalg.slogdet(xx)[1])
     return logs / 2
+
+
+def _slope(ratio: float, y: "NDArray[np.float64]", x: "NDArray[np.float64]", groups: "NDArray[np.intp]") -> float:
+    """Derivative of `_minus_log_likelihood` by the ratio; arguments as there."""
+    import numpy as np
+
+    sizes = np.bincount(groups)
+    cross = _cross(ratio, y, x, groups)
+    estimates = np.linalg.solve(cross[:-1, :-1], cross[:-1, -1])
+    rest = float(cross[-1, -1] - cross[:-1, -1] @ estimates)
+    sums = np.column_stack([np.bincount(groups, weights=column) for column in np.column_stack([x, y]).T])
+    change = -sums.T @ ((1 + ratio * sizes)[:, None] ** -2 * sums)
+    contrast = np.append(-estimates, 1.0)
+    of_rest = (y.size - x.shape[1]) * float(contrast @ change @ contrast) / max(rest, 1e-300)
+    of_design = float(np.trace(np.linalg.solve(cross[:-1, :-1], change[:-1, :-1])))
+    return (of_rest + float((sizes / (1 + ratio * sizes)).sum()) + of_design) / 2
 
 
 def _cross(
