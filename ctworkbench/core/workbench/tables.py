@@ -70,7 +70,6 @@ def statistics(
     Raises:
         WorkbenchError: an unknown source, nothing was measured, or the folder cannot be written.
     """
-    tell("Tables…")
     result, observations, annotation_ids = _tables(study, source, repeats, harmonize)
     kinds = [kind for kind in FIGURE_FORMATS if kind in formats]
     if kinds:
@@ -84,7 +83,7 @@ def statistics(
         if harmonize is not None:
             captions = [f"{caption} Volumes are harmonized by {harmonize.by} (ComBat)." for caption in captions]
         result = result.model_copy(update={"figures": tuple(captions), "not_made": tuple(not_made)})
-    tell("Files…")
+    tell("Tables…")
     write(result, out, formats)
     return result
 
