@@ -70,6 +70,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self._look = Look()
         self._range: tuple[object, ...] = ()
         self._limits = (0.0, 1.0)
+        self._words: tuple[str, Theme] | None = None
         self.data: ChartData | None = None
         self.dots: dict[int, Dot] = {}
         self._inside: list[Dot] = []
@@ -84,12 +85,13 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self.marks = Marks(self.plot, self.scatter, compact)
         self.outside_marks = Marks(self.strip, self.outside, compact)
         self.ring = self.marks.ring
-        self.crowd = pg.LabelItem(justify="left", size="8pt")
+        self.crowd = pg.LabelItem("Too many dots to tell apart: shaded by their number. Zoom in.", size="8pt")
         self.crowd.setParentItem(self.boxes[0])
         self.crowd.anchor((0, 0), (0, 0), (4, 2))
         self.crowd.hide()
         self._lay_out()
         self._dress()
+        self._closed = False
         self.boxes[0].sigRangeChanged.connect(lambda *_: self._follow_view())
 
     def _add_plot(self, column: int, box: LassoBox) -> pg.PlotItem:
@@ -134,6 +136,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
                 plot.getAxis(side).setPen(theme.axis)
                 plot.getAxis(side).setTextPen(theme.muted)
         self.boxes[1].setBackgroundColor(theme.strip)
+        self.crowd.setText(self.crowd.text, color=theme.muted)
         for box in self.boxes:
             box.set_loop_color(theme.ink)
         for marks in (self.marks, self.outside_marks):
@@ -248,14 +251,16 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         width = self._strip_width if visible else 0
         self.strip.setMinimumWidth(width)
         self.strip.setMaximumWidth(width)
-        self.strip.setLabel("bottom", "no centile", color=self._look.theme.caution)
 
     def _show_words(self, data: "ChartData") -> None:
         self.caption.setText(data.title.replace(" lobe", "") if self._compact else data.title)
-        if not self._compact:
+        words = (data.unit, self._look.theme)
+        if words != self._words and not self._compact:
+            self._words = words
             color = self._look.theme.muted
             self.plot.setLabel("left", data.unit, color=color)
             self.plot.setLabel("bottom", "age at scan (years)", color=color)
+            self.strip.setLabel("bottom", "no centile", color=self._look.theme.caution)
 
     # -- the view --------------------------------------------------------------------------------------------------
 
@@ -269,9 +274,11 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         wide = max(high - low, 1e-3)
         narrow = self._compact or self._strip_width < _WIDE_STRIP
         margin = (0.14 if narrow else 0.08) * wide  # the numbers of the first and the last age need room
-        self.plot.setXRange(low - margin, high + margin, padding=0)
         if np.isfinite(bottom):
-            self.plot.setYRange(bottom, top, padding=0.08)
+            above = 0.08 * (top - bottom) or 1.0
+            self.boxes[0].setRange(None, (low - margin, high + margin), (bottom - above, top + above), padding=0)
+        else:
+            self.boxes[0].setRange(None, (low - margin, high + margin), padding=0)
 
     def reset_view(self) -> None:
         """Undo zooming and panning."""
@@ -279,22 +286,26 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         if self.data is not None:
             self._fit(self.data.title, self._span(self.data, self.scatter.ys))
 
+    def close(self) -> bool:
+        """Take the chart apart; its view moves while that is done, and must not be followed."""
+        self._closed = True
+        return bool(super().close())
+
     def _follow_view(self) -> None:
+        if self._closed:
+            return
         view = self.boxes[0].viewRect()
         pixel = self.boxes[0].viewPixelSize()[1]
         self.marks.place_label(view, 16 * pixel)
         self.outside_marks.place_label(self.boxes[1].viewRect(), 16 * pixel)
         for band in self.bands.values():
             band.thin_names(view, 13 * pixel)
-        crowded = self.scatter.crowded(view)
-        if crowded != self.crowd.isVisible():
-            self.crowd.setText("Too many dots to tell apart: shaded by their number. Zoom in.")
-            self.crowd.setVisible(crowded and not self._compact)
+        self.crowd.setVisible(self.scatter.crowded(view) and not self._compact)
 
     def resizeEvent(self, ev: object) -> None:
         """Keep the names within what is in view."""
         super().resizeEvent(ev)
-        if hasattr(self, "crowd"):
+        if hasattr(self, "_closed"):  # pyqtgraph resizes the widget before it is made
             self._follow_view()
 
     # -- marks -----------------------------------------------------------------------------------------------------

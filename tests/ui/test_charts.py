@@ -411,6 +411,29 @@ def test_that_a_study_without_volumes_says_what_to_do(tmp_path: Path, memory: QS
     opened.close()
 
 
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("ages", [[], [None], [None, 45.0], [2.0], [2.0, 2.0]])
+@pytest.mark.parametrize("bands", [True, False])
+def test_that_a_chart_of_few_dots_or_none_is_drawn(
+    page: ChartsPage, qtbot: QtBot, compact: bool, ages: list[float | None], bands: bool
+) -> None:
+    assert page.chart.data is not None
+    dot = page.chart.dots[CHILD]
+    dots = [replace(dot, scan_id=number, age_years=age, value=180.0) for number, age in enumerate(ages)]
+    plot = DotPlot(tip, compact)
+    qtbot.addWidget(plot)
+    plot.resize(300, 300)
+    plot.show()
+    plot.show_chart(replace(page.chart.data, dots=dots, bands=page.chart.data.bands if bands else []), open_id=0)
+    plot.grab()
+    plot.reset_view()
+    plot.step(1)
+    assert len(plot.scatter) + len(plot.outside) == len(ages)
+    (left, right), (bottom, top) = plot.boxes[0].viewRange()
+    assert left < right
+    assert bottom < top
+
+
 def test_that_too_many_dots_are_a_density_and_can_still_be_pointed_at(page: ChartsPage, qtbot: QtBot) -> None:
     assert page.chart.data is not None
     dot = page.chart.dots[CHILD]
