@@ -71,6 +71,7 @@ def test_that_the_region_of_a_dot_stands_out_once_its_scan_is_loaded(page: Revie
 def test_that_all_regions_come_back_after_a_moment(page: ReviewPage, qtbot: QtBot) -> None:
     page.open_scan(1)
     wait_for(page, 1, qtbot)
+    page.regions.spotlight._timer.setInterval(100)
     page.show_region("left_frontal")
     assert region_under_crosshair(page) == LEFT_FRONTAL
     assert opacity(page, RIGHT_TEMPORAL) < 0.5
