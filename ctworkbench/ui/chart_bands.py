@@ -39,6 +39,7 @@ class BandLook:
         dotted: lines of the second sex where both have one colour.
         fills: opacity of the outer and the inner filling, 0 to 255.
         named: with the names of the lines.
+        halo: colour around the lines where many dots lie under them; "" for none.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class BandLook:
     dotted: bool
     fills: tuple[int, int]
     named: bool
+    halo: str = ""
 
 
 class NormBand(PixelItem):
@@ -147,8 +149,12 @@ class _NormLines(PixelItem):
         }
         for name, values in zip(LEVELS, band.levels, strict=True):
             kind = name.partition("_")[0]
-            if look.filled or kind != "inner":
-                draw_segments(painter, polyline(band.ages, values), pens[kind], view, scale)
+            if not look.filled and kind == "inner":
+                continue
+            line, pen = polyline(band.ages, values), pens[kind]
+            if look.halo:
+                draw_segments(painter, line, QPen(_shade(look.halo, 170), pen.widthF() + 2), view, scale)
+            draw_segments(painter, line, pen, view, scale)
 
 
 def _shade(color: str, opacity: int) -> QColor:

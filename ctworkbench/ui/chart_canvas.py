@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData, Dot
 
 _WIDE_STRIP = 80
+_MANY = 400
 _ALL_SEXES = frozenset(SEX_TITLES)
 
 
@@ -243,6 +244,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
                 dotted=sex == "F" and not of_sex,
                 fills=look.theme.fills,
                 named=not self._compact,
+                halo=look.theme.ground if len(self._inside) >= _MANY else "",
             )
             item.show_band(by_sex.get(sex) if sex in look.sexes else None, band_look)
 

@@ -16,7 +16,7 @@ SINGLE_DOTS = 4_000
 """More dots than this in view are drawn as a density: a pixel of a chart then has several of them."""
 _CELL_PIXELS = 2
 _FEW, _CROWD_OPACITY = 400, 0.75
-_ONE_DOT_OPACITY = 0.5
+_ONE_DOT_OPACITY, _MOST_OPACITY = 0.3, 0.92
 _SHAPES = cast("dict[str, QPainterPath]", Symbols)
 
 
@@ -230,7 +230,11 @@ def density(
         return wide
 
     counts = spread(None)
-    opacity = 1 - (1 - _ONE_DOT_OPACITY) ** counts
+    # by the logarithm, so that one dot is seen and ten thousand still differ from a hundred
+    most = int(counts.max(initial=1))
+    logarithms = np.log(np.arange(1, most + 1)) / np.log(max(most, 2))
+    table = _ONE_DOT_OPACITY + (_MOST_OPACITY - _ONE_DOT_OPACITY) * logarithms
+    opacity = np.concatenate(([0.0], table)).astype(np.float32)[counts.astype(np.intp)]
     share = opacity / np.maximum(counts, 1)
     image = np.empty((height, width, 4), np.uint8)
     for place, channel in enumerate((2, 1, 0)):
