@@ -60,7 +60,7 @@ class ChartReader(QObject):
             self._read_ahead(source)
 
         if missing:
-            self._bridge.run(read, take, key="charts")
+            self._bridge.run(read, take, key="charts", message="Reading the charts…")
         else:
             self._bridge.run(lambda: None, lambda _: None, key="charts")  # an answer for another region comes too late
             take(({}, None))
