@@ -1,11 +1,11 @@
 """Charts as files: a picture, a drawing, a page, or the numbers behind them."""
 
 import csv
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 from PySide6.QtCore import QBuffer, QMarginsF, QPoint, QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetricsF, QImage, QPageSize, QPaintDevice, QPainter, QPdfWriter
@@ -95,14 +95,15 @@ def _write_drawing(path: Path, page: "_Page", title: str) -> None:
     generator.setTitle(title)
     generator.setDescription(_PURPOSE)
     _paint(page, generator)
-    ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
-    root = ElementTree.fromstring(drawn.data().data())
-    root.set("width", f"{page.size.width():g}")
-    root.set("height", f"{page.size.height():g}")
-    for element in root.iter():
-        if "font-family" in element.attrib:
-            element.set("font-family", f"{QFontInfo(QFont(element.attrib['font-family'])).family()}, sans-serif")
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    width, height = f"{page.size.width():g}", f"{page.size.height():g}"
+    text = bytes(drawn.data().data()).decode("utf-8")
+    text = re.sub(r'width="[^"]*" height="[^"]*"', f'width="{width}" height="{height}"', text, count=1)
+    path.write_text(re.sub(r'font-family="([^"]*)"', _known_font, text), encoding="utf-8")
+
+
+def _known_font(named: re.Match[str]) -> str:
+    """The font that Qt takes for a name, with one that every program has."""
+    return f'font-family="{QFontInfo(QFont(named[1])).family()}, sans-serif"'
 
 
 class _Page:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QApplication,
     QFileDialog,
     QFrame,
     QGridLayout,
@@ -355,11 +356,14 @@ class ChartsPage(QWidget):
             return
         if not Path(path).suffix:
             path = f"{path}.{kind}"
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)  # a drawing of 15,000 dots takes a second
         try:
             self.export(Path(path), self.chosen if chosen else None)
         except OSError as error:
             self._bridge.notify(f"{path} cannot be written: {error.strerror}.", "Choose another folder.", "error")
             return
+        finally:
+            QApplication.restoreOverrideCursor()
         self._bridge.notify(f"Written: {path}")
 
     def export(self, path: Path, chosen: frozenset[int] | None = None) -> None:
