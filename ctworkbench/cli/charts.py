@@ -11,7 +11,7 @@ COLOR_BY = ("sex", "site", "scanner", "role", "verdict", "warnings", "source")
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
     entry = grammar.over_study("charts", _charts, "draw volumes against the norm")
-    entry.add_argument("--out", type=Path, required=True, metavar="DIR")
+    entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
     entry.add_argument(
         "--region", nargs="+", default=["all"], metavar="NAME", help="such as right_frontal; all ten by default"
     )

@@ -12,7 +12,7 @@ from ctworkbench.core.wording import count
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
     entry = grammar.command("phantom", _phantom, "make digital head phantoms with a known truth")
-    entry.add_argument("--out", type=Path, required=True, metavar="DIR")
+    entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the phantoms")
     entry.add_argument("--n", type=int, default=1, metavar="N", help="number of phantoms (default: 1)")
     entry.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same phantoms (default: 1)")
     entry.add_argument("--heads", type=Path, metavar="DIR", help="folder of head_NN_tissue / _labels10 .nii.gz")

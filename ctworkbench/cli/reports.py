@@ -9,20 +9,22 @@ from ctworkbench.cli.terminal import SOURCES, Grammar, follow, open_study, print
 from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
-    from ctworkbench.core.norms.child import Child
+    from ctworkbench.core.norms.child import AsymmetryRow, Child, ChildRow
 
 
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
     entry = grammar.over_study("report", _report, "write one child's page, or the pages of all")
     who = entry.add_mutually_exclusive_group(required=True)
-    who.add_argument("--subject", metavar="CODE")
-    who.add_argument("--all", action="store_true", help="one page for every subject; what is there already is kept")
+    who.add_argument("--subject", metavar="CODE", help="the page of this child")
+    who.add_argument(
+        "--all", action="store_true", help="one page for every subject; pages that would not change are kept"
+    )
     entry.add_argument("--out", type=Path, required=True, metavar="PATH", help="the PDF, or with --all its folder")
     entry.add_argument("--source", choices=SOURCES, default="current", help="label map to use (default: current)")
 
     entry = grammar.over_study("child", _child, "print one child's volumes against the norm, and what changed")
-    entry.add_argument("--subject", required=True, metavar="CODE")
+    entry.add_argument("--subject", required=True, metavar="CODE", help="the child")
     entry.add_argument("--source", choices=SOURCES, default="current", help="label map to use (default: current)")
     entry.add_argument("--json", action="store_true", help="print them as JSON")
 
@@ -65,6 +67,8 @@ def _lines(child: "Child") -> list[str]:
 
     scan = child.scan
     lines = [f"{child.subject}, {child.sex or 'sex unknown'}, {years_text(scan.age_years)} years, {scan.labels}"]
+    if scan.phantom:
+        lines.append("Digital phantom: simulated images, no patient. The numbers say nothing about a child.")
     if child.refusal:
         lines.append(f"No z-score and no centile: {child.refusal}.")
     lines.append(f"{'cm³':>30} {'± 95 %':>8} {'expected':>9} {'z':>7} {'centile':>8} {'by norm':>9} {'by error':>9}")
@@ -72,7 +76,7 @@ def _lines(child: "Child") -> list[str]:
         expected = "—" if row.expected_cm3 is None else f"{row.expected_cm3:.1f}"
         volume = f"{row.volume_cm3:.1f}" if row.volume_cm3 > 0 else "not found"
         norm, error = range_text(row.centile_low, row.centile_high), range_text(row.measured_low, row.measured_high)
-        near = "  within the measurement error" if row.within_error else ""
+        near = _error_text(row)
         lines.append(
             f"{row.title:20} {volume:>9} {reach_text(row.reach_cm3):>8} {expected:>9} {z_text(row.z):>7} "
             f"{centile_text(row.centile):>8} {norm:>9} {error:>9}{near}"
@@ -80,7 +84,7 @@ def _lines(child: "Child") -> list[str]:
     lines.append(f"{'R − L':>30} {'± 95 %':>8} {'expected':>9} {'z':>7}")
     for side in child.asymmetries:
         told = (signed(side.difference_cm3), reach_text(side.reach_cm3), signed(side.expected_cm3), z_text(side.z))
-        near = "  within the measurement error" if side.within_error else ""
+        near = _error_text(side)
         lines.append(f"{side.title:20} {told[0]:>9} {told[1]:>8} {told[2]:>9} {told[3]:>7}{near or _why(side.reason)}")
     for change in child.comparisons:
         spans = f"{years_text(change.before.age_years)} to {years_text(change.after.age_years)} years"
@@ -95,6 +99,13 @@ def _lines(child: "Child") -> list[str]:
                 f"{signed(row.expected_cm3, 1):>9}{verdict}"
             )
     return [*lines, child.error_note, *child.doubts]
+
+
+def _error_text(row: "ChildRow | AsymmetryRow") -> str:
+    """What measurement error could have made, as the window and the report mark it."""
+    if row.within_error:
+        return "  within the measurement error"
+    return "  beyond ±2, but measurement error could have made it" if row.beyond and not row.beyond_surely else ""
 
 
 def _why(reason: str) -> str:

@@ -24,7 +24,7 @@ def add(grammar: Grammar) -> None:
     )
 
     entry = grammar.over_study("export", _export, "write images, label maps and volumes.csv")
-    entry.add_argument("--out", type=Path, required=True, metavar="DIR")
+    entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
 
 
 def _new(arguments: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ModelRow
 TRAIN = "train"
 SEGMENT = "segment"
 _CASES_PER_JOB = 10
+_LEAST_SUBJECTS = 4  # two to train on, one to validate on, one for the test
 _LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels"}
 
 
@@ -142,7 +143,7 @@ class ModellingRoom:
             subjects = dict(session.execute(query).tuples().all())
             new = {subject.code: subject for subject in subjects.values() if subject.role is None}
             settled = {subject.code for subject in subjects.values()} - set(new)
-            if len(new) >= len(Role):
+            if len(new) >= (len(Role) if settled else _LEAST_SUBJECTS):
                 for code, role in split_subjects(new, study.split_seed).items():
                     new[code].role = Role(role)
                 study.audit(session, "split", "study", {code: subject.role for code, subject in sorted(new.items())})
@@ -154,7 +155,7 @@ class ModellingRoom:
                 are = "is" if len(new) == 1 else "are"
                 raise WorkbenchError(
                     f"{count(len(new), 'subject')} with an accepted label map {are} too few to train on.",
-                    f"Review and accept at least {len(Role)} subjects, better twenty: ctworkbench review STUDY",
+                    f"Review and accept at least {_LEAST_SUBJECTS} subjects, better twenty: ctworkbench review STUDY",
                 )
             return [
                 TrainCase(

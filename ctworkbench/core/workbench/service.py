@@ -116,7 +116,9 @@ class Workbench:
         """
         path = folder / STUDY_FILE
         if not path.exists():
-            raise StudyError(f"There is no study in {folder}.", f"Make one: ctworkbench new {folder}")
+            raise StudyError(
+                f"There is no study in {folder.absolute()}.", f"Check the path, or make one: ctworkbench new {folder}"
+            )
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
