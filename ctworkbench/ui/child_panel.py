@@ -193,10 +193,12 @@ class ChildPanel(QFrame):
     def _show(self, answer: "tuple[ScanRow, AnnotationRow | None, Child | None, Norm, str]") -> None:
         scan, version, self._child, self._norm, self._source = answer
         self._subject = scan.subject
-        self.title.setText(scan.subject)
+        phantom = self._child is not None and self._child.scan.phantom
+        self.title.setText(f"{scan.subject} – digital phantom, no child" if phantom else scan.subject)
         labels = f"labels v{version.version} {version.origin}" if version is not None else "no such labels yet"
         day = f" · {self._child.scan.day}" if self._child is not None and self._child.scan.day else ""
-        self.facts.setText(f"{SEX_TITLES[sex_key(scan.sex)]}, {age_text(scan.age_years)}{day} · {labels}")
+        age = "age unknown" if scan.age_years is None else age_text(scan.age_years)
+        self.facts.setText(f"{SEX_TITLES[sex_key(scan.sex)]}, {age}{day} · {labels}")
         self._show_child()
 
     def _show_child(self) -> None:

@@ -20,7 +20,8 @@ _VOLUME_TIPS = (
     "Click a region to see its chart and to read its numbers in words",
     "Volume in cm³; 95 % of repeated measurements of the same brain lie within ± this much of their mean",
     "Mean volume of the norm's children of this sex and age, in cm³",
-    "How many SDs of the norm the volume lies above the mean; ≈ where the difference is within the measurement error",
+    "How many SDs of the norm the volume lies above the mean; ≈: the difference is within the measurement error; "
+    "?: beyond ±2, but measurement error could have made it",
     "Share of the norm's children with a smaller volume",
     "Where the centile would lie if the same brain were scanned and labelled again (95 %); the uncertainty of the norm "
     "itself is another one and is told below the table",
@@ -31,7 +32,8 @@ _ASYMMETRY_TIPS = (
     "95 % of repeated measurements lie within this much",
     "Right minus left in % of the mean of both sides",
     "Mean difference of the norm's children of this sex",
-    "How many SDs of the norm the difference lies above the mean difference",
+    "How many SDs of the norm the difference lies above the mean difference; ≈: within the measurement error; "
+    "?: beyond ±2, but measurement error could have made it",
 )
 _CHANGE_TIPS = (
     "Click a region to see its course",
@@ -52,7 +54,7 @@ def centile_text(centile: float) -> str:
 def z_text(z: float) -> str:
     """A z score in five characters: "+4.35", "+44.3", "+443"."""
     decimals = 2 if abs(z) < 9.995 else 1 if abs(z) < 99.95 else 0
-    return f"{round(z, decimals) + 0.0:+.{decimals}f}"
+    return f"{round(z, decimals) + 0.0:+.{decimals}f}".replace("-", "−")
 
 
 class NumberTable(QTableWidget):

@@ -318,6 +318,9 @@ def test_that_the_command_line_prints_a_child_and_its_change(
     assert main(["child", str(workbench.folder), "--subject", "C1", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["rows"]) == 10
     assert main(["child", str(workbench.folder), "--subject", "C9"]) == 1
+    add_scan(workbench, "P1", site="Digital phantom")
+    assert main(["child", str(workbench.folder), "--subject", "P1"]) == 0
+    assert "Digital phantom" in capsys.readouterr().out and "Digital phantom" not in told
 
 
 def test_that_the_command_line_prints_the_measurement_error(

@@ -567,7 +567,7 @@ def test_that_each_region_has_a_pair_to_show(region: str, pair: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("z", "text"), [(0.0, "+0.00"), (-1.234, "-1.23"), (9.999, "+10.0"), (44.31, "+44.3"), (-312.0, "-312")]
+    ("z", "text"), [(0.0, "+0.00"), (-1.234, "−1.23"), (9.999, "+10.0"), (44.31, "+44.3"), (-312.0, "−312")]
 )
 def test_that_a_z_score_fits_its_column(z: float, text: str) -> None:
     assert z_text(z) == text

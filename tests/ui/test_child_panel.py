@@ -39,10 +39,11 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         add_scan(opened, "C7", age=2.2, protocol={"study_date": "2021-12-11"})
         add_scan(opened, "C8", age=45.0, sex=Sex.MALE)
         add_scan(opened, "C9", measured=False)
+        add_scan(opened, "P1", age=1.9, protocol={"phantom": "truth"})
         yield opened
 
 
-FIRST, LATER, ADULT, UNMEASURED = 1, 14, 15, 16
+FIRST, LATER, ADULT, UNMEASURED, PHANTOM = 1, 14, 15, 16, 17
 
 
 @pytest.fixture
@@ -74,6 +75,13 @@ def test_that_volumes_have_their_error_and_the_total_stands_under_them(panel: Ch
     assert first[3].endswith("≈") and "–" in first[5]
     assert cells(panel, 10)[0] == "Total" and cells(panel, 10)[3] == "–"
     assert "6 children of this study" in panel.error_note.text()
+
+
+def test_that_a_phantom_is_never_shown_as_a_child(panel: ChildPanel, qtbot: QtBot) -> None:
+    follow(panel, PHANTOM, qtbot)
+    assert "digital phantom" in panel.title.text()
+    follow(panel, FIRST, qtbot)
+    assert panel.title.text() == "C1"
 
 
 def test_that_a_row_is_read_out_in_words_with_both_intervals_named(panel: ChildPanel, qtbot: QtBot) -> None:

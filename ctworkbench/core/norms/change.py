@@ -24,6 +24,7 @@ class ChildScan:
         errors: measurement error by name of region and pair, and "total".
         thickness_mm: of the slices, None where not known.
         image_key: what tells the images from all others.
+        phantom: a digital phantom's, which is no child.
     """
 
     scan_id: int
@@ -38,6 +39,7 @@ class ChildScan:
     day: str = ""
     image_key: str = ""
     series_uid: str = ""
+    phantom: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.change import ChildScan
 from ctworkbench.core.norms.child import Child, describe
 from ctworkbench.core.norms.measurement_error import MeasurementError
+from ctworkbench.core.phantom_dicom import SITE
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
@@ -156,4 +157,10 @@ def _scan(one: Chosen, errors: ErrorsOf) -> ChildScan:
         day=str(protocol.get("study_date", "")),
         image_key=one.scan.image_key,
         series_uid=one.scan.series_uid,
+        phantom=is_phantom(one.scan),
     )
+
+
+def is_phantom(scan: Scan) -> bool:
+    """Whether a scan is of a digital phantom: its numbers must never be taken for a child's."""
+    return "phantom" in scan.protocol or scan.site == SITE

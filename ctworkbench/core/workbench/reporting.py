@@ -13,7 +13,6 @@ from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, 
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.child import Child
 from ctworkbench.core.norms.fitted import FittedNorm
-from ctworkbench.core.phantom_dicom import SITE
 from ctworkbench.core.report import child_report
 from ctworkbench.core.report.batch import ReportCase, ReportsParams, ReportsResult, file_name, load_case
 from ctworkbench.core.translation import _
@@ -129,7 +128,6 @@ def _case(study: OpenStudy, found: Found, source: str, norm: Norm, errors: Error
     if row is None:
         raise WorkbenchError(f"{code} has no label map.", "Make one.")
     child = describe_child(study, found, one, norm, errors)
-    phantom = "phantom" in one.scan.protocol or one.scan.site == SITE
     return ReportCase(
         child=child,
         image=study.store.path(one.scan.image_key),
@@ -139,7 +137,7 @@ def _case(study: OpenStudy, found: Found, source: str, norm: Norm, errors: Error
         acquisition=_acquisition(one.scan),
         provenance=tuple(_provenance(code, one, row, sources)),
         warnings=tuple(_warnings(found, one, row, child, sources)),
-        phantom=phantom,
+        phantom=child.scan.phantom,
         scheme=study.scheme,
         program=f"CT Workbench {study.code_version}",
     )
