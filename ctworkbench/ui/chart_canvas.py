@@ -96,7 +96,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self.boxes[0].sigRangeChanged.connect(lambda *_: self._follow_view())
 
     def _add_plot(self, column: int, box: LassoBox) -> pg.PlotItem:
-        pixels = {"left": 30.0, "bottom": 28.0} if self._compact else {"left": 38.0, "bottom": 42.0}
+        pixels = {"left": 30.0, "bottom": 24.0} if self._compact else {"left": 38.0, "bottom": 42.0}
         axes = {side: Axis(side, least) for side, least in pixels.items()}
         return self.addPlot(0, column, viewBox=box, axisItems=axes)  # type: ignore[attr-defined]
 
@@ -109,9 +109,9 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             plot.disableAutoRange()
             for side in ("left", "bottom"):
                 plot.getAxis(side).setTickFont(font)
+            plot.getAxis("left").setWidth(31 if self._compact else 54)  # a width of its own would come a drawing late
             if not self._compact:
                 plot.getAxis("bottom").setHeight(42)  # equal, so that both grounds end on one line
-                plot.getAxis("left").setWidth(54)
             plot.showGrid(x=plot is self.plot, y=True, alpha=0.12)
         self.boxes[0].setMouseEnabled(x=not self._compact, y=not self._compact)
         self.boxes[1].setMouseEnabled(x=False, y=False)
@@ -274,8 +274,8 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             return
         self._range = key
         wide = max(high - low, 1e-3)
-        narrow = self._compact or self._strip_width < _WIDE_STRIP
-        margin = (0.14 if narrow else 0.08) * wide  # the numbers of the first and the last age need room
+        # the numbers of the first and the last age need room
+        margin = wide * (0.18 if self._compact else 0.14 if self._strip_width < _WIDE_STRIP else 0.08)
         if np.isfinite(bottom):
             above = 0.08 * (top - bottom) or 1.0
             self.boxes[0].setRange(None, (low - margin, high + margin), (bottom - above, top + above), padding=0)
