@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ctworkbench.ui.chart_groups import SEX_TITLES, VERDICTS, sex_key
-from ctworkbench.ui.child_panel import centile_text
+from ctworkbench.ui.child_tables import centile_text, z_text
 from ctworkbench.ui.cohort_table import age_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def tip(plot: "DotPlot", dot: "Dot") -> str:
     if data is None:
         return dot.subject
     if dot.z is not None and dot.centile is not None:
-        standing = f"z {dot.z:+.2f} · centile {centile_text(dot.centile)}"
+        standing = f"z {z_text(dot.z)} · centile {centile_text(dot.centile)}"
     else:
         standing = f"no centile: {data.outside.get(dot.scan_id, 'the norm does not hold')}"
     labels = [f"labels v{dot.version} by {dot.source}", VERDICTS.get(dot.verdict, dot.verdict)]
@@ -32,10 +32,10 @@ def tip(plot: "DotPlot", dot: "Dot") -> str:
     where = [dot.site and f"site {dot.site}", dot.scanner, dot.role and f"split: {dot.role}"]
     if dot.warnings:
         where.append(f"{dot.warnings} warning{'s' * (dot.warnings > 1)}")
-    sign = "+" if "right minus left" in data.title and dot.value >= 0 else ""
+    value = f"{dot.value:+.1f}".replace("-", "−") if "right minus left" in data.title else f"{dot.value:.1f}"
     lines = (
         f"{dot.subject} · {SEX_TITLES[sex_key(dot.sex)]} · {age_text(dot.age_years)}",
-        f"{sign}{dot.value:.1f} {data.unit} · {standing}",
+        f"{value} {data.unit} · {standing}",
         " · ".join(labels),
         " · ".join(part for part in where if part),
         "Click: open the scan at this region · Ctrl+click: select",

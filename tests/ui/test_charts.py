@@ -33,7 +33,7 @@ from ctworkbench.ui.chart_plot import DotPlot
 from ctworkbench.ui.chart_reader import every_chart, pair_of
 from ctworkbench.ui.chart_tip import tip
 from ctworkbench.ui.charts import ChartsPage
-from ctworkbench.ui.child_panel import centile_text, z_text
+from ctworkbench.ui.child_tables import centile_text, z_text
 from tests.ui.seeded_study import ADULT, seed
 
 NO_AGE, NO_SEX, CHILD = 5, 3, 8
@@ -138,7 +138,8 @@ def test_that_a_child_of_unknown_sex_is_shown_without_a_z(page: ChartsPage) -> N
 def test_that_a_dot_says_who_what_where_and_by_whom(page: ChartsPage) -> None:
     dot = page.chart.dots[CHILD]
     said = tip(page.chart, dot)
-    assert f"{dot.value:.1f} cm³ · z {dot.z:+.2f} · centile" in said
+    assert dot.z is not None
+    assert f"{dot.value:.1f} cm³ · z {z_text(dot.z)} · centile" in said
     for part in ("P008 · female · 2.", "labels v1 by expert", VERDICTS[""], "site North", dot.scanner, "validation"):
         assert part in said
 
