@@ -16,7 +16,7 @@ from ctworkbench.core.jobs import JobState, replace_text
 from ctworkbench.core.measure import MeasureCase, MeasureParams
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.volume import write_nifti
-from ctworkbench.core.workbench import Workbench
+from ctworkbench.core.workbench import Verdict, Workbench
 from tests.core.heads import head, labels_of, study_with_heads, write_cohort
 
 
@@ -264,3 +264,15 @@ def test_that_a_statistic_that_is_new_is_measured_on_what_was_measured_before(
     assert study.wait(jobs) == []
     assert study.norms.measure() == []
     assert study.norms.volumes() == volumes
+
+
+def test_that_three_subjects_are_too_few_to_train_on_and_get_no_role(tmp_path: Path) -> None:
+    with study_with_heads(tmp_path, count=3) as study:
+        assert study.wait(study.cohort.preprocess()) == []
+        for scan in study.cohort.scans():
+            labels = labels_of(study.cohort.image(scan.id))
+            study.review.judge(study.review.save(scan.id, None, labels).id, Verdict.ACCEPT)
+        with pytest.raises(WorkbenchError, match="too few to train") as few:
+            study.modelling.train()
+        assert "at least 4 subjects" in few.value.remedy
+        assert {scan.split for scan in study.cohort.scans()} == {""}
