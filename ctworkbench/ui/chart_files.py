@@ -123,7 +123,7 @@ def _figure(
     body.grab()  # and names find their places when they are drawn
     bars = any(reaches.get(data.name) for data in charts)
     entries = entries_of(grouping, look, first.dots, "" if marked is None else f"{marked.subject}, latest scan", bars)
-    title = "All ten regions" if many else first.title
+    title = "All ten regions: cm³ by age in years" if many else first.title
     outside = [f"{dot.subject}: {first.outside[dot.scan_id]}" for dot in first.dots if dot.scan_id in first.outside]
     more = f"; and {len(outside) - 3:,} more" if len(outside) > 3 else ""
     notes = [f"Not in the norm, so no centile – {'; '.join(outside[:3])}{more}"] if outside else []

@@ -49,7 +49,7 @@ class Marks:
     def __init__(self, plot: pg.PlotItem, dots: DotsItem, compact: bool) -> None:
         self._dots = dots
         self._theme = DARK
-        self._named = False
+        self._named = self._barred = False
         self._pairs: NDArray[np.intp] = np.empty((0, 2), np.intp)
         self.joined, self.own_line, self.error = LinesItem(), LinesItem(), LinesItem()
         self.ring, self.point = DotsItem(), DotsItem()
@@ -125,7 +125,7 @@ class Marks:
         places, reach = np.array(list(reaches), np.intp), np.array(list(reaches.values()), float)
         columns = (xs[places], ys[places] - reach, xs[places], ys[places] + reach)
         self.error.set_segments(np.column_stack(columns))
-        self._named = number is not None
+        self._named, self._barred = number is not None, number in reaches
         if number is not None:
             self.label.setText(name)
             self.label.setPos(xs[number], ys[number])
@@ -142,6 +142,9 @@ class Marks:
         if not self.label.isVisible():
             return
         across = min(max((at.x() - view.left()) / view.width(), 0.0), 1.0)
+        if self._barred:  # over or under the dot it would cover half of the error bar
+            self.label.setAnchor((-0.35 if across < 0.6 else 1.35, 0.5))
+            return
         above = view.bottom() - at.y() > 2.5 * height
         self.label.setAnchor((across, 1.5 if above else -0.5))
 

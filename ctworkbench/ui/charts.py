@@ -382,6 +382,6 @@ class ChartsPage(QWidget):
         words = [label.text() for label in (self.outside_note, self.note) if not label.isHidden() and label.text()]
         words = [text.replace(_IN_TOOLTIPS, "") for text in words]
         titles = [data.title for data in self._charts.values()]
-        title = "All ten regions" if self.region == ALL else titles[0] if titles else "Charts"
+        title = "All ten regions: cm³ by age in years" if self.region == ALL else titles[0] if titles else "Charts"
         figure = Figure(title, self._workbench.name, self.stack, self.plots, self._entries, words, self.tools.theme)
         write_picture(path, figure)
