@@ -106,7 +106,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _line(row: "NormRow") -> str:
     mark = "*" if row.used else " "
     told = f"{row.n_male} boys, {row.n_female} girls, {row.ages}"
-    error = "" if row.error is None else f"; centiles off by {row.error:.1f} points at most"
+    error = "" if row.error is None else f"; centiles off by {row.error:.1f} points on average in the worst region"
     return f"{mark} {row.name} ({row.origin}): {row.title}; {told}{error}"
 
 
@@ -222,7 +222,7 @@ def _compared(found: "Comparison") -> list[str]:
         sex = "boys" if row.sex == "M" else "girls"
         lines.append(
             f"{region}: {row.difference_cm3:+.1f} cm³ ({row.percent:+.1f} %) for {sex} of {row.age_years:.2f} years; "
-            f"the middle of {found.one} is the {row.centile_in_other:.0f}th centile of {found.other}"
+            f"the middle of {found.one} is at centile {row.centile_in_other:.0f} of {found.other}"
         )
     return lines
 

@@ -350,6 +350,12 @@ class JobRunner:
             # its supervisor is gone with the program that started it, so nobody else will end it
             threading.Timer(self._settings.cancel_grace_seconds, _kill, (self.folder / job_id,)).start()
 
+    def stop(self) -> None:
+        """Cancel every job of this runner that has not ended."""
+        for job_id, future in list(self._futures.items()):
+            if not future.done():
+                self.cancel(job_id)
+
     def close(self) -> None:
         """Forget the queue; jobs that run go on by themselves, and those that waited are nobody's any more."""
         if self._executor is not None:

@@ -148,6 +148,15 @@ def test_that_a_job_cancelled_in_the_queue_never_starts(runner: JobRunner) -> No
     assert not (runner.folder / second.id / "starts").exists()
 
 
+def test_that_a_runner_that_stops_cancels_what_runs_and_what_waits(runner: JobRunner) -> None:
+    first, second = job(seconds=PATIENCE), job()
+    start(runner, first)
+    runner.submit(second)
+    runner.stop()
+    assert finish(runner, first) == JobState.CANCELLED
+    assert finish(runner, second) == JobState.CANCELLED
+
+
 def test_that_a_function_of_another_program_is_refused(runner: JobRunner) -> None:
     work = Job(kind="x", title="X", function="os:system", params={"command": "true"})
     runner.submit(work)

@@ -278,6 +278,21 @@ def test_that_a_cancelled_batch_keeps_what_it_wrote_and_goes_on_behind_it(workbe
     assert (result.written, result.kept) == (("C2.pdf",), ("C1.pdf",))
 
 
+def test_that_reports_end_when_the_command_is_interrupted_before_it_follows_them(
+    workbench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "_CASES_PER_JOB", 1)
+    for code in ("C1", "C2", "C3"):
+        add_scan(workbench, code)
+    jobs: list[str] = []
+    with pytest.raises(KeyboardInterrupt), workbench:
+        jobs += workbench.norms.reports(tmp_path / "out")
+        raise KeyboardInterrupt
+    assert len(jobs) == 3
+    asked = [(workbench.jobs.folder / job / "CANCEL").exists() for job in jobs]
+    assert all(asked), asked
+
+
 def test_that_a_batch_uses_the_fitted_norm_that_the_study_uses(tmp_path: Path, workbench: Workbench) -> None:
     add_scan(workbench, "C1", protocol={"slice_thickness_mm": 0.625})
     own = fitted(tmp_path / "fit", scans_of(simulate(NORM, 100, 6), ("brainstem",)), repeats=0).norm

@@ -135,6 +135,8 @@ class Workbench:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.jobs.stop()  # a command that is interrupted while it starts jobs does not follow them yet
         self.close()
 
     def close(self) -> None:
