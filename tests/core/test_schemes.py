@@ -7,6 +7,9 @@ import pytest
 
 from ctworkbench.core import schemes
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.settings import resource
+from ctworkbench.core.volume import read_nifti
+from tests.vision import VISION, blended, lab, linear
 
 
 @pytest.mark.parametrize("name", schemes.names())
@@ -46,6 +49,35 @@ def test_that_lobes10_has_the_codes_of_the_shipped_label_maps() -> None:
     scheme = schemes.load("lobes10")
     assert {region.name: region.code for region in scheme.regions} == expected
     assert [(right.code, left.code) for right, left in scheme.pairs] == [(1, 2), (3, 4), (5, 6), (7, 8)]
+
+
+def touching_regions() -> list[tuple[int, int]]:
+    """Pairs of codes that share more than 60 faces of voxels in a whole-head map."""
+    labels = read_nifti(resource("heads/head_02_labels10.nii.gz")).voxels
+    faces = np.zeros((256, 256), int)
+    for axis in range(3):
+        slabs = np.moveaxis(labels, axis, 0)
+        np.add.at(faces, (slabs[:-1].ravel(), slabs[1:].ravel()), 1)
+    faces += faces.T
+    return [(one, other) for one, other in np.argwhere(faces > 60).tolist() if 0 < one < other]
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_that_regions_that_touch_differ_for_every_kind_of_vision_filled_and_as_outlines(vision: str) -> None:
+    colors = {region.code: region.color for region in schemes.load("lobes10").regions}
+    pairs = touching_regions()
+    assert (4, 6) in pairs and (9, 10) in pairs
+    outlines = {code: lab(VISION[vision] @ linear(color)) for code, color in colors.items()}
+    fills = {code: lab(VISION[vision] @ blended(color, opacity=0.4, grey=0.45)) for code, color in colors.items()}
+    for one, other in pairs:
+        assert np.linalg.norm(outlines[one] - outlines[other]) >= 18, (one, other)
+        assert np.linalg.norm(fills[one] - fills[other]) >= 12, (one, other)
+
+
+def test_that_the_left_side_is_the_lighter_one() -> None:
+    scheme = schemes.load("lobes10")
+    for right, left in scheme.pairs:
+        assert lab(linear(left.color))[0] > lab(linear(right.color))[0] + 15
 
 
 def test_that_an_unknown_scheme_is_refused_with_the_choice() -> None:
