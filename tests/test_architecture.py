@@ -122,10 +122,10 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     [
         ("core/volume.py", "import PySide6.QtCore"),
         ("train/__init__.py", "import napari"),
-        ("core/jobs.py", "import torch"),
+        ("core/jobs/job.py", "import torch"),
         ("core/schemes.py", "import sqlalchemy"),
         ("core/errors.py", "import ctworkbench.core.jobs"),
-        ("core/jobs.py", "import ctworkbench.train.networks"),
+        ("core/jobs/job.py", "import ctworkbench.train.networks"),
         ("train/__init__.py", "import ctworkbench.core.database"),
         ("ui/__init__.py", "import ctworkbench.core.database"),
         ("core/nowhere.py", '"""A module without a place."""'),

@@ -211,13 +211,14 @@ def test_that_a_full_disk_is_told_and_leaves_what_was_there(
 
 def test_that_a_work_function_that_fills_the_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ctworkbench.core import jobs
+    from ctworkbench.core.jobs import process
 
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     job = jobs.Job(kind="x", title="X", function="ctworkbench.core.measure:measure", params={})
     (tmp_path / "job.json").write_text(job.model_dump_json())
-    monkeypatch.setattr(jobs, "_resolve", fill)
+    monkeypatch.setattr(process, "_resolve", fill)
     assert jobs.run_job(tmp_path) == 1
     (*_, last) = read_events(tmp_path / "events.jsonl")
     assert (last.kind, last.message) == ("failed", "The disk is full.")

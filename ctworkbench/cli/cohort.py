@@ -8,11 +8,11 @@ from ctworkbench.cli.terminal import Grammar, follow, open_study, say
 
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
-    entry = grammar.over_study("import", _import, "import DICOM folders and NIfTI files")
+    entry = grammar.with_jobs("import", _import, "import DICOM folders and NIfTI files")
     entry.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="folders, DICOM files or NIfTI files")
     entry.add_argument("--cohort", type=Path, metavar="CSV", help="table: subject,sex,age_years[,site,scanner]")
 
-    grammar.over_study("preprocess", _preprocess, "resample to 1 mm, mask brain and skull, equalize")
+    grammar.with_jobs("preprocess", _preprocess, "resample to 1 mm, mask brain and skull, equalize")
 
 
 def _import(arguments: argparse.Namespace) -> int:

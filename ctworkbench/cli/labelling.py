@@ -15,7 +15,7 @@ VERDICTS = ("accept", "needs-edits", "reject", "later")
 
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
-    entry = grammar.over_study("label", _label, "make label maps by registration of the template")
+    entry = grammar.with_jobs("label", _label, "make label maps by registration of the template")
     entry.add_argument("--preset", choices=("quick", "fine"), default="quick", help="2 mm (default) or 1 mm")
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
     entry.add_argument("--again", action="store_true", help="also scans that were labelled; makes a further version")

@@ -8,13 +8,13 @@ from ctworkbench.cli.terminal import Grammar, follow, open_study, say, scans_of
 
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
-    entry = grammar.over_study("train", _train, "train a network on accepted label maps")
+    entry = grammar.with_jobs("train", _train, "train a network on accepted label maps")
     entry.add_argument("--network", default="resunet", help="name of the network (default: resunet)")
     entry.add_argument("--preset", default="demo", help="demo (default) or paper")
     entry.add_argument("--fold", type=int, metavar="N", help="fold of a cross-validation preset; the split by default")
     entry.add_argument("--again", action="store_true", help="train although the same was trained already")
 
-    entry = grammar.over_study("segment", _segment, "label scans with a trained network")
+    entry = grammar.with_jobs("segment", _segment, "label scans with a trained network")
     entry.add_argument("--model", type=int, metavar="ID", help="number of the model; the newest by default")
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
 

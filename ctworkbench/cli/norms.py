@@ -17,7 +17,7 @@ _METHODS = ("lms", "linear", "quantile")
 
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
-    entry = grammar.over_study("measure", _measure, "measure the volumes of all label maps")
+    entry = grammar.with_jobs("measure", _measure, "measure the volumes of all label maps")
     entry.add_argument("--json", action="store_true", help="print the volumes of the current label maps as JSON")
 
     top = grammar.add_parser("norm", help="list, fit, show, export, import, compare and choose norms")

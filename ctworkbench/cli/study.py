@@ -26,6 +26,11 @@ def add(grammar: Grammar) -> None:
     entry = grammar.over_study("export", _export, "write images, label maps and volumes.csv")
     entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
 
+    entry = grammar.over_study("cluster", _cluster, "say where the study's jobs run, or change it")
+    choice = entry.add_mutually_exclusive_group()
+    choice.add_argument("--use", metavar="ADDRESS", help="a dask cluster: tcp://HOST:PORT, or its scheduler file")
+    choice.add_argument("--local", action="store_true", help="this machine")
+
 
 def _new(arguments: argparse.Namespace) -> int:
     from ctworkbench.core.settings import Settings
@@ -66,4 +71,18 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
         print(f"Written: {workbench.export(arguments.out)}")
+    return 0
+
+
+def _cluster(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        if arguments.use or arguments.local:
+            workers = workbench.set_cluster(arguments.use or "")
+        else:
+            workers = workbench.jobs.move(workbench.jobs.cluster)
+        cluster = workbench.jobs.cluster
+        if cluster:
+            print(f"Jobs run on the cluster at {cluster}, {count(workers, 'worker')} now.")
+        else:
+            print(f"Jobs run on this machine, {count(workers, 'job')} side by side.")
     return 0

@@ -35,6 +35,16 @@ class Grammar:
         entry.add_argument("study", type=Path, metavar="STUDY", help="folder of the study")
         return entry
 
+    def with_jobs(self, name: str, function: Command, text: str) -> argparse.ArgumentParser:
+        """A command over a study that starts jobs."""
+        entry = self.over_study(name, function, text)
+        entry.add_argument(
+            "--cluster",
+            metavar="ADDRESS",
+            help="give the jobs to this dask cluster (tcp://HOST:PORT or scheduler file)",
+        )
+        return entry
+
 
 def say(text: str) -> None:
     """Tell a person, on stderr."""
@@ -51,7 +61,11 @@ def open_study(arguments: argparse.Namespace) -> "Workbench":
     from ctworkbench.core.settings import Settings
     from ctworkbench.core.workbench import Workbench
 
-    workbench = Workbench.open(arguments.study, Settings.from_environment())
+    settings = Settings.from_environment()
+    cluster: str | None = getattr(arguments, "cluster", None)
+    if cluster:
+        settings = settings.model_copy(update={"cluster": cluster})
+    workbench = Workbench.open(arguments.study, settings)
     workbench.collect()
     return workbench
 

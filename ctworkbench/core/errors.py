@@ -38,5 +38,9 @@ class JobError(WorkbenchError):
     """A job that failed, with the reason it gave."""
 
 
+class ClusterError(WorkbenchError):
+    """A cluster that cannot be used for jobs."""
+
+
 class JobCancelled(Exception):  # noqa: N818 - it is a request, not a fault
     """Raised inside a job by `JobContext.progress` once the user has cancelled it."""

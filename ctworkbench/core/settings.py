@@ -41,6 +41,7 @@ class Settings(BaseModel):
         threads: threads that each job may use; 0 shares the cores between the slots.
         author: name written into annotations, reviews and the audit trail.
         cancel_grace_seconds: time a cancelled job has to stop by itself before its process is ended.
+        cluster: address of a dask scheduler, or path of its scheduler file; empty for jobs on this machine.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,7 +49,8 @@ class Settings(BaseModel):
     slots: int = Field(default_factory=lambda: min(4, cores()), ge=1)
     threads: int = Field(default=0, ge=0)
     author: str = Field(default_factory=_login)
-    cancel_grace_seconds: float = 3.0
+    cancel_grace_seconds: float = 2.5
+    cluster: str = ""
 
     @classmethod
     def from_environment(cls) -> "Settings":

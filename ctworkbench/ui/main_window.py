@@ -1,6 +1,7 @@
 """The window: menus, status bar, and either the start page or one open study."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,7 @@ class MainWindow(QMainWindow):
         run.addSeparator()
         self._add(run, "S&tatistics…", self._statistics, study=True)
         self._add(run, "&Verify the study", self._verify, study=True)
+        self._add(run, "&Where jobs run…", self._choose_cluster, study=True)
 
         view = self.menuBar().addMenu("&View")
         for number, (place, title) in enumerate(PLACES.items(), start=1):
@@ -176,6 +178,8 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{workbench.name} – CT Workbench – {RESEARCH}")
         self._enable()
         self.study.start(place)
+        if workbench.jobs.cluster:  # reached aside, so that the first job does not wait for it in the window's thread
+            self.study.bridge.run(partial(workbench.jobs.move, workbench.jobs.cluster), lambda _: None, key="cluster")
 
     def close_study(self, _study: StudyView | None = None) -> bool:
         """Close the open study and go back to the start page; False if the user wants to stay."""
@@ -264,6 +268,11 @@ class MainWindow(QMainWindow):
             study.bridge.notify("\n".join(problems[:8]) + more, "Restore the files from a backup.", "error")
 
         study.bridge.run(study.workbench.verify, tell, key="verify", message="Checking every file of the study…")
+
+    def _choose_cluster(self, study: StudyView) -> None:
+        from ctworkbench.ui.cluster_dialog import ClusterDialog
+
+        self._open_dialog(ClusterDialog(study.workbench, study.bridge, self))
 
     # -- the rest --------------------------------------------------------------------------------------------------
 

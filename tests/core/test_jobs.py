@@ -3,8 +3,7 @@
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,42 +11,25 @@ import pytest
 from ctworkbench.core.errors import JobError
 from ctworkbench.core.jobs import Event, Job, JobRunner, JobState, read_events
 from ctworkbench.core.settings import Settings
-
-PATIENCE = 60.0
+from tests.core.rehearsed import PATIENCE, job, let_jobs_rehearse, wait_until
 
 
 @pytest.fixture(autouse=True)
 def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the processes of jobs, and them alone, find `rehearsal.py` as a module of the program."""
     site = tmp_path / "site"
     site.mkdir()
-    (site / "sitecustomize.py").write_text(
-        f"import ctworkbench\nctworkbench.__path__.append({str(Path(__file__).parent)!r})\n"
-    )
-    root = Path(__file__).parents[2]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(root)]))
+    let_jobs_rehearse(site, monkeypatch)
 
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[JobRunner]:
     runner = JobRunner(tmp_path / "jobs", Settings(slots=1, threads=3, cancel_grace_seconds=0.5))
     yield runner
-    for job in runner.jobs():
-        if not runner.state(job.id).ended:
-            runner.cancel(job.id)
-    wait_until(lambda: all(runner.state(job.id).ended for job in runner.jobs()))
+    for work in runner.jobs():
+        if not runner.state(work.id).ended:
+            runner.cancel(work.id)
+    wait_until(lambda: all(runner.state(work.id).ended for work in runner.jobs()))
     runner.close()
-
-
-def job(**params: float | bool | str) -> Job:
-    return Job(kind="rehearsal", title="Rehearse", function="ctworkbench.rehearsal:rehearse", params=dict(params))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"not so within {PATIENCE} s"
-        time.sleep(0.05)
 
 
 def finish(runner: JobRunner, job: Job) -> JobState:

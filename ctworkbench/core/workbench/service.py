@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from psygnal import Signal
 from sqlalchemy import URL, select
@@ -101,10 +102,10 @@ class Workbench:
                 session.add(study)
             elif database_url is not None:
                 raise StudyError(f"The database {database_url} holds a study already.", "Give an empty database.")
-        lines = [f"name = {json.dumps(name)}", "format = 1"]  # a JSON string is a TOML string
+        content: dict[str, Any] = {"name": name, "format": 1}
         if database_url is not None:
-            lines.append(f"database = {json.dumps(database_url)}")
-        replace_text(folder / STUDY_FILE, "\n".join(lines) + "\n")
+            content["database"] = database_url
+        _write_study_file(folder, content)
         return cls(folder, database, settings)
 
     @classmethod
@@ -114,19 +115,13 @@ class Workbench:
         Raises:
             StudyError: there is no study, or it was made by a newer version of the program.
         """
-        path = folder / STUDY_FILE
-        if not path.exists():
-            raise StudyError(
-                f"There is no study in {folder.absolute()}.", f"Check the path, or make one: ctworkbench new {folder}"
-            )
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise StudyError(f"{path} cannot be read: {error}", "Restore it from a backup.") from error
+        content = _read_study_file(folder)
         url = content.get("database")
         if url is None and not (folder / DATABASE_FILE).exists():
             raise StudyError(f"The database of {folder} is missing.", "Restore it from a backup.")
         database = Database.open(url or _sqlite_url(folder), str(content.get("name", folder.name)))
+        if not settings.cluster:
+            settings = settings.model_copy(update={"cluster": str(content.get("cluster", ""))})
         return cls(folder, database, settings)
 
     def __enter__(self) -> "Workbench":
@@ -213,6 +208,26 @@ class Workbench:
         self._study.restart(job_id)
         self.changed.emit(Changes(jobs=True), None)
 
+    def set_cluster(self, address: str, initiator: object = None) -> int:
+        """Give this study's jobs to a cluster from now on, also when it is opened again, or to this machine ("").
+
+        Args:
+            address: of a dask scheduler, or path of its scheduler file.
+            initiator: handed on in the announcement.
+
+        Returns:
+            The number of workers that are there now, or of slots of this machine.
+
+        Raises:
+            ClusterError: it cannot be used; nothing is changed.
+        """
+        workers = self.jobs.move(address)
+        content = _read_study_file(self.folder)
+        content.pop("cluster", None)
+        _write_study_file(self.folder, content | ({"cluster": address} if address else {}))
+        self.changed.emit(Changes(jobs=True), initiator)
+        return workers
+
     def export(self, out: Path) -> Path:
         """Write image and current label map of every scan, and all volumes; the path of `volumes.csv`."""
         return export_study(self._study, out)
@@ -249,6 +264,23 @@ def _is_half_made(folder: Path) -> bool:
         or entry.name.startswith((DATABASE_FILE, f".{STUDY_FILE}."))
         for entry in folder.iterdir()
     )
+
+
+def _read_study_file(folder: Path) -> dict[str, Any]:
+    path = folder / STUDY_FILE
+    if not path.exists():
+        raise StudyError(
+            f"There is no study in {folder.absolute()}.", f"Check the path, or make one: ctworkbench new {folder}"
+        )
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{path} cannot be read: {error}", "Restore it from a backup.") from error
+
+
+def _write_study_file(folder: Path, content: dict[str, Any]) -> None:
+    """Write flat TOML; strings and numbers of JSON are those of TOML."""
+    replace_text(folder / STUDY_FILE, "".join(f"{name} = {json.dumps(value)}\n" for name, value in content.items()))
 
 
 def _sqlite_url(folder: Path) -> URL:
