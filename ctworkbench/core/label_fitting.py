@@ -6,6 +6,7 @@ extended to the one and cut back from the other. Only which region a voxel belon
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,28 @@ _VENTRICLE_REACH_MM = 3.0
 Mask = NDArray[np.bool_]
 
 
+class Levels(NamedTuple):
+    """HU of one scan: fluid lies below `csf`, brain between `tissue` and `blood`."""
+
+    csf: float
+    tissue: float
+    blood: float
+
+
+def brain_levels(hu: NDArray[np.float32], inside: Mask) -> Levels:
+    """What separates fluid, brain and blood, set between CSF and the scan's own median.
+
+    Brain HU change with age and scanner, so a fixed threshold would not do.
+
+    Args:
+        hu: smoothed HU at 1 mm.
+        inside: the inside of the skull at 1 mm.
+    """
+    median = float(np.median(hu[inside]))
+    above = median - _CSF_HU
+    return Levels(_CSF_HU + _CSF_SHARE * above, _CSF_HU + _TISSUE_SHARE * above, median + _BLOOD_ABOVE_MEDIAN_HU)
+
+
 def smoothed(image: NDArray, inside: Mask, sigma: float) -> NDArray[np.float32]:
     """HU (float32) smoothed by a Gaussian of `sigma` voxels, within the mask alone; 0 outside it."""
     weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
@@ -35,8 +58,7 @@ def smoothed(image: NDArray, inside: Mask, sigma: float) -> NDArray[np.float32]:
 def brain_tissue(hu: NDArray[np.float32], inside: Mask) -> tuple[Mask, Mask]:
     """The hull of the brain's tissue, and CSF, both within the skull.
 
-    The hull is tissue closed by 4 mm, so that sulci belong to it and the CSF around an atrophic brain does not. What
-    separates tissue from CSF is set between CSF and the scan's own median, as brain HU change with age and scanner.
+    The hull is tissue closed by 4 mm, so that sulci belong to it and the CSF around an atrophic brain does not.
 
     Args:
         hu: smoothed HU at 1 mm.
@@ -45,15 +67,15 @@ def brain_tissue(hu: NDArray[np.float32], inside: Mask) -> tuple[Mask, Mask]:
     Returns:
         hull and CSF, bool, shape of `hu`.
     """
-    median = float(np.median(hu[inside]))
-    tissue = inside & (hu > _CSF_HU + _TISSUE_SHARE * (median - _CSF_HU)) & (hu < median + _BLOOD_ABOVE_MEDIAN_HU)
+    levels = brain_levels(hu, inside)
+    tissue = inside & (hu > levels.tissue) & (hu < levels.blood)
     tissue = ndimage.binary_opening(tissue)
     pieces, count = ndimage.label(tissue)
     if count > 1:
         tissue = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
     grown = ndimage.distance_transform_edt(~tissue) <= _SULCUS_MM
     hull = (ndimage.distance_transform_edt(grown) > _SULCUS_MM) & inside | tissue
-    csf = inside & (hu < _CSF_HU + _CSF_SHARE * (median - _CSF_HU))
+    csf = inside & (hu < levels.csf)
     hull |= ndimage.binary_fill_holes(hull) & ~csf  # a bleed within the brain is brain
     return hull, csf
 
@@ -80,13 +102,7 @@ def carry_labels(
         uint8 on the grid of `mask`.
     """
     voxels = np.argwhere(mask.voxels > 0)
-    world = voxels @ mask.affine[:3, :3].T + mask.affine[:3, 3]
-    to_field = np.linalg.inv(grid)
-    at = (world @ to_field[:3, :3].T + to_field[:3, 3]).T
-    for axis in range(3):
-        world[:, axis] += ndimage.map_coordinates(displacement[..., axis], at, order=1, mode="nearest")
-    to_template = np.linalg.inv(template.affine) @ affine
-    where = (world @ to_template[:3, :3].T + to_template[:3, 3]).T
+    where = places_in_template(voxels, mask.affine, template.affine, affine, displacement, grid)
     best = np.zeros(len(voxels), dtype=np.float32)
     total = np.zeros_like(best)
     winner = np.zeros(len(voxels), dtype=np.uint8)
@@ -100,6 +116,33 @@ def carry_labels(
     labels = np.zeros(mask.voxels.shape, dtype=np.uint8)
     labels[tuple(voxels.T)] = winner
     return Volume(labels, mask.affine)
+
+
+def places_in_template(
+    voxels: NDArray[np.int64],
+    fixed: Affine,
+    moving: Affine,
+    affine: Affine,
+    displacement: NDArray[np.float32],
+    grid: Affine,
+) -> NDArray[np.float64]:
+    """Where voxels of a scan lie in the template: fractional voxel indices, (3, n).
+
+    Args:
+        voxels: indices in the scan, (n, 3).
+        fixed: voxel index of the scan → RAS+ mm.
+        moving: voxel index of the template → RAS+ mm.
+        affine: 4×4, displaced world of the scan → world of the template.
+        displacement: (x, y, z, 3) mm RAS+, added to a point of the scan first.
+        grid: 4×4, voxel index of `displacement` → world of the scan.
+    """
+    world = voxels @ fixed[:3, :3].T + fixed[:3, 3]
+    to_field = np.linalg.inv(grid)
+    at = (world @ to_field[:3, :3].T + to_field[:3, 3]).T
+    for axis in range(3):
+        world[:, axis] += ndimage.map_coordinates(displacement[..., axis], at, order=1, mode="nearest")
+    to_template = np.linalg.inv(moving) @ affine
+    return (world @ to_template[:3, :3].T + to_template[:3, 3]).T
 
 
 def fit_labels(carried: NDArray[np.uint8], inside: Mask, hull: Mask, csf: Mask) -> NDArray[np.uint8]:

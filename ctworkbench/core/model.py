@@ -250,6 +250,31 @@ class Measurement(Base):
     __table_args__ = (UniqueConstraint("annotation_id", "region", "statistic"),)
 
 
+class CheckResult(Base):
+    """What one automatic check found of one label map; of several runs the newest job counts.
+
+    Attributes:
+        name: of the check; region: name of the region, "" for the whole label map.
+        severity: "ok", "look", "wrong" or "not done"; level: the value on the scale of all checks (`findings`).
+        place: where to look, RAS+ mm.
+    """
+
+    __tablename__ = "check_result"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    annotation_id: Mapped[int] = mapped_column(ForeignKey("annotation.id"), index=True)
+    name: Mapped[str] = mapped_column(String(64))
+    region: Mapped[str] = mapped_column(String(64))
+    value: Mapped[float]
+    unit: Mapped[str] = mapped_column(String(16))
+    severity: Mapped[str] = mapped_column(String(16))
+    level: Mapped[float]
+    sentence: Mapped[str] = mapped_column(Text)
+    place: Mapped[list[float] | None] = mapped_column(JSON(none_as_null=True))
+    code_version: Mapped[str] = mapped_column(String(32))
+    job_id: Mapped[str] = mapped_column(String(64))
+
+
 class NormRecord(Base):
     """A norm that was fitted in this study or imported into it.
 
@@ -334,6 +359,6 @@ def _refuse(mapper: Mapper[Any], connection: object, target: object) -> None:
     raise ImmutableRowError(f"{type(target).__name__} rows are never changed or removed")
 
 
-for _kept in (Annotation, Review, Measurement, Audit, ModelRun, NormRecord, NormChoice):
+for _kept in (Annotation, Review, Measurement, CheckResult, Audit, ModelRun, NormRecord, NormChoice):
     event.listen(_kept, "before_update", _refuse)
     event.listen(_kept, "before_delete", _refuse)

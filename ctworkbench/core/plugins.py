@@ -1,4 +1,4 @@
-"""A plugin is a module: one file in a package adds one network, one preset or one statistic."""
+"""A plugin is a module: one file in a package adds one network, one preset, one statistic or one check."""
 
 import importlib
 import importlib.util
@@ -10,6 +10,7 @@ from ctworkbench.core.errors import WorkbenchError
 NETWORKS = "ctworkbench.train.networks"
 PRESETS = "ctworkbench.train.presets"
 STATISTICS = "ctworkbench.core.statistics"
+CHECKS = "ctworkbench.core.checks"
 
 
 def names(package: str) -> list[str]:

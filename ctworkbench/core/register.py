@@ -21,7 +21,7 @@ from ctworkbench.core.alignment import Brain, initial_similarity
 from ctworkbench.core.brain_mask import BRAIN_WINDOW
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
-from ctworkbench.core.label_fitting import brain_tissue, carry_labels, fit_labels, smoothed
+from ctworkbench.core.label_fitting import brain_tissue, carry_labels, fit_labels, places_in_template, smoothed
 from ctworkbench.core.label_maps import keep_largest_components, resample_labels
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource
@@ -31,6 +31,7 @@ Preset = Literal["quick", "fine"]
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SMOOTHING_MM = 0.8
+_LIKENESS_MM = 3.0
 _MARGIN = 12
 _GRID_MM: dict[Preset, int] = {"quick": 2, "fine": 1}
 _SCHEDULE: dict[Preset, str] = {
@@ -89,7 +90,7 @@ class LabelResult(BaseModel):
 def pseudo_label(params: LabelParams, context: JobContext) -> LabelResult:
     """Label a scan by registration of a template.
 
-    The scores are: `similarity` (correlation of HU between scan and carried template inside the brain), `mask_overlap`
+    The scores are: `similarity` (of HU between scan and carried template inside the brain), `mask_overlap`
     (Dice of the brain masks), `pose_score` (of the first guess), `jacobian_min`, `jacobian_max` (local volume change of
     the deformation), `folding_fraction` (part of the brain where it folds, ideally 0), `volume_ratio_min` and
     `volume_ratio_max` (share of each region in the brain, against its share in the template).
@@ -133,7 +134,8 @@ def pseudo_label(params: LabelParams, context: JobContext) -> LabelResult:
     scan = read_nifti(params.scan)
     path = context.folder / "labels.nii.gz"
     write_nifti(resample_labels(fitted, scan.grid, codes), path)
-    scores = {"pose_score": pose_score} | _deformation_scores(displacement, grid, fixed)
+    scores = {"pose_score": pose_score} | deformation_scores(displacement, grid, fixed)
+    scores["similarity"] = similarity(fixed, moving, affine, displacement, grid)
     scores |= _region_scores(fitted, template, codes, hull)
     return LabelResult(labels=path, scores=scores, seconds=time.monotonic() - start, warnings=_warnings(scores))
 
@@ -163,7 +165,37 @@ def in_brain_window(smooth: Volume, mask: NDArray[np.bool_]) -> Brain:
     return Brain(Volume(voxels, smooth.affine), Volume(mask.astype(np.uint8), smooth.affine))
 
 
-def _deformation_scores(displacement: NDArray[np.float32], grid: Affine, fixed: Brain) -> dict[str, float]:
+def similarity(fixed: Brain, moving: Brain, affine: Affine, displacement: NDArray[np.float32], grid: Affine) -> float:
+    """Correlation of HU between scan and carried template where both are brain, −1 to 1; both smoothed by 3 mm.
+
+    Unsmoothed, the noise of a CT and gyri that no deformation can match hide what is alike.
+
+    Args:
+        fixed: the scan.
+        moving: the template.
+        affine: from `affine_transform`.
+        displacement: from `deformation`; zeros tell how alike the affine transform alone makes them.
+        grid: from `deformation`.
+    """
+    voxels = np.argwhere(ndimage.binary_dilation(fixed.mask.voxels > 0, iterations=3))
+    where = places_in_template(voxels, fixed.image.affine, moving.image.affine, affine, displacement, grid)
+    carried, mask = (np.zeros(fixed.mask.voxels.shape, np.float32) for _ in range(2))
+    carried[tuple(voxels.T)] = ndimage.map_coordinates(moving.image.voxels, where, order=1)
+    mask[tuple(voxels.T)] = ndimage.map_coordinates(moving.mask.voxels.astype(np.float32), where, order=1)
+    both = (fixed.mask.voxels > 0) & (mask > 0.5)
+    if both.sum() < 2:
+        return 0.0
+    ours, theirs = (_blurred(*pair)[both] for pair in ((fixed.image.voxels, fixed.mask.voxels), (carried, mask)))
+    return float(np.nan_to_num(np.corrcoef(ours, theirs)[0, 1]))
+
+
+def _blurred(image: NDArray, mask: NDArray) -> NDArray[np.float32]:
+    """An image smoothed by 3 mm within its mask."""
+    weight = ndimage.gaussian_filter(mask.astype(np.float32), _LIKENESS_MM)
+    return ndimage.gaussian_filter(image.astype(np.float32), _LIKENESS_MM) / np.maximum(weight, 0.05)
+
+
+def deformation_scores(displacement: NDArray[np.float32], grid: Affine, fixed: Brain) -> dict[str, float]:
     """Local volume change (determinant of the Jacobian) of the deformation, within the brain."""
     step = np.linalg.norm(grid[:3, :3], axis=0)
     turn = grid[:3, :3] / step

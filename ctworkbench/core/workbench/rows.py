@@ -19,6 +19,7 @@ class Changes:
     jobs: bool = False
     norms: bool = False
     methods: bool = False
+    checks: bool = False
 
     def __or__(self, other: "Changes") -> "Changes":
         return Changes(*(getattr(self, name) or getattr(other, name) for name in self.__dataclass_fields__))

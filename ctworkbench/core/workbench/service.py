@@ -19,7 +19,17 @@ from ctworkbench.core.model import JobRecord, Study
 from ctworkbench.core.schemes import DEFAULT
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
-from ctworkbench.core.workbench import cohort, labelling, measuring, methods, modelling, norm_library, norms, reporting
+from ctworkbench.core.workbench import (
+    checking,
+    cohort,
+    labelling,
+    measuring,
+    methods,
+    modelling,
+    norm_library,
+    norms,
+    reporting,
+)
 from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
@@ -64,6 +74,7 @@ class Workbench:
         self.cohort = cohort.CohortRoom(self._study)
         self.labelling = labelling.LabellingRoom(self._study)
         self.review = ReviewRoom(self._study)
+        self.checks = checking.ChecksRoom(self._study)
         self.modelling = modelling.ModellingRoom(self._study)
         self.norms = norms.NormsRoom(self._study)
         self.methods = methods.MethodsRoom(self._study, self.name)
@@ -74,6 +85,7 @@ class Workbench:
             modelling.TRAIN: self.modelling.record_train,
             modelling.SEGMENT: self.modelling.record_segment,
             measuring.MEASURE: self.norms.record_measure,
+            checking.CHECK: self.checks.record_check,
             norm_library.FIT: self.norms.record_fit,
             reporting.REPORT: self.norms.record_reports,
         }

@@ -1,0 +1,126 @@
+"""What automatic checks say of a label map, from where on it is worth a look, and the one number that ranks a list.
+
+A finding is never a verdict: it tells a reader where to look. All limits stand here, each with its reason; what good
+label maps of phantoms scatter, and how it was measured, stands in docs/review.md.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+MOST = 3.0
+"""Highest level: what is far beyond its limit is not worse than that, so that one number cannot outweigh all others."""
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    LOOK = "look"
+    WRONG = "wrong"
+    NOT_DONE = "not done"
+
+
+class Limit(NamedTuple):
+    """From which value on a check speaks.
+
+    Attributes:
+        look: where a reader had better look.
+        wrong: what no sound label map of a head has; smaller than `look` where small values are the bad ones.
+        best: what a perfect label map has.
+        reason: where the two come from.
+    """
+
+    look: float
+    wrong: float
+    best: float
+    reason: str
+
+    def level(self, value: float) -> float:
+        """The value on the scale of all checks: 0 at the best, 1 from where to look, 2 where wrong, 3 at most."""
+        side = 1.0 if self.wrong > self.look else -1.0
+        beyond = side * (value - self.look)
+        if beyond >= 0:
+            return min(MOST, 1.0 + beyond / abs(self.wrong - self.look))
+        return max(0.0, 1.0 + beyond / max(1e-9, abs(self.look - self.best)))
+
+
+class Finding(NamedTuple):
+    """What one check found, of one region or of the whole label map.
+
+    Attributes:
+        check: name of the check.
+        region: name of the region; "" for the whole label map.
+        value: what was measured; unit: in what.
+        severity: how much it matters.
+        level: the value on the scale of all checks, 0 to 3; see `Limit.level`.
+        sentence: for the reader: region, and size of what was found.
+        where: a place to look at, RAS+ mm; None where there is none.
+    """
+
+    check: str
+    region: str
+    value: float
+    unit: str
+    severity: Severity
+    level: float
+    sentence: str
+    where: tuple[float, float, float] | None = None
+
+
+def judged(
+    check: str,
+    limit: Limit,
+    value: float,
+    unit: str,
+    sentence: str,
+    region: str = "",
+    where: tuple[float, float, float] | None = None,
+) -> Finding:
+    """A finding whose severity follows from its limit."""
+    level = limit.level(value)
+    severity = Severity.WRONG if level >= 2 else Severity.LOOK if level >= 1 else Severity.OK
+    return Finding(check, region, value, unit, severity, level, sentence, where)
+
+
+def risk(findings: Iterable[Finding]) -> float:
+    """One number that ranks label maps: the gravest severity first, then how much there is of everything.
+
+    200 if anything is wrong, 100 if anything is worth a look, else 0; and to that the level of each check's worst
+    finding, added up. A check counts once, however many regions it names: ten regions that one shift moved are one
+    fault.
+    """
+    worst: dict[str, float] = {}
+    gravest = 0
+    for finding in findings:
+        if finding.severity is Severity.NOT_DONE:
+            continue
+        worst[finding.check] = max(worst.get(finding.check, 0.0), finding.level)
+        gravest = max(gravest, {Severity.OK: 0, Severity.LOOK: 1, Severity.WRONG: 2}[finding.severity])
+    return 100.0 * gravest + min(99.0, sum(worst.values()))
+
+
+# The limits. They were set from anatomy and from what sound label maps scatter, before any fault was planted: twelve
+# label maps of six phantoms (`ctworkbench phantom --n 6 --seed 41`), the registered ones ("quick") and the true ones,
+# which are drawn as an expert draws: along the gyri. "Sound" below is the largest value among the twelve.
+MISSING = Limit(4.0, 0.5, 8.0, "cm³; the brainstem, the smallest region, has 5 cm³ at birth and 14 to 17 at two years")
+PIECES = Limit(1.0, 5.0, 0.0, "cm³ apart from the largest piece; sound 0.6, tips of gyri; 5 is a third of a brainstem")
+HOLES = Limit(2.0, 10.0, 0.0, "cm³ of brain; sound 0.9, walls of sulci")
+LEAK = Limit(4.0, 15.0, 0.0, "cm³; sound 3.1: a brainstem drawn 3 cm below the mask's end, a cord of 1 cm² in section")
+LEAK_HARD = Limit(1.0, 5.0, 0.0, "cm³ in bone or air, beyond the mask's own 2 mm: no brain is there; sound 0.1")
+SIDES = Limit(3.0, 25.0, 0.0, "%; sound 0.4; 25 is one hemisphere's region half on the other side")
+SHIFT = Limit(3.0, 8.0, 0.0, "mm; sound 1.2; 2.5 is half a slice of 5 mm; 8 is more than any slice of a head CT")
+COVERAGE = Limit(5.0, 15.0, 0.0, "% of brain; sound 2.3; the smallest lobes have 6 % each")
+FLUID = Limit(7.0, 20.0, 0.0, "% of labels; sound 3.8, sulci; a child's ventricles have 1 to 3 % of the brain more")
+SIMILARITY = Limit(0.35, 0.15, 1.0, "correlation; sound 0.46 to 0.51; a wrong pose gives about 0")
+POSE = Limit(0.6, 0.4, 1.0, "score; sound 0.69 to 0.74; the registration itself warns below 0.6")
+FOLDING = Limit(0.1, 2.0, 0.0, "% of the brain; sound 0: a diffeomorphism does not fold")
+STIFFNESS = Limit(
+    0.2, 0.02, 1.0, "range of local volume change; sound 1.4 to 2.7; no two brains match by stretching alone"
+)
+DISAGREEMENT = Limit(0.7, 0.4, 1.0, "Dice; each machine agrees with the truth by 0.7 or more in every region")
+ROUGHNESS = Limit(
+    20.0, 32.0, 6.0, "surface / volume^⅔; a cube has 6, a smoothed lobe 12, the true gyri of a phantom 16"
+)
+EDGE = Limit(2.0, 100.0, 0.0, "cm²; the cord has 1 to 1.5 cm² in section and may leave the scan")
+Z = Limit(3.0, 8.0, 0.0, "SD; one child of 370 lies so far from the norm")
