@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING
 
+from ctworkbench.cli.checking import follow_checks
 from ctworkbench.cli.terminal import Grammar, follow, open_study, print_json, say, scans_of
 from ctworkbench.core.wording import count
 
@@ -38,7 +39,8 @@ def _label(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
         scans = scans_of(workbench, arguments.subject)
         jobs = workbench.labelling.pseudo_label(arguments.preset, scans, arguments.again)
-        return follow(workbench, jobs, "All preprocessed scans are labelled.") or unprepared(workbench)
+        code = follow(workbench, jobs, "All preprocessed scans are labelled.")
+        return follow_checks(workbench, scans) or code or unprepared(workbench)
 
 
 def unprepared(workbench: "Workbench") -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ctworkbench.cli import (
     charts,
+    checking,
     cohort,
     labelling,
     methods,
@@ -26,7 +27,21 @@ from ctworkbench.cli import (
 from ctworkbench.cli.terminal import Command, Grammar, say
 from ctworkbench.core.errors import WorkbenchError
 
-_ROOMS = (study, cohort, labelling, modelling, norms, charts, reports, statistics, methods, power, phantoms, window)
+_ROOMS = (
+    study,
+    cohort,
+    labelling,
+    checking,
+    modelling,
+    norms,
+    charts,
+    reports,
+    statistics,
+    methods,
+    power,
+    phantoms,
+    window,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

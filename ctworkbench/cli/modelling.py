@@ -2,6 +2,7 @@
 
 import argparse
 
+from ctworkbench.cli.checking import follow_checks
 from ctworkbench.cli.labelling import unprepared
 from ctworkbench.cli.terminal import Grammar, follow, open_study, say, scans_of
 
@@ -39,6 +40,8 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _segment(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
-        jobs = workbench.modelling.segment(arguments.model, scans_of(workbench, arguments.subject))
+        scans = scans_of(workbench, arguments.subject)
+        jobs = workbench.modelling.segment(arguments.model, scans)
         done = "All preprocessed scans are segmented by this model."
-        return follow(workbench, jobs, done) or unprepared(workbench)
+        code = follow(workbench, jobs, done)
+        return follow_checks(workbench, scans) or code or unprepared(workbench)

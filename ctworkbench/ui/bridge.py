@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_MILLISECONDS = 400
+_QUIET = ("check",)
+"""Kinds of jobs that nobody asked for: that they are done is not told."""
 
 
 @dataclass(frozen=True)
@@ -335,6 +337,8 @@ class Bridge(QObject):
         self.jobs_changed.emit()
 
     def _tell_end(self, view: JobView) -> None:
+        if view.state is JobState.DONE and view.job.kind in _QUIET:
+            return
         if view.state is JobState.DONE:
             self.notify(f"Done: {view.job.title}.")
         elif view.state is JobState.FAILED:

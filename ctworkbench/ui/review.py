@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QMessageBox, QWidget
 
@@ -17,6 +17,7 @@ from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.case import Case, read_case, read_labels, title_of
 from ctworkbench.ui.case_header import CaseHeader
+from ctworkbench.ui.check_chips import CheckChips, CheckDesk
 from ctworkbench.ui.commands import CheatSheet, bind
 from ctworkbench.ui.display_panel import DisplayPanel
 from ctworkbench.ui.overlays import Cover, Flash
@@ -42,6 +43,7 @@ class ReviewPage(QWidget):
     Args:
         workbench: the open study.
         bridge: runs slow reads aside, reports errors, tells what changed.
+        memory: where the order of the list is remembered.
 
     Signals:
         scan_opened: a scan is shown (its number).
@@ -49,12 +51,18 @@ class ReviewPage(QWidget):
 
     scan_opened = Signal(int)
 
-    def __init__(self, workbench: "Workbench", bridge: Bridge, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        workbench: "Workbench",
+        bridge: Bridge,
+        parent: QWidget | None = None,
+        memory: QSettings | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("reviewPage")
         self.setStyleSheet(resource("review.qss").read_text(encoding="utf-8"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._workbench = workbench
+        self.workbench = self._workbench = workbench
         self._bridge = bridge
         self._wanted: int | None = None
         self._region_wanted = ""
@@ -64,8 +72,9 @@ class ReviewPage(QWidget):
 
         self.view = AnnotateView(load_scheme())
         self.session = ReviewSession(workbench, self.view, self)
-        self.worklist = Worklist()
+        self.worklist = Worklist(memory=memory)
         self.header = CaseHeader()
+        self.chips = CheckChips()
         self.banner = Banner()
         self.tools = ToolBar(self.view)
         self.regions = RegionList(self.view)
@@ -78,6 +87,7 @@ class ReviewPage(QWidget):
         self.saving = Saving(
             self, self.session, self.view, bridge, lambda: self.verdicts.comment.text().strip(), self.tell
         )
+        self.checks = CheckDesk(self, bridge)
         lay_out(self)
         commands = review_commands(self)
         self.shortcuts = bind(commands, self)
@@ -123,6 +133,7 @@ class ReviewPage(QWidget):
         if self.isVisible() and not self._disposed:
             self._stale = False
             self._bridge.run(self._workbench.cohort.scans, self._take_scans, self._bridge.report, key="review list")
+            self.checks.refresh()
 
     def dispose(self) -> None:
         """Finish writing, clear the layers and close the canvases."""
@@ -367,6 +378,7 @@ class ReviewPage(QWidget):
         judge = open_ and not session.read_only and not session.recovery_open and (shown is not None or session.dirty)
         self.verdicts.enable(judge, session.dirty and not session.saving)
         self.banner.show_for(session)
+        self.checks.follow(case.scan.id if case else None, shown.id if shown else None)
 
     def _banner_first(self) -> None:
         session = self.session
@@ -408,3 +420,5 @@ class ReviewPage(QWidget):
     def _study_changed(self, changes: object) -> None:
         if any(getattr(changes, kind) for kind in ("scans", "annotations", "reviews")):
             self.refresh()
+        elif getattr(changes, "checks") or getattr(changes, "norms"):  # noqa: B009
+            self.checks.refresh()

@@ -50,6 +50,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("Scans", "Next, previous in the list", ("PgDown",), lambda: page.go(1), "PgDn  PgUp"),
         Command("Scans", "", ("PgUp",), lambda: page.go(-1)),
         Command("Scans", "Filter the list", ("Ctrl+F",), page.worklist.filter.setFocus),
+        Command("Scans", "Next finding of the checks", ("K",), page.checks.show_next),
         *(tool(chosen) for chosen in _TOOL_KEYS),
         Command("Tools", "Brush smaller, larger", ("[",), lambda: view.step_brush(-1), "[  ]"),
         Command("Tools", "", ("]",), lambda: view.step_brush(1)),

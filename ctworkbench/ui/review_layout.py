@@ -15,7 +15,7 @@ def lay_out(page: "ReviewPage") -> None:
     column = QVBoxLayout(centre)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
-    for widget in (page.header, page.banner, page.tools):
+    for widget in (page.header, page.chips, page.banner, page.tools):
         column.addWidget(widget)
     column.addWidget(page.view, 1)
     column.addWidget(page.readout)

@@ -14,6 +14,7 @@ from ctworkbench.core.settings import resource
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
 from ctworkbench.ui.charts_place import ChartsPlace
+from ctworkbench.ui.check_watch import CheckWatch
 from ctworkbench.ui.cohort import CohortPage
 from ctworkbench.ui.cohort_table import age_text, labels_text, review_text
 from ctworkbench.ui.jobs import JobsPage
@@ -63,6 +64,7 @@ class StudyView(QWidget):
         self.workbench = workbench
         self._memory = memory
         self.bridge = Bridge(workbench, self)
+        self.checks = CheckWatch(workbench, self.bridge)
         self.open_scan = OpenScan(self)
         self.review: Any = None
         self._region_wanted = ""
@@ -175,6 +177,7 @@ class StudyView(QWidget):
     def start(self, place: str = "") -> None:
         """Begin to poll and show the page used last; the viewer is loaded a moment after the window is up."""
         self.bridge.start()
+        self.checks.start()
         self.go(place or str(self._memory.value("place", "cohort")))
         if self._preload:
             QTimer.singleShot(800, self, self._preload_viewer)
@@ -268,7 +271,7 @@ class StudyView(QWidget):
         active = self.window().isActiveWindow()
         try:
             module = importlib.import_module("ctworkbench.ui.review")
-            self.review = module.ReviewPage(self.workbench, self.bridge)
+            self.review = module.ReviewPage(self.workbench, self.bridge, memory=self._memory)
         except Exception as error:  # a graphics driver can fail in any way; the other places go on
             self.loading.setText("The viewer cannot be shown on this screen.\nThe other places of the window work on.")
             log.error("the viewer could not be made", exc_info=error)

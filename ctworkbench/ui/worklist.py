@@ -1,10 +1,10 @@
 """The scans to be reviewed, as a list that is read at a glance and walked with the keyboard."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSettings, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -22,6 +22,11 @@ from PySide6.QtWidgets import (
 
 from ctworkbench.core.workbench import ScanRow, Standing, Verdict
 from ctworkbench.core.workbench.current import TO_REVIEW, verdict_text, waiting_text
+from ctworkbench.ui.risk_marks import mark_of, told_of
+from ctworkbench.ui.worklist_choices import WorklistChoices
+
+if TYPE_CHECKING:
+    from ctworkbench.core.workbench.checking import CheckedMap
 
 _ALL, _TO_REVIEW, _UNREAD = "All", "To review", "Accepted unread"
 _STATUS: dict[str, Verdict | None] = {
@@ -44,12 +49,15 @@ _UNREAD_COLORS = ("#2f4a3c", "#cfe3d7")
 _NO_LABELS = ("no labels", "#333a45", "#b8c1cd")
 _ROW_HEIGHT = 46
 _SCAN = int(Qt.ItemDataRole.UserRole)
+_CHECKED = _SCAN + 1
 
 
 class _Scans(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[ScanRow] = []
+        self.checked: Mapping[int, CheckedMap] = {}
+        self.titles: Mapping[str, str] = {}
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.rows)
@@ -60,8 +68,12 @@ class _Scans(QAbstractListModel):
             return row.subject
         if role == _SCAN:
             return row
+        if role == _CHECKED:
+            return self.checked.get(row.id)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join([f"{row.subject}: {row.series_uid}", *row.warnings])
+            warned = [f"⚠ {warning}" for warning in row.warnings]
+            found = told_of(self.checked.get(row.id), self.titles)
+            return "\n".join([f"{row.subject}: {row.series_uid}", *warned, *found])
         return None
 
     def show(self, rows: list[ScanRow]) -> None:
@@ -111,12 +123,17 @@ class _RowPainter(QStyledItemDelegate):
         name = painter.fontMetrics().elidedText(row.subject, Qt.TextElideMode.ElideRight, box.width() - wide - 6)
         painter.drawText(box, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, name)
         painter.setFont(small)
+        below = QRect(box)
+        mark, color = mark_of(index.data(_CHECKED))
+        warned = f"⚠ {len(row.warnings)}" if row.warnings else ""
+        for text, ink in ((warned, "#f2b84b"), (mark, color)):
+            if text:
+                painter.setPen(QColor(ink))
+                painter.drawText(below, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, text)
+                below.setRight(below.right() - painter.fontMetrics().horizontalAdvance(text) - 8)
         painter.setPen(QColor("#aab4c1"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, _second_line(row))
-        if row.warnings:
-            painter.setPen(QColor("#f2b84b"))
-            marks = f"⚠ {len(row.warnings)}"
-            painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, marks)
+        said = painter.fontMetrics().elidedText(_second_line(row), Qt.TextElideMode.ElideRight, below.width())
+        painter.drawText(below, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, said)
         painter.restore()
 
 
@@ -129,9 +146,11 @@ class Worklist(QWidget):
 
     chosen = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, memory: QSettings | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("worklist")
+        self._checked: Mapping[int, CheckedMap] = {}
+        self._titles: Mapping[str, str] = {}
         self._all: list[ScanRow] = []
         self._open: int | None = None
         self._only: frozenset[int] | None = None
@@ -149,6 +168,7 @@ class Worklist(QWidget):
         self.status.addItems(list(_STATUS))
         self.status.setToolTip("Which scans are listed")
         self.status.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.choices = WorklistChoices(memory or QSettings())
         self._model = _Scans()
         self.list = QListView()
         self.list.setObjectName("scans")
@@ -164,10 +184,11 @@ class Worklist(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 6, 6)
         layout.setSpacing(5)
-        for widget in (self.only, self.filter, self.status, self.list, self.count):
+        for widget in (self.only, self.filter, self.status, self.choices, self.list, self.count):
             layout.addWidget(widget, 1 if widget is self.list else 0)
         self.filter.textChanged.connect(self._fill)
         self.status.currentIndexChanged.connect(self._fill)
+        self.choices.changed.connect(self._fill)
         self.list.clicked.connect(lambda index: self.chosen.emit(index.data(_SCAN).id))
 
     @property
@@ -178,6 +199,19 @@ class Worklist(QWidget):
     def show_scans(self, rows: Sequence[ScanRow]) -> None:
         """List these scans, all of the study, filtered as before."""
         self._all = list(rows)
+        self.choices.offer(self._all, self._checked, self._titles)
+        self._fill()
+
+    def show_checked(self, checked: "Mapping[int, CheckedMap]", titles: Mapping[str, str]) -> None:
+        """Mark the scans with what the checks found.
+
+        Args:
+            checked: what they say of the version that waits, else of the one that counts, by number of the scan.
+            titles: what each check is called, by its name.
+        """
+        self._checked, self._titles = checked, titles
+        self._model.checked, self._model.titles = checked, titles
+        self.choices.offer(self._all, checked, titles)
         self._fill()
 
     def show_only(self, scan_ids: frozenset[int] | None, source: str = "") -> None:
@@ -192,6 +226,7 @@ class Worklist(QWidget):
             self.only.setText(f"✕  Selection of {len(scan_ids)} from {source}")
             self.status.setCurrentText(_ALL)
             self.filter.clear()
+            self.choices.clear()
         self.only.setVisible(scan_ids is not None)
         self._fill()
 
@@ -225,8 +260,12 @@ class Worklist(QWidget):
         return ids[place] if 0 <= place < len(ids) else None
 
     def next_to_review(self) -> int | None:
-        """The next scan after the open one that waits for a verdict: fresh ones first, then those put off."""
-        rows = [row for row in self._all if self._found(row)]
+        """The next scan after the open one that waits for a verdict: fresh ones first, then those put off.
+
+        The order is that of the list. By risk, a case that was judged leaves those that wait, so that the riskiest of
+        them is next.
+        """
+        rows = self._ordered([row for row in self._all if self._found(row)])
         places = [number for number, row in enumerate(rows) if row.id == self._open]
         start = places[0] + 1 if places else 0
         around = [row for row in rows[start:] + rows[:start] if row.id != self._open and urgency(row)]
@@ -236,14 +275,19 @@ class Worklist(QWidget):
     def _found(self, row: ScanRow) -> bool:
         if self._only is not None and row.id not in self._only:
             return False
+        if not self.choices.admits(row, self._checked.get(row.id)):
+            return False
         words = self.filter.text().lower().split()
         text = " ".join((row.subject, row.site, row.scanner, row.series_uid)).lower()
         return all(word in text for word in words)
 
+    def _ordered(self, rows: list[ScanRow]) -> list[ScanRow]:
+        return self.choices.ordered(rows, self._checked, urgency)
+
     def _fill(self) -> None:
         status = self.status.currentText()
         wanted = _STATUS[status]
-        self._model.show(
+        listed = self._ordered(
             [
                 row
                 for row in self._all
@@ -256,6 +300,7 @@ class Worklist(QWidget):
                 )
             ]
         )
+        self._model.show(listed)
         waiting = sum(row.standing.waiting is not None for row in self._all)
         self.count.setText(f"{len(self._model.rows)} of {len(self._all)} scans · {waiting} {TO_REVIEW}")
         self._highlight()

@@ -1,0 +1,39 @@
+"""Label maps that come into the study are checked without being asked for."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from ctworkbench.ui.bridge import Bridge
+
+if TYPE_CHECKING:
+    from ctworkbench.core.workbench import Workbench
+
+log = logging.getLogger(__name__)
+
+
+class CheckWatch(QObject):
+    """Starts the checks of what lacks them: when a study is opened, and whenever label maps or brain masks came.
+
+    Args:
+        workbench: the open study.
+        bridge: tells what changed, and starts the job aside.
+    """
+
+    def __init__(self, workbench: "Workbench", bridge: Bridge) -> None:
+        super().__init__(bridge)
+        self._workbench, self._bridge = workbench, bridge
+        bridge.changed.connect(self._changed)
+
+    def start(self) -> None:
+        """Look for label maps that lack checks, and start their job."""
+        self._bridge.run(
+            self._workbench.checks.check,
+            lambda _: self._bridge.look(),
+            lambda error: log.warning("the checks could not be started: %s", error),
+        )
+
+    def _changed(self, changes: object) -> None:
+        if any(getattr(changes, kind) for kind in ("annotations", "scans")):
+            self.start()
