@@ -20,7 +20,8 @@ def find(case: CheckCase) -> list[Finding]:
         for side in (0, -1):
             shell[np.unique(np.take(empty, side, axis))] = True
     tissue = np.bincount(empty[case.tissue], minlength=total + 1) * case.ml_per_voxel
-    tissue[shell] = 0
+    size = np.bincount(empty.ravel(), minlength=total + 1) * case.ml_per_voxel
+    tissue[shell | (tissue < size / 2)] = 0  # the rim of a ventricle looks like brain, its middle does not
     tissue[0] = 0
     holes = np.flatnonzero(tissue >= _SMALL_ML)
     cm3 = float(tissue[holes].sum())
