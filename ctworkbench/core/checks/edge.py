@@ -18,7 +18,7 @@ def find(case: CheckCase) -> list[Finding]:
     for axis in range(3):
         face_cm2 = float(np.prod([spacing[other] for other in range(3) if other != axis])) / 100
         for side in (0, -1):
-            face = np.take(whole.voxels, side, axis)
+            face = np.moveaxis(whole.voxels, axis, 0)[side]  # `take` would copy the whole array
             if not face.any():
                 continue
             areas += np.bincount(face.ravel(), minlength=256) * face_cm2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ctworkbench.core.findings import Finding, Severity, Z, judged
+from ctworkbench.core.findings import ASYMMETRY_Z, Finding, Limit, Severity, Z, judged
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.schemes import Scheme
 
@@ -107,7 +107,7 @@ class VolumeChecks:
             if norm_holds and pair in self._norm.pairs and case.sex and case.age_years is not None:
                 z = self._norm.asymmetry_z(pair, case.sex, case.age_years, a, b)
                 said = f"{begun}, z {_signed(z)} in the norm {self._norm.name}"
-                found.append(_of_z("asymmetry", z, said, larger.name, case.sizes[larger.name]))
+                found.append(_of_z("asymmetry", z, said, larger.name, case.sizes[larger.name], ASYMMETRY_Z))
             z = self._against_cohort(f"asymmetry {pair}", _asymmetry(right.name, left.name), case)
             if z is not None:
                 said = f"{begun}, z {_signed(z)} in this study"
@@ -147,9 +147,9 @@ def _asymmetry(right: str, left: str) -> Callable[[Measured], float]:
     return value
 
 
-def _of_z(check: str, z: float, said: str, region: str, size: Finding) -> Finding:
+def _of_z(check: str, z: float, said: str, region: str, size: Finding, limit: Limit = Z) -> Finding:
     """A finding by |z|; never graver than "look": a child may be so, and a volume tells nothing of the borders."""
-    found = judged(check, Z, abs(z), "|z|", said, region, size.where)
+    found = judged(check, limit, abs(z), "|z|", said, region, size.where)
     if found.severity is not Severity.WRONG:
         return found
     return found._replace(severity=Severity.LOOK, level=min(found.level, 1.99))
