@@ -100,9 +100,10 @@ def risk(findings: Iterable[Finding]) -> float:
     return 100.0 * gravest + min(99.0, sum(worst.values()))
 
 
-# The limits. They come from anatomy and from what sound label maps scatter: twelve of six phantoms (`ctworkbench phantom
-# --n 6 --seed 41`), the registered ones ("quick") and the true ones, which are drawn as an expert draws, along the gyri.
-# "Sound" below is the largest value of the twelve. To look begins at twice that, or where anatomy says if that is more.
+# The limits. They come from anatomy and from what sound label maps scatter: twelve of six phantoms (`ctworkbench
+# phantom --n 6 --seed 41`), the registered ones ("quick") and the true ones, which are drawn as an expert draws, along
+# the gyri. "Sound" below is the largest value of the twelve. To look begins at twice that, or where anatomy says if
+# that is more.
 MISSING = Limit(4.0, 0.5, 8.0, "cm³; the brainstem, the smallest region, has 5 cm³ at birth and 14 to 17 at two years")
 PIECES = Limit(1.2, 5.0, 0.0, "cm³ apart from the largest piece; sound 0.6, tips of gyri; 5 is a third of a brainstem")
 HOLES = Limit(0.5, 10.0, 0.0, "cm³ of brain; sound 0.1; a ball of 1 cm across, which the eye finds in one slice")
