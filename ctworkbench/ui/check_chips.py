@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
 from ctworkbench.core.findings import Finding, Severity
 from ctworkbench.ui.bridge import Bridge
@@ -35,6 +35,8 @@ class CheckChips(QFrame):
         super().__init__(parent)
         self.setObjectName("checkChips")
         self.setFixedHeight(_HEIGHT)
+        # many chips must not make the room wider: what finds no place goes into the menu
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.chips: list[QToolButton] = []
         self._findings: list[tuple[str, list[Finding]]] = []
         self._turns: dict[str, int] = {}

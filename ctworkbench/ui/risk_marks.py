@@ -27,14 +27,14 @@ _MEANINGS: dict[Severity, str] = {
 }
 
 
-def mark_of(row: "CheckedMap | None") -> tuple[str, str]:
-    """The mark of a scan in the list, and its colour: the gravest severity and how many checks tell of something."""
+def mark_of(row: "CheckedMap | None") -> tuple[str, str, str]:
+    """The mark of a scan in the list: the gravest severity, how many checks tell of something, and the colour."""
     if row is None:
-        return "", COLORS[Severity.OK]
+        return "", "", COLORS[Severity.OK]
     if not row.checked:
-        return GLYPHS[Severity.NOT_DONE], COLORS[Severity.NOT_DONE]
+        return GLYPHS[Severity.NOT_DONE], "", COLORS[Severity.NOT_DONE]
     number = len({one.check for one in row.told})
-    return (f"{GLYPHS[row.severity]} {number}" if number else ""), COLORS[row.severity]
+    return GLYPHS[row.severity] if number else "", str(number) if number else "", COLORS[row.severity]
 
 
 def told_of(row: "CheckedMap | None", titles: Mapping[str, str]) -> list[str]:

@@ -48,6 +48,7 @@ VERDICT_COLORS: dict[Verdict | None, tuple[str, str]] = {
 _UNREAD_COLORS = ("#2f4a3c", "#cfe3d7")
 _NO_LABELS = ("no labels", "#333a45", "#b8c1cd")
 _ROW_HEIGHT = 46
+_MARK_WIDTH = 18
 _SCAN = int(Qt.ItemDataRole.UserRole)
 _CHECKED = _SCAN + 1
 
@@ -83,7 +84,7 @@ class _Scans(QAbstractListModel):
 
 
 class _RowPainter(QStyledItemDelegate):
-    """Subject and chip above, who and which label map below."""
+    """Subject and chip above, who and which label map below; on the left what the checks found."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(160, _ROW_HEIGHT)
@@ -104,11 +105,17 @@ class _RowPainter(QStyledItemDelegate):
             painter.fillRect(area, QColor("#282e37"))
         painter.setPen(QColor("#2c333d"))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
-        box = area.adjusted(11, 5, -9, -5)
+        box = area.adjusted(9 + _MARK_WIDTH, 5, -7, -5)
         bold = QFont(font)
         bold.setWeight(QFont.Weight.DemiBold)
         small = QFont(font)
         small.setPixelSize(11)
+        glyph, number, color = mark_of(index.data(_CHECKED))
+        column = QRect(area.left() + 5, box.top(), _MARK_WIDTH, box.height())
+        painter.setPen(QColor(color))
+        painter.drawText(column, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter, glyph)
+        painter.setFont(small)
+        painter.drawText(column, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter, number)
         text, ground, ink = chip_of(row)
         painter.setFont(small)
         wide = painter.fontMetrics().horizontalAdvance(text) + 14
@@ -123,17 +130,14 @@ class _RowPainter(QStyledItemDelegate):
         name = painter.fontMetrics().elidedText(row.subject, Qt.TextElideMode.ElideRight, box.width() - wide - 6)
         painter.drawText(box, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, name)
         painter.setFont(small)
-        below = QRect(box)
-        mark, color = mark_of(index.data(_CHECKED))
-        warned = f"⚠ {len(row.warnings)}" if row.warnings else ""
-        for text, ink in ((warned, "#f2b84b"), (mark, color)):
-            if text:
-                painter.setPen(QColor(ink))
-                painter.drawText(below, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, text)
-                below.setRight(below.right() - painter.fontMetrics().horizontalAdvance(text) - 8)
+        if row.warnings:
+            painter.setPen(QColor("#f2b84b"))
+            warned = f"⚠ {len(row.warnings)}"
+            painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, warned)
+            box.setRight(box.right() - painter.fontMetrics().horizontalAdvance(warned) - 8)
         painter.setPen(QColor("#aab4c1"))
-        said = painter.fontMetrics().elidedText(_second_line(row), Qt.TextElideMode.ElideRight, below.width())
-        painter.drawText(below, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, said)
+        said = painter.fontMetrics().elidedText(_second_line(row), Qt.TextElideMode.ElideRight, box.width())
+        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, said)
         painter.restore()
 
 
@@ -195,6 +199,11 @@ class Worklist(QWidget):
     def rows(self) -> tuple[ScanRow, ...]:
         """The rows that are listed."""
         return tuple(self._model.rows)
+
+    @property
+    def checked(self) -> "Mapping[int, CheckedMap]":
+        """What the checks found, by number of the scan."""
+        return self._checked
 
     def show_scans(self, rows: Sequence[ScanRow]) -> None:
         """List these scans, all of the study, filtered as before."""

@@ -72,15 +72,14 @@ class WorklistChoices(QWidget):
         readers = {made.author for row in rows if (made := shown_in(row)) is not None and made.origin is Origin.EXPERT}
         self.menu.clear()
         self.menu.addAction("No filter", lambda: self._choose("", "", ""))
-        self.menu.addSection("Found by the checks")
+        self._head("Found by the checks" if found else "")
         for name in [_ANY, *sorted(found, key=lambda name: titles.get(name, name))] if found else []:
             self._add(titles.get(name, name), self.check == name, lambda name=name: self._choose(check=name))
-        self.menu.addSection("Label map made by")
+        self._head("Label map made by" if makers else "")
         for origin in Origin:
             if origin in makers:
                 self._add(str(origin), self.origin == origin, lambda o=str(origin): self._choose(origin=o))
-        if readers:
-            self.menu.addSection("Corrected by")
+        self._head("Corrected by" if readers else "")
         for reader in sorted(readers):
             self._add(reader, self.reader == reader, lambda name=reader: self._choose(reader=name))
         self._titles = dict(titles)
@@ -111,6 +110,12 @@ class WorklistChoices(QWidget):
         """Take every filter away."""
         if self.check or self.origin or self.reader:
             self._choose("", "", "")
+
+    def _head(self, title: str) -> None:
+        """A line that names what follows; the title of a section is not drawn by every style."""
+        if title:
+            self.menu.addSeparator()
+            self.menu.addAction(title).setEnabled(False)
 
     def _add(self, title: str, ticked: bool, act: Callable[[], None]) -> None:
         action = self.menu.addAction(title, act)

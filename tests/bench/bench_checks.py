@@ -1,6 +1,6 @@
 """Do the automatic checks put faulty label maps before sound ones?
 
-    python -m tests.bench.bench_checks [--n 6] [--seed 23] [--keep build/bench_checks]
+    python -m tests.bench.bench_checks [--n 6] [--seed 58] [--keep build/bench_checks]
 
 Phantoms are made, labelled by registration ("quick") and kept. Sound are the registered label maps and the true ones,
 which stand for an expert's. Into the registered ones faults are planted (`planted_faults`), and all of them are put
@@ -43,7 +43,7 @@ def main() -> int:
     """Print the tables; 1 if the checks miss the bar."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=23)
+    parser.add_argument("--seed", type=int, default=58)
     parser.add_argument("--keep", type=Path, default=Path("build/bench_checks"))
     given = parser.parse_args()
     kept = (given.keep / f"seed{given.seed}_n{given.n}").resolve()

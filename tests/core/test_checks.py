@@ -134,6 +134,16 @@ def test_that_labels_over_the_ventricles_are_told(pose: Pose) -> None:
     assert np.linalg.norm(in_head(pose, found)[2] - 5) < 9
 
 
+@pytest.mark.parametrize("pose", POSES)
+def test_that_ventricles_under_a_label_are_told_and_shown(pose: Pose) -> None:
+    labels = labels_of(pose)
+    wide = ndimage.binary_fill_holes(labels.voxels > 0)
+    (found,) = told(case_of(edited(pose, wide & (labels.voxels == 0), 3), pose), "ventricles")
+    assert found.value > 90 and found.severity is Severity.WRONG
+    u, v, w = np.abs(in_head(pose, found) - [0, 0, 5])
+    assert 3 < u < 21 and v < 28 and w < 10
+
+
 def test_that_a_label_map_drawn_too_small_leaves_brain_without_a_label() -> None:
     labels = labels_of(STRAIGHT)
     small = ndimage.binary_erosion(labels.voxels > 0, iterations=3)
