@@ -24,7 +24,7 @@ _COLUMNS = (
 def add(grammar: Grammar) -> None:
     """Add this room's command."""
     text = "check label maps automatically; list those to look at first, by risk, with what was found"
-    entry = grammar.over_study("check", _check, text)
+    entry = grammar.with_jobs("check", _check, text)
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
     entry.add_argument("--recheck", action="store_true", help="check also what was checked")
     entry.add_argument("--json", action="store_true", help="print all findings as JSON")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 MOST = 3.0
 """Highest level: what is far beyond its limit is not worse than that, so that one number cannot outweigh all others."""
+_BELOW_WRONG = 1.99
 
 
 class Severity(StrEnum):
@@ -76,9 +77,21 @@ def judged(
     sentence: str,
     region: str = "",
     where: tuple[float, float, float] | None = None,
+    at_most_look: bool = False,
 ) -> Finding:
-    """A finding whose severity follows from its limit."""
-    level = limit.level(value)
+    """A finding whose severity follows from its limit.
+
+    Args:
+        check: name of the check.
+        limit: from where on it speaks.
+        value: what was measured.
+        unit: in what.
+        sentence: for the reader.
+        region: name of the region; "" for the whole label map.
+        where: a place to look at, RAS+ mm.
+        at_most_look: whether the value alone can never show that something is wrong.
+    """
+    level = min(limit.level(value), _BELOW_WRONG if at_most_look else MOST)
     severity = Severity.WRONG if level >= 2 else Severity.LOOK if level >= 1 else Severity.OK
     return Finding(check, region, value, unit, severity, level, sentence, where)
 

@@ -1,4 +1,4 @@
-"""Registration and network label the same scan differently: one of them is wrong there."""
+"""Registration and network label the same scan differently: one of them is wrong there, and nobody knows which."""
 
 import numpy as np
 
@@ -24,5 +24,5 @@ def find(case: CheckCase) -> list[Finding]:
         cm3 = float(apart.sum()) * case.ml_per_voxel
         said = f"{region.title}: Dice {overlap:.2f} with {case.other_title}, {cm3:.0f} cm³ differ"
         where = case.place_in(apart) if overlap < DISAGREEMENT.look else None
-        found.append(judged("disagreement", DISAGREEMENT, overlap, "Dice", said, region.name, where))
+        found.append(judged("disagreement", DISAGREEMENT, overlap, "Dice", said, region.name, where, at_most_look=True))
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ctworkbench.core.findings import ASYMMETRY_Z, Finding, Limit, Severity, Z, judged
+from ctworkbench.core.findings import ASYMMETRY_Z, Finding, Limit, Z, judged
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.schemes import Scheme
 
@@ -149,10 +149,7 @@ def _asymmetry(right: str, left: str) -> Callable[[Measured], float]:
 
 def _of_z(check: str, z: float, said: str, region: str, size: Finding, limit: Limit = Z) -> Finding:
     """A finding by |z|; never graver than "look": a child may be so, and a volume tells nothing of the borders."""
-    found = judged(check, limit, abs(z), "|z|", said, region, size.where)
-    if found.severity is not Severity.WRONG:
-        return found
-    return found._replace(severity=Severity.LOOK, level=min(found.level, 1.99))
+    return judged(check, limit, abs(z), "|z|", said, region, size.where, at_most_look=True)
 
 
 def _signed(z: float) -> str:
