@@ -48,7 +48,7 @@ def trained(study: Workbench) -> int:
         return run.id
 
 
-@pytest.mark.parametrize("step", ["preprocess", "label", "segment", "measure"])
+@pytest.mark.parametrize("step", ["preprocess", "label", "check", "segment", "measure"])
 def test_that_a_step_on_a_study_without_scans_says_what_comes_first(tmp_path: Path, step: str) -> None:
     assert run("new", tmp_path / "study").code == 0
     done = run(step, tmp_path / "study")

@@ -151,7 +151,9 @@ class CheckDesk(QObject):
 
     def refresh(self) -> None:
         """Read the findings of all scans, and of the open one, again."""
-        self._bridge.run(lambda: (self._checks.worklist(), self._checks.titles()), self._take_all, key="review checks")
+        self._bridge.run(
+            lambda: (self._checks.worklist(brief=True), self._checks.titles()), self._take_all, key="review checks"
+        )
         if self._shown is not None:
             self._read(self._shown[0])
 

@@ -31,7 +31,7 @@ class CheckWatch(QObject):
         self._bridge.run(
             self._workbench.checks.check,
             lambda _: self._bridge.look(),
-            lambda error: log.warning("the checks could not be started: %s", error),
+            lambda error: log.info("no checks were started: %s", error),  # such as in a study without scans
         )
 
     def _changed(self, changes: object) -> None:

@@ -420,5 +420,7 @@ class ReviewPage(QWidget):
     def _study_changed(self, changes: object) -> None:
         if any(getattr(changes, kind) for kind in ("scans", "annotations", "reviews")):
             self.refresh()
-        elif getattr(changes, "checks") or getattr(changes, "norms"):  # noqa: B009
-            self.checks.refresh()
+        elif any(getattr(changes, kind) for kind in ("checks", "norms")):
+            self._stale = not self.isVisible()
+            if not self._stale:
+                self.checks.refresh()

@@ -96,6 +96,8 @@ def test_that_every_label_map_is_checked_once_and_the_riskiest_is_listed_first(s
     assert (first.subject, first.severity, second.subject, second.severity) == ("P001", "wrong", "P002", "ok")
     assert first.risk > 200 > 100 > second.risk and second.told == ()
     assert any(changes.checks for changes in heard)
+    brief = study.checks.worklist(brief=True)
+    assert [(row.risk, row.told) for row in brief] == [(row.risk, row.told) for row in (first, second)]
     assert study.checks.check() == []
 
 

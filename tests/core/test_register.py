@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 from ctworkbench.core.alignment import Brain, initial_similarity
 from ctworkbench.core.dicom import find_series
 from ctworkbench.core.dicom_series import read_series
-from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.jobs import JobCancelled, JobContext
+from ctworkbench.core.errors import JobCancelled, WorkbenchError
+from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_fitting import brain_tissue, fit_labels, smoothed
 from ctworkbench.core.label_maps import dice
 from ctworkbench.core.phantom import make_phantom, plan_phantoms
