@@ -30,7 +30,7 @@ class Viewer(QWidget):
 
     scan_opened = Signal(int)
 
-    def __init__(self, workbench: object, bridge: object) -> None:
+    def __init__(self, workbench: object, bridge: object, memory: object = None) -> None:
         super().__init__()
         self.opened: list[int] = []
         self.regions: list[str] = []
