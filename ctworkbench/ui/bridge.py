@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_MILLISECONDS = 400
-_QUIET = ("check",)
-"""Kinds of jobs that nobody asked for: that they are done is not told."""
+QUIET_KINDS = ("check",)
+"""Kinds of jobs that start by themselves, also at the next opening: nobody is told of their end, or asked about it."""
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,14 @@ class Bridge(QObject):
         self._collector = ThreadPoolExecutor(1, thread_name_prefix="collect")
         self._looking: Future[None] | None = None
         self._first_look = True
+        self._closed = False
         self._last_failure = ""
         self._number = 0
         self._latest: dict[Hashable, int] = {}
         self._calls: dict[int, _Call] = {}
         self._starting: set[str] = set()
         queued = Qt.ConnectionType.QueuedConnection
-        self._change_arrived.connect(self.changed, queued)
+        self._change_arrived.connect(self._relay, queued)
         self._readings_arrived.connect(self._take_readings, queued)
         self._answer_arrived.connect(self._deliver, queued)
         self._error_arrived.connect(self._show, queued)
@@ -164,6 +165,7 @@ class Bridge(QObject):
 
     def close(self) -> None:
         """Stop polling and wait for a recording that is under way; nothing is emitted afterwards."""
+        self._closed = True
         self._timer.stop()
         self.workbench.changed.disconnect(self._announce)
         self._calls.clear()
@@ -337,7 +339,7 @@ class Bridge(QObject):
         self.jobs_changed.emit()
 
     def _tell_end(self, view: JobView) -> None:
-        if view.state is JobState.DONE and view.job.kind in _QUIET:
+        if view.state is JobState.DONE and view.job.kind in QUIET_KINDS:
             return
         if view.state is JobState.DONE:
             self.notify(f"Done: {view.job.title}.")
@@ -352,6 +354,12 @@ class Bridge(QObject):
 
     def _announce(self, changes: "Changes", _initiator: object) -> None:
         self._change_arrived.emit(changes)
+
+    @Slot(object)
+    def _relay(self, changes: "Changes") -> None:
+        """Tell of a change, unless it stood in the event queue while the study was closed."""
+        if not self._closed:
+            self.changed.emit(changes)
 
     @Slot(int, object)
     def _deliver(self, number: int, future: "Future[Any]") -> None:

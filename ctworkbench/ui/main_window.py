@@ -21,7 +21,7 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobState
 from ctworkbench.core.settings import Settings, resource
 from ctworkbench.ui.about import AboutDialog, KeysDialog
-from ctworkbench.ui.bridge import Notice
+from ctworkbench.ui.bridge import QUIET_KINDS, Notice
 from ctworkbench.ui.job_strip import JobStrip
 from ctworkbench.ui.notices import show_error
 from ctworkbench.ui.shortened_label import ShortenedLabel
@@ -204,7 +204,7 @@ class MainWindow(QMainWindow):
 
     def _may_leave_jobs(self, study: StudyView) -> bool:
         """Say what becomes of the jobs; whether to close."""
-        live = study.bridge.live
+        live = [view for view in study.bridge.live if view.job.kind not in QUIET_KINDS]
         if not live:
             return True
         running = sum(view.state is JobState.RUNNING for view in live)
