@@ -13,6 +13,7 @@ from ctworkbench.cli import (
     charts,
     cohort,
     labelling,
+    labels,
     methods,
     modelling,
     norms,
@@ -26,7 +27,21 @@ from ctworkbench.cli import (
 from ctworkbench.cli.terminal import Command, Grammar, say
 from ctworkbench.core.errors import WorkbenchError
 
-_ROOMS = (study, cohort, labelling, modelling, norms, charts, reports, statistics, methods, power, phantoms, window)
+_ROOMS = (
+    study,
+    cohort,
+    labelling,
+    labels,
+    modelling,
+    norms,
+    charts,
+    reports,
+    statistics,
+    methods,
+    power,
+    phantoms,
+    window,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

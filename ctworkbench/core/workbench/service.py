@@ -20,6 +20,7 @@ from ctworkbench.core.schemes import DEFAULT
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
 from ctworkbench.core.workbench import cohort, labelling, measuring, methods, modelling, norm_library, norms, reporting
+from ctworkbench.core.workbench.exchange import ExchangeRoom
 from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
@@ -64,6 +65,7 @@ class Workbench:
         self.cohort = cohort.CohortRoom(self._study)
         self.labelling = labelling.LabellingRoom(self._study)
         self.review = ReviewRoom(self._study)
+        self.exchange = ExchangeRoom(self._study, self.review)
         self.modelling = modelling.ModellingRoom(self._study)
         self.norms = norms.NormsRoom(self._study)
         self.methods = methods.MethodsRoom(self._study, self.name)
