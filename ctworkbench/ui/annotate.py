@@ -10,7 +10,7 @@ from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
 from ctworkbench.ui.framing import Frame, frame_of, middle_of
 from ctworkbench.ui.ortho_view import AXIAL, CORONAL, SAGITTAL, OrthoView
-from ctworkbench.ui.readout import describe
+from ctworkbench.ui.readout import describe, place_along
 from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts, for_display
 from ctworkbench.ui.tool import BRUSH_SIZES, DRAGS, NAPARI_MODES, OPACITIES, Tool, stepped
 from ctworkbench.ui.window_levels import PRESETS, WindowLevel, preset_of
@@ -73,7 +73,7 @@ class AnnotateView(QWidget):
             view.labels.events.brush_size.connect(self._brush_resized)
             view.pointed.connect(self._pointed)
             view.stepped.connect(lambda steps, view=view: self.step(steps, view))
-            view.windowed.connect(self._windowed)
+            view.windowed.connect(self.drag_window)
             view.hovered.connect(self._hovered)
             view.activated.connect(lambda view=view: self._activated(view))
             view.maximised.connect(lambda view=view: self.maximise(view))
@@ -148,6 +148,21 @@ class AnnotateView(QWidget):
             self._apply_tool()
 
     @property
+    def image(self) -> Volume | None:
+        """The scan that is shown."""
+        return self._image
+
+    @property
+    def labels_seen(self) -> NDArray[np.uint8]:
+        """The label map that is seen, axes (x, y, z): the one that is edited, or the one it is compared with."""
+        return self._labels if self._compared is None else self._compared
+
+    @property
+    def labels_edited(self) -> NDArray[np.uint8]:
+        """The label map that is edited itself, not a copy; to be read only."""
+        return self._labels
+
+    @property
     def comparing(self) -> bool:
         """Whether another label map is being looked at."""
         return self._comparing
@@ -174,6 +189,12 @@ class AnnotateView(QWidget):
         self.moved.emit()
         self.hovered.emit(self.describe(self.index))
 
+    @property
+    def place_mm(self) -> tuple[float, float, float]:
+        """The crosshair in the canvases' own coordinates: array index times voxel size, along (z, y, x)."""
+        z, y, x = (place * size for place, size in zip(self.index, self._scale, strict=True))
+        return (z, y, x)
+
     def step(self, steps: int, view: OrthoView | None = None) -> None:
         """Go so many slices on in a view (towards superior, posterior, left)."""
         axis = (view or self.active).plane.axis
@@ -192,8 +213,11 @@ class AnnotateView(QWidget):
         """Patient position in mm, HU and region at an index of the displayed array; "" outside."""
         if self._image is None:
             return ""
-        labels = self._labels if self._compared is None else self._compared
-        return describe(self._image, labels, self.scheme, index)
+        return describe(self._image, self.labels_seen, self.scheme, index)
+
+    def place_along(self, axis: int, index: int) -> str:
+        """Where a slice of the displayed array lies in the patient, such as "S 12.5" (mm)."""
+        return "" if self._image is None else place_along(self._image, axis, index)
 
     # What is drawn, and how
 
@@ -205,6 +229,12 @@ class AnnotateView(QWidget):
         name = preset_of(window)
         self.axial.show_corner(f"{f'{name}   ' if name else ''}L {window.level:.0f}   W {window.width:.0f}")
         self.state_changed.emit()
+
+    def drag_window(self, level: int, width: int) -> None:
+        """Move level and width by so many pixels of the mouse."""
+        # Wide windows are moved faster: a bone window would take metres of mouse mat.
+        rate = _HU_PER_PIXEL * max(0.25, self.window_level.width / 200)
+        self.set_window(self.window_level.moved(level * rate, width * rate))
 
     def set_tool(self, tool: Tool) -> None:
         """What the left mouse button does; tools that edit are refused where the label map is for looking only."""
@@ -295,6 +325,12 @@ class AnnotateView(QWidget):
         self._apply_colors()
         self.state_changed.emit()
 
+    def show_only(self, code: int | None) -> None:
+        """Show one region alone, or all of them."""
+        self.hidden_codes = frozenset() if code is None else frozenset(self.scheme.codes) - {code}
+        self._apply_colors()
+        self.state_changed.emit()
+
     def maximise(self, view: OrthoView | None = None) -> None:
         """Give one view all the room, or put the three back."""
         self.maximised = None if self.maximised is not None else (view or self.active)
@@ -330,11 +366,6 @@ class AnnotateView(QWidget):
     def _index_of(self, world: tuple[float, float, float]) -> tuple[int, int, int]:
         z, y, x = (round(position / size) for position, size in zip(world, self._scale, strict=True))
         return (z, y, x)
-
-    def _windowed(self, level: int, width: int) -> None:
-        # Wide windows are moved faster: a bone window would take metres of mouse mat.
-        rate = _HU_PER_PIXEL * max(0.25, self.window_level.width / 200)
-        self.set_window(self.window_level.moved(level * rate, width * rate))
 
     def _hovered(self, world: tuple[float, float, float] | None) -> None:
         index = self.index if world is None else self._index_of(world)

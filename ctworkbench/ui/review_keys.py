@@ -31,7 +31,8 @@ _TOOL_TITLES = {
 
 def review_commands(page: "ReviewPage") -> list[Command]:
     """Everything that a key does in the room, in the order of the cheat sheet."""
-    view = page.view
+    view, reading = page.view, page.reading
+    regions = zip("1234567890", view.scheme.regions, strict=False)
 
     def verdict(given: Verdict) -> Command:
         title, keys = VERDICT_KEYS[given]
@@ -42,6 +43,12 @@ def review_commands(page: "ReviewPage") -> list[Command]:
 
     def preset(number: int, name: str) -> Command:
         return Command("Window", name, (str(number),), lambda: view.set_window(PRESETS[name]))
+
+    def region(number: int, key: str, name: str) -> Command:
+        title = "Go to a region" if number == 0 else ""
+        keys = (f"Alt+{key}",)
+        act = lambda: reading.go_to_region(number)  # noqa: E731 - one of ten alike
+        return Command("Labels", title, keys, act, alone=f"Go to: {name}", name=f"region_{number + 1}")
 
     return [
         *(verdict(given) for given in VERDICT_KEYS),
@@ -63,7 +70,29 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("Labels", "Outline or filled", ("T",), lambda: view.set_contour(not view.contour)),
         Command("Labels", "Less, more opaque", ("-",), lambda: view.step_opacity(-1), "−  ="),
         Command("Labels", "", ("=", "+"), lambda: view.step_opacity(1)),
-        Command("Labels", "Compare with the earlier version", ("C",), lambda: page.compare()),
+        Command("Versions", "Earlier version in place of this one", ("C",), lambda: page.compare(), name="compare"),
+        Command("Labels", "Only the selected region", ("S",), reading.solo),
+        *(region(number, key, one.title) for number, (key, one) in enumerate(regions)),
+        Command("Versions", "Side by side, curtain, differences", ("Shift+C",), reading.toggle_desk),
+        Command("Versions", "Next way to compare", ("Shift+D",), reading.desk.step_mode),
+        Command(
+            "Versions",
+            "Next, previous slice that was changed",
+            ("K",),
+            lambda: reading.go_to_change(True),
+            "K  Shift+K",
+            alone="Next slice that was changed",
+        ),
+        Command(
+            "Versions",
+            "",
+            ("Shift+K",),
+            lambda: reading.go_to_change(False),
+            alone="Previous slice that was changed",
+        ),
+        Command("View", "Sheet of 24 slices", ("O",), reading.toggle_lightbox),
+        Command("View", "Sheet and comparison: next plane", ("Shift+O",), reading.step_plane),
+        Command("View", "One scale for the three views", ("Z",), lambda: reading.zoom.set_on(not reading.zoom.on)),
         Command("View", "Next, previous slice", ("Up",), lambda: view.step(1), "↑  ↓"),
         Command("View", "", ("Down",), lambda: view.step(-1)),
         Command("View", "One view, three views", ("M",), lambda: view.maximise()),
