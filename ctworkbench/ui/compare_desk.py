@@ -104,6 +104,7 @@ class CompareDesk(OverViews):
                     box.setItemData(box.count() - 1, story_of(row, versions), Qt.ItemDataRole.ToolTipRole)
                 box.setCurrentIndex(box.findData(chosen))
         self.open()
+        self.set_plane(self.plane)
         self._read()
 
     def set_mode(self, mode: str) -> None:

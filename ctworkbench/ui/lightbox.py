@@ -16,7 +16,7 @@ TILES = 24
 PLANES = (AXIAL, CORONAL, SAGITTAL)
 _STAYS = "lightbox_stays"
 _GROUND, _INK, _FRAME = QColor("#000000"), QColor("#ffd166"), QColor("#4aa3df")
-_COARSE = 4
+_LOOKED_AT = 128
 _GAP = 2
 
 
@@ -117,7 +117,8 @@ class Lightbox(OverViews):
         """The slices that are shown, evenly over what is labelled, else over the head."""
         axis = self.plane.axis
         labels = for_display(self._view.labels_seen)
-        coarse = labels[tuple(slice(None) if n == axis else slice(None, None, _COARSE) for n in range(3))]
+        steps = (1 if n == axis else max(1, size // _LOOKED_AT) for n, size in enumerate(labels.shape))
+        coarse = labels[tuple(slice(None, None, step) for step in steps)]
         filled = np.flatnonzero(coarse.any(axis=tuple(n for n in range(3) if n != axis)))
         if len(filled):
             low, high = int(filled[0]), int(filled[-1])

@@ -13,6 +13,7 @@ _INPUT = frozenset(
         QEvent.Type.MouseButtonRelease,
         QEvent.Type.Wheel,
         QEvent.Type.KeyPress,
+        QEvent.Type.KeyRelease,  # of a shortcut only the release comes to the window
         QEvent.Type.TouchUpdate,
         QEvent.Type.TabletMove,
     )
