@@ -15,6 +15,7 @@ from ctworkbench.ui.keys_dialog import KeysDialog
 from ctworkbench.ui.lightbox import Lightbox
 from ctworkbench.ui.linked_zoom import LinkedZoom
 from ctworkbench.ui.shared_labels import for_display
+from ctworkbench.ui.template_choice import use_as_template
 
 if TYPE_CHECKING:
     from ctworkbench.ui.review import ReviewPage
@@ -159,6 +160,8 @@ class ReadingAids(QObject):
         menu.addAction("Save a copy for ITK-SNAP (NIfTI)…", lambda: exchange.save_copy("nifti"))
         menu.addAction("Save a copy for 3D Slicer (.seg.nrrd)…", lambda: exchange.save_copy("nrrd"))
         menu.addAction("Take a label map back…", exchange.take_back)
+        menu.addSeparator()
+        menu.addAction("Use as template…", lambda: use_as_template(self._page))
         menu.addSeparator()
         menu.addAction("Keys…", self.change_keys)
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QSettings, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.label_changes import region_changes
+from ctworkbench.core.model import Preprocessing
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import Verdict
 from ctworkbench.ui.app import dress
@@ -23,7 +24,8 @@ from ctworkbench.ui.reading_clock import ReadingClock, clock_text
 from ctworkbench.ui.review import ReviewPage
 from ctworkbench.ui.shared_labels import for_display
 from ctworkbench.ui.slice_picture import draw_difference, draw_slice, look_of, plane_of
-from tests.ui.study_with_heads import CEREBELLUM, LEFT_FRONTAL, RIGHT_TEMPORAL, SPACING, head, make_study
+from ctworkbench.ui.template_choice import template_menu
+from tests.ui.study_with_heads import CEREBELLUM, LEFT_FRONTAL, RIGHT_TEMPORAL, SPACING, add_scan, head, make_study
 from tests.ui.test_review import Room, open_scan, press, wait_for
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -438,3 +440,53 @@ def test_that_an_oblique_scan_is_called_one(page: ReviewPage) -> None:
     assert "oblique 17°" in page.header.details.text()
     assert "along its own slices" in page.header.details.toolTip()
     assert tilt_of(np.diag([-1.0, 1, 2, 1])) == pytest.approx(0)
+
+
+def ten_regions() -> tuple[Volume, Volume, Volume]:
+    """A head, the inside of its skull, and all ten regions drawn in it, rights to the right."""
+    image, _ = head()
+    inside = (image.voxels > 0) & (image.voxels < 100)
+    x, y, z = np.meshgrid(*[np.linspace(-1, 1, size) for size in image.voxels.shape], indexing="ij")
+    codes = 2 * np.select([z < -0.3, y > 0.3, y < -0.3], [3, 0, 2], 1) + np.where(x > 0, 1, 2)
+    codes[z < -0.5] = 9
+    codes[(z < -0.5) & (y > 0)] = 10
+    labels = np.asfortranarray(np.where(inside, codes, 0).astype(np.uint8))
+    return image, Volume(np.asfortranarray(inside.astype(np.uint8)), image.affine), Volume(labels, image.affine)
+
+
+def test_that_a_label_map_becomes_a_template_from_the_menu_and_is_chosen_there_and_under_cohort(
+    page: ReviewPage, room: Room, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    entry = next(action for action in page.header.menu.actions() if action.text() == "Use as template…")
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, text: ("By Dr B", True))
+    reported: list[Exception] = []
+    monkeypatch.setattr(page.bridge, "report", reported.append)
+    entry.trigger()
+    qtbot.waitUntil(lambda: bool(reported))
+    assert "not preprocessed" in str(reported[0])
+    image, inside, labels = ten_regions()
+    scan = add_scan(room.workbench, f"T{room.round:02}-T", image, labels)
+    study = room.workbench._study
+    brain, image_key = study.store.put(inside), study.store.put(image)
+    keys = {"image_key": image_key, "brain_key": brain, "skull_key": brain, "equalized_key": image_key}
+    with study.database.writing() as session:
+        session.add(Preprocessing(scan_id=scan, **keys, brain_cm3=1.0, warnings=[], code_version="", job_id="t"))
+    open_scan(page, scan, qtbot)
+    answers: list[str] = []
+
+    def answer(_parent: object, title: str, _text: str) -> QMessageBox.StandardButton:
+        answers.append(title)
+        return QMessageBox.StandardButton.No
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    entry.trigger()
+    qtbot.waitUntil(lambda: bool(answers))
+    bundled, own = room.workbench.templates.templates()
+    assert (bundled.in_use, own.name, own.in_use) == (True, "By Dr B", False)
+    menu = template_menu(page, room.workbench, page.bridge)
+    menu.aboutToShow.emit()
+    entries = {action.text(): action for action in menu.actions()}
+    assert entries[bundled.name].isChecked()
+    assert entries[own.name].toolTip().startswith(f"v1 of T{room.round:02}-T")
+    entries[own.name].trigger()
+    qtbot.waitUntil(lambda: room.workbench.templates.templates()[1].in_use)

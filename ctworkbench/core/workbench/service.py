@@ -26,6 +26,7 @@ from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
 from ctworkbench.core.workbench.rows import Changes, StatusSummary
 from ctworkbench.core.workbench.status import summarize
+from ctworkbench.core.workbench.templates import TemplatesRoom
 from ctworkbench.core.workbench.upkeep import Cleaned, clean_study, verify_study
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,8 @@ class Workbench:
             announce=self._announce,
         )
         self.cohort = cohort.CohortRoom(self._study)
-        self.labelling = labelling.LabellingRoom(self._study)
+        self.templates = TemplatesRoom(self._study)
+        self.labelling = labelling.LabellingRoom(self._study, self.templates)
         self.review = ReviewRoom(self._study)
         self.exchange = ExchangeRoom(self._study, self.review)
         self.modelling = modelling.ModellingRoom(self._study)
