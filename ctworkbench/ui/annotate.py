@@ -10,7 +10,7 @@ from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
 from ctworkbench.ui.framing import Frame, frame_of, middle_of
 from ctworkbench.ui.ortho_view import AXIAL, CORONAL, SAGITTAL, OrthoView
-from ctworkbench.ui.readout import describe, place_along
+from ctworkbench.ui.readout import describe
 from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts, for_display
 from ctworkbench.ui.tool import BRUSH_SIZES, DRAGS, NAPARI_MODES, OPACITIES, Tool, stepped
 from ctworkbench.ui.window_levels import PRESETS, WindowLevel, preset_of
@@ -189,12 +189,6 @@ class AnnotateView(QWidget):
         self.moved.emit()
         self.hovered.emit(self.describe(self.index))
 
-    @property
-    def place_mm(self) -> tuple[float, float, float]:
-        """The crosshair in the canvases' own coordinates: array index times voxel size, along (z, y, x)."""
-        z, y, x = (place * size for place, size in zip(self.index, self._scale, strict=True))
-        return (z, y, x)
-
     def step(self, steps: int, view: OrthoView | None = None) -> None:
         """Go so many slices on in a view (towards superior, posterior, left)."""
         axis = (view or self.active).plane.axis
@@ -214,10 +208,6 @@ class AnnotateView(QWidget):
         if self._image is None:
             return ""
         return describe(self._image, self.labels_seen, self.scheme, index)
-
-    def place_along(self, axis: int, index: int) -> str:
-        """Where a slice of the displayed array lies in the patient, such as "S 12.5" (mm)."""
-        return "" if self._image is None else place_along(self._image, axis, index)
 
     # What is drawn, and how
 

@@ -9,6 +9,7 @@ from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.framing import Frame
 from ctworkbench.ui.ortho_view import AXIAL, CORONAL, SAGITTAL, Plane
 from ctworkbench.ui.overlays import OverViews
+from ctworkbench.ui.readout import place_along
 from ctworkbench.ui.shared_labels import for_display
 from ctworkbench.ui.slice_picture import draw_slice, look_of, plane_of, to_qimage
 
@@ -154,7 +155,7 @@ class Lightbox(OverViews):
         tiles: list[tuple[int, str, QImage]] = []
         for index in self.slices():
             hu, codes = (plane_of(array[tuple(box)], self.plane, index) for array in (shown, labels))
-            tiles.append((index, self._view.place_along(axis, index), to_qimage(draw_slice(hu, codes, look))))
+            tiles.append((index, place_along(image, axis, index), to_qimage(draw_slice(hu, codes, look))))
         aspect = spacing[self.plane.down] / spacing[self.plane.across]
         self.sheet.show_tiles(tiles, self.plane, aspect, self._view.index[axis])
         step = "" if len(tiles) < 2 else f", every {(tiles[1][0] - tiles[0][0]) * spacing[axis]:.1f} mm"

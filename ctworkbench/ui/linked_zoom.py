@@ -40,6 +40,13 @@ class LinkedZoom(QObject):
         try:
             for one in self._view.views:
                 if one.model.scene.camera.zoom != zoom:
-                    one.zoom_by(zoom / one.model.scene.camera.zoom, one.pixel_of(self._view.place_mm))
+                    one.zoom_by(zoom / one.model.scene.camera.zoom, one.pixel_of(crosshair_mm(self._view)))
         finally:
             self._busy = False
+
+
+def crosshair_mm(view: AnnotateView) -> tuple[float, float, float]:
+    """The crosshair in the canvases' own coordinates: array index times voxel size, along (z, y, x)."""
+    sizes = (1.0, 1.0, 1.0) if view.image is None else view.image.spacing[::-1]
+    z, y, x = (place * size for place, size in zip(view.index, sizes, strict=True))
+    return (z, y, x)

@@ -53,11 +53,7 @@ class ReviewPage(QWidget):
     scan_opened = Signal(int)
 
     def __init__(
-        self,
-        workbench: "Workbench",
-        bridge: Bridge,
-        memory: QSettings | None = None,
-        parent: QWidget | None = None,
+        self, workbench: "Workbench", bridge: Bridge, memory: QSettings | None = None, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("reviewPage")
@@ -252,9 +248,7 @@ class ReviewPage(QWidget):
     def leave(self) -> None:
         """Put away what lies over the room and give the keys back to the views."""
         self.cheat_sheet.hide()
-        if self.reading.put_away():
-            pass
-        elif self.view.comparing:
+        if not self.reading.put_away() and self.view.comparing:
             self.compare()
         self.setFocus()
 
