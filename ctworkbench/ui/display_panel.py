@@ -46,7 +46,7 @@ class DisplayPanel(QFrame):
         self.single = self._button("One view", "M", "Give one view all the room (or double-click it)", 8, 1)
         self.single.clicked.connect(lambda: view.maximise())
         self.linked = self._button("Scale", "Z", "One scale: a millimetre is as long in each of the three views", 9, 0)
-        self.solo = self._button("Solo", "S", "Show the selected region alone, or all of them", 9, 1)
+        self.solo = self._button("Solo", "Q", "Show the selected region alone, or all of them", 9, 1)
         view.state_changed.connect(self.refresh)
         self.refresh()
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 from ctworkbench.ui.commands import Command
 
 _MEMORY = "review_keys"
-_SHOWN = {"Up": "↑", "Down": "↓", "Left": "←", "Right": "→", "PgUp": "PgUp", "PgDown": "PgDn", "-": "−"}
+_SHOWN = {"Up": "↑", "Down": "↓", "Left": "←", "Right": "→", "PgDown": "PgDn", "-": "−"}
 
 
 class Keymap(QObject):
@@ -158,7 +158,8 @@ def mark(button: QAbstractButton, title: str, key: str, tip: str, key_on_it: boo
 
 def key_text(key: str) -> str:
     """A key as people read it."""
-    return _SHOWN.get(key, key)
+    *modifiers, last = [key] if key.endswith("+") else key.split("+")
+    return "+".join((*modifiers, _SHOWN.get(last, last)))
 
 
 def _write(button: QAbstractButton, key: str, keys: str) -> None:

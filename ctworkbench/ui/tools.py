@@ -70,7 +70,7 @@ class ToolBar(QFrame):
 
     def _button(self, title: str, key: str, tip: str, checkable: bool = True) -> QToolButton:
         button = QToolButton()
-        mark(button, title, key, tip, key_on_it=len(key) == 1 and title.isalpha())
+        mark(button, title, key, tip, key_on_it=len(key) == 1 and title[0].isalpha())
         button.setCheckable(checkable)
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._row.addWidget(button)

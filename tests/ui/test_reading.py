@@ -30,6 +30,7 @@ from tests.ui.study_with_heads import CEREBELLUM, LEFT_FRONTAL, RIGHT_TEMPORAL, 
 from tests.ui.test_review import Room, open_scan, press, wait_for
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
+ALT = Qt.KeyboardModifier.AltModifier
 
 
 @pytest.fixture(scope="module")
@@ -169,25 +170,25 @@ def test_that_the_key_of_changes_walks_through_the_slices_that_differ_and_says_w
     view = page.view
     view.axial.activated.emit()
     view.go_to((13, 10, 10))
-    press(page, Qt.Key.Key_K)
+    press(page, Qt.Key.Key_Up, ALT)
     qtbot.waitUntil(lambda: view.index[0] == 15)
     area = SPACING[0] * SPACING[1] / 100
     assert page.flash.text() == f"Axial slice 16: {area:.2f} cm² differ from v1"
-    press(page, Qt.Key.Key_K)
+    press(page, Qt.Key.Key_Up, ALT)
     qtbot.waitUntil(lambda: view.index[0] == 12)
     assert "from the other end" in page.flash.text()
     assert f"{8 * area:.2f} cm²" in page.flash.text()
-    press(page, Qt.Key.Key_K, SHIFT)
+    press(page, Qt.Key.Key_Down, ALT)
     qtbot.waitUntil(lambda: view.index[0] == 15)
     view.sagittal.activated.emit()
-    press(page, Qt.Key.Key_K)
+    press(page, Qt.Key.Key_Up, ALT)
     qtbot.waitUntil(lambda: page.flash.text().startswith("Sagittal"))
     assert view.index[0] == 15
     view.axial.activated.emit()
 
 
 def test_that_a_version_drawn_from_nothing_and_one_without_changes_say_so(page: ReviewPage, qtbot: QtBot) -> None:
-    press(page, Qt.Key.Key_K)
+    press(page, Qt.Key.Key_Up, ALT)
     assert page.flash.text() == "v1 was not drawn from another version"
     press(page, Qt.Key.Key_C, SHIFT)
     assert page.flash.text() == "There are no two versions to compare"
@@ -210,7 +211,7 @@ def test_that_the_desk_shows_two_versions_and_what_differs_region_by_region(
     assert "in 2 slices" in desk.told.text()
     assert (desk.left.isVisible(), desk.right.isVisible()) == (True, True)
     view.go_to((3, 10, 10))
-    press(page, Qt.Key.Key_K)
+    press(page, Qt.Key.Key_Up, ALT)
     assert view.index[0] == 12
     assert "differ" in desk.right.title
     press(page, Qt.Key.Key_Up)
@@ -256,17 +257,17 @@ def test_that_both_panes_of_the_desk_follow_one_zoom_and_a_click_moves_the_cross
 def test_that_solo_shows_one_region_and_then_all_and_number_keys_go_to_regions(page: ReviewPage) -> None:
     view, codes = page.view, page.view.scheme.codes
     view.select_region(LEFT_FRONTAL)
-    press(page, Qt.Key.Key_S)
+    press(page, Qt.Key.Key_Q)
     assert view.hidden_codes == frozenset(codes) - {LEFT_FRONTAL}
     ticked = [code for code, item in page.regions._items.items() if item.checkState(0) is Qt.CheckState.Checked]
     assert ticked == [LEFT_FRONTAL]
     assert page.display.solo.isChecked()
-    press(page, Qt.Key.Key_S)
+    press(page, Qt.Key.Key_Q)
     assert not view.hidden_codes
-    press(page, Qt.Key.Key_7, Qt.KeyboardModifier.AltModifier)
+    press(page, Qt.Key.Key_7, ALT)
     assert view.selected == RIGHT_TEMPORAL
     assert for_display(view.labels_seen)[view.index] == RIGHT_TEMPORAL
-    press(page, Qt.Key.Key_0, Qt.KeyboardModifier.AltModifier)
+    press(page, Qt.Key.Key_0, ALT)
     assert page.flash.text() == "Brainstem: not in this label map"
 
 
@@ -310,12 +311,12 @@ def test_that_a_key_is_changed_by_pressing_it_and_buttons_and_sheet_follow(
     dialog.show()
     dialog.select(accept)
     dialog.record()
-    QTest.keyClick(dialog, Qt.Key.Key_Q)
-    assert keymap.keys(accept) == ("Q",)
+    QTest.keyClick(dialog, Qt.Key.Key_Y)
+    assert keymap.keys(accept) == ("Y",)
     button = page.verdicts.buttons[Verdict.ACCEPT]
-    assert button.text() == "Accept  Q"
-    assert button.toolTip().endswith("(Q)")
-    assert keymap.text(accept) == "Q"
+    assert button.text() == "Accept  Y"
+    assert button.toolTip().endswith("(Y)")
+    assert keymap.text(accept) == "Y"
     asked: list[str] = []
 
     def answer(_parent: object, _title: str, text: str) -> QMessageBox.StandardButton:
@@ -328,7 +329,7 @@ def test_that_a_key_is_changed_by_pressing_it_and_buttons_and_sheet_follow(
         dialog.record()
         QTest.keyClick(dialog, Qt.Key.Key_B)
         if len(asked) == 1:
-            assert keymap.keys(accept) == ("Q",)
+            assert keymap.keys(accept) == ("Y",)
     assert "B is the key of “Brush”" in asked[0]
     assert keymap.keys(accept) == ("B",)
     assert keymap.keys(brush) == ()
@@ -345,12 +346,12 @@ def test_that_a_key_is_changed_by_pressing_it_and_buttons_and_sheet_follow(
 def test_that_a_changed_key_works_and_is_remembered(page: ReviewPage, room: Room, qtbot: QtBot) -> None:
     keymap = page.keymap
     accept = keymap.by_shipped_key("A")
-    keymap.set_keys(accept, ("Q",))
+    keymap.set_keys(accept, ("Y",))
     again = Keymap(keymap.commands, keymap._memory)
-    assert again.keys(accept) == ("Q",)
+    assert again.keys(accept) == ("Y",)
     press(page, Qt.Key.Key_A)
     assert room.workbench.review.annotations(room.ids[0])[0].verdict is None
-    press(page, Qt.Key.Key_Q)
+    press(page, Qt.Key.Key_Y)
     wait_for(page, room.ids[1], qtbot)
     assert room.workbench.review.annotations(room.ids[0])[0].verdict is Verdict.ACCEPT
     keymap.reset_all()
