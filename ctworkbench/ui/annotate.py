@@ -139,6 +139,7 @@ class AnnotateView(QWidget):
             view.compared.scale = self._scale
         self._apply_overlay()
         self._apply_tool()
+        self.state_changed.emit()
 
     def hide_compared(self) -> None:
         """Show the label map that is edited again."""
@@ -146,6 +147,7 @@ class AnnotateView(QWidget):
             self._comparing, self._compared, self._counts_compared = False, None, None
             self._apply_overlay()
             self._apply_tool()
+            self.state_changed.emit()
 
     @property
     def image(self) -> Volume | None:

@@ -70,7 +70,7 @@ class CaseHeader(QFrame):
         self.clock = QLabel()
         self.clock.setProperty("role", "muted")
         self.clock.setToolTip("Time that this case was read: it stops while nobody touches mouse or keys")
-        self.more = self._button("⋯", "Other programs, template, keys", "")
+        self.more = self._button("⋯", "Other programs, template, keys", "F10")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.more)
         self.more.setMenu(self.menu)

@@ -33,6 +33,7 @@ from ctworkbench.ui.framing import Frame
 from ctworkbench.ui.lightbox import PLANES
 from ctworkbench.ui.ortho_view import AXIAL, Plane
 from ctworkbench.ui.overlays import OverViews
+from ctworkbench.ui.readout import describe
 from ctworkbench.ui.shared_labels import for_display
 from ctworkbench.ui.slice_pane import SlicePane, Viewpoint
 from ctworkbench.ui.slice_picture import draw_difference, draw_slice, look_of, plane_of, to_qimage
@@ -51,9 +52,11 @@ class CompareDesk(OverViews):
 
     Signals:
         failed: a version could not be read (the exception).
+        hovered: a line on what is under the mouse, in both versions.
     """
 
     failed = Signal(object)
+    hovered = Signal(str)
 
     def __init__(self, view: AnnotateView, workbench: "Workbench", bridge: Bridge) -> None:
         super().__init__(view)
@@ -78,6 +81,7 @@ class CompareDesk(OverViews):
             pane.windowed.connect(view.drag_window)
             pane.pointed.connect(self._point)
             pane.viewed.connect(self._view_moved)
+            pane.hovered.connect(self._hover)
         view.moved.connect(self._draw)
         view.state_changed.connect(self._draw)
 
@@ -120,6 +124,12 @@ class CompareDesk(OverViews):
         """The next way to compare."""
         names = list(self.modes)
         self.set_mode(names[(names.index(self.mode) + 1) % len(names)])
+
+    def step_version(self, left: bool) -> None:
+        """Put the next older version on one side; after the oldest the newest."""
+        box = self.left_version if left else self.right_version
+        if box.count():
+            box.setCurrentIndex((box.currentIndex() + 1) % box.count())
 
     def set_plane(self, plane: Plane) -> None:
         """Axial, coronal or sagittal; the arrow keys step through this plane."""
@@ -271,15 +281,32 @@ class CompareDesk(OverViews):
         index[self.plane.axis] += steps
         self._view.go_to((index[0], index[1], index[2]))
 
-    def _point(self, row: float, column: float) -> None:
+    def _index_at(self, row: float, column: float) -> tuple[int, int, int] | None:
+        """Index of the displayed array at a row and column of the slice; None outside."""
         plane, image = self.plane, self._view.image
         if image is None:
-            return
+            return None
+        shape = for_display(image.voxels).shape
         index = list(self._view.index)
-        rows = for_display(image.voxels).shape[plane.down]
-        index[plane.down] = round(rows - 1 - row if plane.vertical == "up" else row)
+        index[plane.down] = round(shape[plane.down] - 1 - row if plane.vertical == "up" else row)
         index[plane.across] = round(column)
-        self._view.go_to((index[0], index[1], index[2]))
+        inside = all(0 <= value < size for value, size in zip(index, shape, strict=True))
+        return (index[0], index[1], index[2]) if inside else None
+
+    def _point(self, row: float, column: float) -> None:
+        index = self._index_at(row, column)
+        if index is not None:
+            self._view.go_to(index)
+
+    def _hover(self, row: float, column: float) -> None:
+        index, image = self._index_at(row, column), self._view.image
+        if index is None or image is None or self._pair() is None:
+            return
+        chosen = self._chosen()
+        names = [f"v{one.version}" for number in chosen for one in self._versions if one.id == number]
+        first, second = (describe(image, self._held[number], self._view.scheme, index) for number in chosen)
+        other = second.rsplit("    ", 1)[-1]
+        self.hovered.emit(f"{first} in {names[0]}, {other} in {names[1]}")
 
     def _view_moved(self) -> None:
         self.left.update()

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSettings, QStandardPaths
 from PySide6.QtWidgets import QFileDialog
 
+from ctworkbench.core.errors import ConflictError
 from ctworkbench.core.workbench import AnnotationRow
-from ctworkbench.core.workbench.exchange import FORMATS, Format
+from ctworkbench.core.workbench.exchange import FORMATS, Format, version_in
+from ctworkbench.ui.review_dialogs import ask_to_save_upon
 
 if TYPE_CHECKING:
     from ctworkbench.ui.review import ReviewPage
@@ -52,7 +54,10 @@ class Exchange:
         )
 
     def take_back(self) -> None:
-        """Ask for a file and keep it as a new version, drawn from the one that is shown; then show it."""
+        """Ask for a file and keep it as a new version; then show it.
+
+        It was drawn from the version that its name tells, or else from the one that is shown.
+        """
         page = self._page
         case = page.session.case
         if case is None:
@@ -61,27 +66,38 @@ class Exchange:
         if not page.maybe_close():
             return
         shown = page.session.shown
-        text = f"Take a label map of {case.scan.subject} back" + (f", drawn from v{shown.version}" if shown else "")
+        text = f"Take a label map of {case.scan.subject} back"
         name, _ = QFileDialog.getOpenFileName(page, text, self._folder(), _FILTER)
         if not name:
             return
         path = Path(name)
         self._memory.setValue(_FOLDER, str(path.parent))
-        parent = None if shown is None else shown.id
+        told = version_in(path)
+        drawn_from = next((row for row in page.session.versions if row.version == told), shown)
+        self._take(case.scan.id, path, drawn_from)
+
+    def _take(self, scan_id: int, path: Path, parent: AnnotationRow | None) -> None:
+        page = self._page
 
         def taken(answer: tuple[AnnotationRow, tuple[str, ...]]) -> None:
             row, notes = answer
             if notes:
                 page.bridge.notify(f"{path.name} is v{row.version}: {notes[0]}", " ".join(notes[1:]), "warning")
-            page.show_version(case.scan.id, row.id)
-            page.tell(f"{path.name} is v{row.version}")
+            page.show_version(scan_id, row.id)
+            page.tell(f"{path.name} is v{row.version}" + (f", drawn from v{parent.version}" if parent else ""))
 
-        page.bridge.run(
-            lambda: page.workbench.exchange.take_back(case.scan.id, path, parent),
-            taken,
-            page.bridge.report,
-            message=f"Reading {path.name}…",
-        )
+        def failed(error: Exception) -> None:
+            session = page.session
+            newest = session.correction_of(parent) if isinstance(error, ConflictError) else None
+            if newest is None:
+                page.bridge.report(error)
+            elif ask_to_save_upon(page, newest):
+                self._take(scan_id, path, newest)
+
+        number = None if parent is None else parent.id
+        take_back = page.workbench.exchange.take_back
+        message = f"Reading {path.name}…"
+        page.bridge.run(lambda: take_back(scan_id, path, number), taken, failed, message=message)
 
     def _folder(self) -> str:
         home = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)

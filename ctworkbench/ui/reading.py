@@ -41,6 +41,7 @@ class ReadingAids(QObject):
         self._fill_menu()
         self.lightbox.chosen.connect(page.view.go_to)
         self.desk.failed.connect(page.bridge.report)
+        self.desk.hovered.connect(page.readout.setText)
         for sheet in (self.lightbox, self.desk):
             sheet.closed.connect(page.setFocus)
         page.header.lightbox_asked.connect(self.toggle_lightbox)
@@ -92,6 +93,11 @@ class ReadingAids(QObject):
         self.desk.show_versions(session.versions, other.id, shown.id, case.frame)
         if session.dirty:
             self._page.tell("Saved versions are compared; unsaved corrections are not in them")
+
+    def step_version(self, left: bool) -> None:
+        """Another version on one side of the desk, while it is open."""
+        if not self.desk.isHidden():
+            self.desk.step_version(left)
 
     def step_plane(self) -> None:
         """The next plane of the sheet or the desk that is open."""

@@ -79,6 +79,21 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("Versions", "Next way to compare", ("Shift+D",), reading.desk.step_mode),
         Command(
             "Versions",
+            "Another version on the left, right",
+            ("Ctrl+Left",),
+            lambda: reading.step_version(True),
+            "Ctrl+←  Ctrl+→",
+            alone="Another version on the left",
+        ),
+        Command(
+            "Versions",
+            "",
+            ("Ctrl+Right",),
+            lambda: reading.step_version(False),
+            alone="Another version on the right",
+        ),
+        Command(
+            "Versions",
             "Next, previous slice that was changed",
             ("Alt+Up",),
             lambda: reading.go_to_change(True),
@@ -100,6 +115,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("View", "One view, three views", ("M",), lambda: view.maximise()),
         Command("View", "Whole head", ("Home",), view.fit),
         Command("View", "Crosshair", ("H",), lambda: view.set_crosshair_shown(not view.crosshair_shown)),
+        Command("View", "Menu: other programs, template, keys", ("F10",), page.header.more.showMenu),
         Command("View", "All keys", ("?", "Shift+?", "F1"), lambda: page.cheat_sheet.toggle()),
         Command("View", "Back to the views", ("Esc",), page.leave),
     ]

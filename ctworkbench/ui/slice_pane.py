@@ -36,6 +36,7 @@ class SlicePane(QWidget):
         windowed: the window was dragged by (level, width) pixels.
         pointed: the crosshair was put at (row, column) of the picture.
         viewed: the viewpoint was changed.
+        hovered: the mouse is over (row, column) of the picture.
         curtain_moved: the curtain was dragged.
     """
 
@@ -43,6 +44,7 @@ class SlicePane(QWidget):
     windowed = Signal(int, int)
     pointed = Signal(float, float)
     viewed = Signal()
+    hovered = Signal(float, float)
     curtain_moved = Signal()
 
     def __init__(self, viewpoint: Viewpoint, parent: QWidget | None = None) -> None:
@@ -199,6 +201,7 @@ class SlicePane(QWidget):
         if self._dragging is None:
             shape = Qt.CursorShape.SplitHCursor if self._on_curtain(event.position()) else Qt.CursorShape.CrossCursor
             self.setCursor(shape)
+            self.hovered.emit(*self._place(event.position()))
             return
         if self._dragging == "window":
             self.windowed.emit(round(step.y()), round(step.x()))
@@ -223,5 +226,9 @@ class SlicePane(QWidget):
         return self.curtain is not None and abs(at.x() - self.curtain * self.width()) <= _HANDLE
 
     def _point(self, at: QPointF) -> None:
+        self.pointed.emit(*self._place(at))
+
+    def _place(self, at: QPointF) -> tuple[float, float]:
+        """Row and column of the picture under a pixel."""
         mm = self.mm_at(at)
-        self.pointed.emit(mm.y() / self._voxel[0] - 0.5, mm.x() / self._voxel[1] - 0.5)
+        return mm.y() / self._voxel[0] - 0.5, mm.x() / self._voxel[1] - 0.5

@@ -404,6 +404,18 @@ def test_that_a_scan_without_labels_leaves_with_empty_segments_and_comes_back_dr
     assert study.review.annotations(2)[0].parent_id is None
 
 
+def test_that_a_file_written_for_another_subject_is_refused_although_its_grid_fits(
+    study: Workbench, tmp_path: Path
+) -> None:
+    study.exchange.export(1, 1, tmp_path, "nrrd")
+    draw(tmp_path / "P001_v1.seg.nrrd", RIGHT_TEMPORAL)
+    wrong = run("labels", "import", study.folder, "--subject", "P002", tmp_path / "P001_v1.seg.nrrd", "--parent", "1")
+    assert wrong.code == 1
+    assert not study.review.annotations(2)
+    with pytest.raises(WorkbenchError, match="was written for P001, not for P002"):
+        study.exchange.take_back(2, tmp_path / "P001_v1.seg.nrrd", None)
+
+
 def test_that_wrong_subjects_and_versions_are_named(study: Workbench, tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="no subject P009"):
         study.exchange.scan_of("P009")

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.label_changes import region_changes
 from ctworkbench.core.model import Preprocessing
-from ctworkbench.core.volume import Volume
+from ctworkbench.core.volume import Volume, read_nifti, write_nifti
 from ctworkbench.core.workbench import Verdict
 from ctworkbench.ui.app import dress
 from ctworkbench.ui.compare_desk import CURTAIN, DIFFERENCE, SIDE
@@ -217,6 +217,14 @@ def test_that_the_desk_shows_two_versions_and_what_differs_region_by_region(
     press(page, Qt.Key.Key_Up)
     assert view.index[0] == 13
     assert desk.left.title.startswith("Axial  14 / 24")
+    at = desk.right.pixel_at(QPointF((40 - 1 - 20 + 0.5) * SPACING[0], (36 - 1 - 18 + 0.5) * SPACING[1])).toPoint()
+    press(page, Qt.Key.Key_Down)
+    QTest.mouseMove(desk.right, at)
+    assert page.readout.text().endswith("no region in v1, Cerebellum in v2")
+    press(page, Qt.Key.Key_Left, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: desk.told.text() == "The two label maps are the same")
+    press(page, Qt.Key.Key_Left, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "in 2 slices" in desk.told.text())
     press(page, Qt.Key.Key_D, SHIFT)
     assert desk.mode == CURTAIN
     at = round(desk.left.width() * (desk.left.curtain or 0))
@@ -429,9 +437,34 @@ def test_that_a_label_map_leaves_through_the_menu_and_comes_back_as_the_version_
     assert page.session.shown.comment == f"from {path.name}"
     reported: list[Exception] = []
     monkeypatch.setattr(page.bridge, "report", reported.append)
+    again = path.with_name(f"{code}_v2.seg.nrrd")
+    path.rename(again)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(again), ""))
     entries["Take a label map back…"].trigger()
     qtbot.waitUntil(lambda: bool(reported))
     assert "nothing changed" in str(reported[0])
+
+
+def test_that_what_comes_back_late_is_put_upon_the_newest_version_if_the_reader_says_so(
+    page: ReviewPage, room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    scan = room.ids[0]
+    *_, path = room.workbench.exchange.export(scan, room.workbench.review.annotations(scan)[0].id, tmp_path, "nifti")
+    corrected(room, qtbot)
+    back = read_nifti(path)
+    back.voxels[5, 5, 5] = CEREBELLUM
+    write_nifti(back, path)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+
+    def answer(box: QMessageBox) -> int:
+        next(button for button in box.buttons() if button.text() == "Save mine as v3").click()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    next(act for act in page.header.menu.actions() if act.text() == "Take a label map back…").trigger()
+    qtbot.waitUntil(lambda: page.session.shown is not None and page.session.shown.version == 3)
+    assert page.session.shown.parent_id == page.session.versions[1].id
+    assert np.array_equal(page.view.edited_labels(), back.voxels)
 
 
 def test_that_an_oblique_scan_is_called_one(page: ReviewPage) -> None:

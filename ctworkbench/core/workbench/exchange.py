@@ -21,6 +21,7 @@ from ctworkbench.core.workbench.review import ReviewRoom
 from ctworkbench.core.workbench.rows import AnnotationRow
 
 Format = Literal["nifti", "nrrd"]
+_EXPORTED = re.compile(r"(.+)_(?:v(\d+)|new)(?=[_.])")
 FORMATS: dict[Format, str] = {"nifti": "ITK-SNAP", "nrrd": "3D Slicer"}
 
 
@@ -84,12 +85,10 @@ class ExchangeRoom:
         """
         study = self._study
         with study.database.reading() as session:
-            rows = session.execute(select(Scan.id, Subject.code).join(Subject).order_by(Subject.code, Scan.id)).all()
             scan = session.get(Scan, scan_id)
         if scan is None:
             raise WorkbenchError(f"There is no scan {scan_id} in this study.")
-        names = file_names([code for _, code in rows])
-        name = names[[number for number, _ in rows].index(scan_id)]
+        name = self._names()[scan_id]
         image = study.store.get(scan.image_key)
         if annotation_id is None:
             labels, drawn = Volume(np.zeros(image.voxels.shape, np.uint8, order="F"), image.affine), f"{name}_new"
@@ -134,8 +133,10 @@ class ExchangeRoom:
 
         Raises:
             ConflictError: a correction of the same version is there already; nothing was written.
-            WorkbenchError: no such scan, or the file does not fit it (`read_label_file`), or equals the parent.
+            WorkbenchError: no such scan; the file does not fit it (`read_label_file`), equals the parent, or is named
+                after another scan of the study.
         """
+        self._refuse_other_scan(scan_id, path)
         incoming = self.read(scan_id, path)
         if parent_id is not None:
             parent = self._review.annotation(parent_id)
@@ -167,8 +168,24 @@ class ExchangeRoom:
             raise WorkbenchError(f"There is no scan {scan_id} in this study.")
         return read_label_file(path, self._study.store.grid(scan.image_key), load_scheme(self._study.scheme))
 
+    def _names(self) -> dict[int, str]:
+        """What the files of each scan are called, by its number."""
+        with self._study.database.reading() as session:
+            query = select(Scan.id, Subject.code).join(Subject).order_by(Subject.code, Scan.id)
+            rows = session.execute(query).tuples().all()
+        return dict(zip([scan for scan, _ in rows], file_names([code for _, code in rows]), strict=True))
+
+    def _refuse_other_scan(self, scan_id: int, path: Path) -> None:
+        """Scans of one protocol can share a grid: then the name alone tells whose label map it is."""
+        named, names = _EXPORTED.match(path.name), self._names()
+        if named is not None and named[1] != names.get(scan_id) and named[1] in names.values():
+            raise WorkbenchError(
+                f"{path.name} was written for {named[1]}, not for {names.get(scan_id, scan_id)}.",
+                "Name that subject, or rename the file if its name misleads.",
+            )
+
 
 def version_in(path: Path) -> int | None:
     """The version that an exported file was made from, by its name ("P001_v2_labels.nii.gz"); None if it tells none."""
-    found = re.search(r"_v(\d+)(?=[_.])", path.name)
-    return None if found is None else int(found[1])
+    found = _EXPORTED.match(path.name)
+    return None if found is None or found[2] is None else int(found[2])
