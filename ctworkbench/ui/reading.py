@@ -19,6 +19,7 @@ from ctworkbench.ui.template_choice import use_as_template
 
 if TYPE_CHECKING:
     from ctworkbench.ui.review import ReviewPage
+    from ctworkbench.ui.surface_view import SurfaceView
 
 
 class ReadingAids(QObject):
@@ -34,6 +35,7 @@ class ReadingAids(QObject):
         self._page = page
         self._view = page.view
         self._parent: tuple[int, NDArray[np.uint8]] | None = None
+        self.surface: SurfaceView | None = None
         self.lightbox = Lightbox(page.view, memory)
         self.desk = CompareDesk(page.view, page.workbench, page.bridge)
         self.zoom = LinkedZoom(page.view)
@@ -56,6 +58,7 @@ class ReadingAids(QObject):
         """A case, or another version of it, came into the views."""
         self._parent = None
         self.desk.put_away()
+        self.close_surface()
         self.lightbox.show_case(case.frame)
         self._page.header.show_tilt(tilt_of(case.image.affine))
 
@@ -157,6 +160,25 @@ class ReadingAids(QObject):
             elif region.code in self._view.hidden_codes:
                 self._page.tell(f"{region.title} is hidden")
 
+    def show_surface(self) -> None:
+        """Show the regions as bodies in a window of their own; another one takes the place of the last."""
+        from ctworkbench.ui.surface_view import open_surface
+
+        session = self._page.session
+        if session.case is None:
+            self._page.tell("Open a scan first")
+            return
+        self.close_surface()
+        version = f" v{session.shown.version}" if session.shown else ""
+        title = f"{session.case.scan.subject}{version}{', with unsaved corrections' if session.dirty else ''}"
+        self.surface = open_surface(self._view, self._page.bridge, self._page, title)
+
+    def close_surface(self) -> None:
+        """Put the window of the bodies away."""
+        surface, self.surface = self.surface, None
+        if surface is not None and surface.isVisible():
+            surface.reject()
+
     def change_keys(self) -> None:
         """Open the dialog of keys."""
         KeysDialog(self._page.keymap, self._page).exec()
@@ -169,6 +191,7 @@ class ReadingAids(QObject):
         menu.addSeparator()
         menu.addAction("Use as template…", lambda: use_as_template(self._page))
         menu.addSeparator()
+        menu.addAction("Surface in 3D…", self.show_surface)
         menu.addAction("Keys…", self.change_keys)
 
     def _go_to_change(self, changed: NDArray[np.int64], axis: int, name: str, what: str, forward: bool) -> None:

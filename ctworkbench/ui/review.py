@@ -137,6 +137,7 @@ class ReviewPage(QWidget):
         """Finish writing, clear the layers and close the canvases."""
         if not self._disposed:
             self._disposed = True
+            self.reading.close_surface()
             self.session.close()
             self.view.dispose()
 

@@ -525,3 +525,22 @@ def test_that_a_label_map_becomes_a_template_from_the_menu_and_is_chosen_there_a
     assert entries[own.name].toolTip().startswith(f"v1 of T{room.round:02}-T")
     entries[own.name].trigger()
     qtbot.waitUntil(lambda: room.workbench.templates.templates()[1].in_use)
+
+
+def test_that_the_surface_has_a_body_per_region_and_letters_on_the_patient_s_sides(
+    page: ReviewPage, room: Room, qtbot: QtBot
+) -> None:
+    next(act for act in page.header.menu.actions() if act.text() == "Surface in 3D…").trigger()
+    surface = page.reading.surface
+    assert surface is not None
+    qtbot.waitUntil(lambda: bool(surface.meshes))
+    assert set(surface.meshes) == {LEFT_FRONTAL, RIGHT_TEMPORAL}
+    right, left = (surface.letters[letter].pos[0][0] for letter in "RL")
+    assert right > left
+    corners = [surface.canvas.scene.node_transform(surface._box.scene).imap(surface.letters[x].pos[0]) for x in "RL"]
+    assert corners[0][0] < corners[1][0]  # from the front the right stands on the left of the screen
+    page.view.set_region_shown(LEFT_FRONTAL, False)
+    assert not surface.meshes[LEFT_FRONTAL].visible
+    press(page, Qt.Key.Key_PageDown)
+    wait_for(page, room.ids[1], qtbot)
+    qtbot.waitUntil(lambda: page.reading.surface is None)
