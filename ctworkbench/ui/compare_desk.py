@@ -256,8 +256,7 @@ class CompareDesk(OverViews):
             (high[plane.across] - low[plane.across]) * voxel[1],
             (high[plane.down] - low[plane.down]) * voxel[0],
         )
-        count = self.changed_slices()[place]
-        area = count * voxel[0] * voxel[1] / 100
+        area = self.changed_slices()[place] * voxel[0] * voxel[1] / 100
         where = f"{plane.name}  {place + 1} / {shown.shape[plane.axis]}"
         names = [f"v{row.version}" for number in self._chosen() for row in self._versions if row.id == number]
         self.left.second_title = ""
