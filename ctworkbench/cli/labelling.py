@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ctworkbench.cli.checking import follow_checks
 from ctworkbench.cli.terminal import Grammar, follow, open_study, print_json, say, scans_of
+from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def add(grammar: Grammar) -> None:
     entry = grammar.with_jobs("label", _label, "make label maps by registration of the template")
     entry.add_argument("--preset", choices=("quick", "fine"), default="quick", help="2 mm (default) or 1 mm")
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
+    entry.add_argument("--template", metavar="NAME", help="the template; by default the one in use (`template list`)")
     entry.add_argument("--again", action="store_true", help="also scans that were labelled; makes a further version")
 
     text = "judge label maps; without options, list those that count and those to review"
@@ -34,11 +36,51 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--comment", default="", help="a remark on the verdict")
     entry.add_argument("--json", action="store_true", help="print the list as JSON")
 
+    top = grammar.add_parser("template", help="list, add and choose the templates that labels are carried from")
+    top.description = "The bundled template, and those that a study's own experts have drawn."
+    inner = Grammar(top.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser)
+    inner.over_study("list", _list_templates, "list the templates of the study")
+    entry = inner.over_study("add", _add_template, "make a drawn label map a template")
+    entry.add_argument("--subject", required=True, metavar="CODE", help="whose label map")
+    entry.add_argument("--series", metavar="UID", help="of which scan, if there are several")
+    entry.add_argument("--version", type=int, metavar="N", help="which version; the one that counts by default")
+    entry.add_argument("--name", required=True, help="what the template is to be called")
+    entry = inner.over_study("use", _use_template, "carry labels from this template from now on")
+    entry.add_argument("name", metavar="NAME", help="of the template")
+
+
+def _list_templates(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        form = "{:6} {:32} {}"
+        print(form.format("in use", "name", "drawn as"))
+        for row in workbench.templates.templates():
+            made = f"{row.subject}, version {row.version}, by {row.author}" if row.version else "bundled"
+            print(form.format("*" if row.in_use else "", row.name, made))
+    return 0
+
+
+def _add_template(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        scan = workbench.exchange.scan_of(arguments.subject, arguments.series)
+        row = workbench.exchange.version_of(scan, arguments.version)
+        if row is None:
+            raise WorkbenchError(f"{arguments.subject} has no label map.", "Draw one in the window: Review")
+        made = workbench.templates.add(row.id, arguments.name)
+        print(f"Added the template {made.name}: {made.subject}, version {made.version}.")
+        say(f"Choose it with: ctworkbench template use {arguments.study} '{made.name}'")
+    return 0
+
+
+def _use_template(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        print(f"Labels are carried from {workbench.templates.use(arguments.name).name} from now on.")
+    return 0
+
 
 def _label(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
         scans = scans_of(workbench, arguments.subject)
-        jobs = workbench.labelling.pseudo_label(arguments.preset, scans, arguments.again)
+        jobs = workbench.labelling.pseudo_label(arguments.preset, scans, arguments.again, arguments.template)
         code = follow(workbench, jobs, "All preprocessed scans are labelled.")
         return follow_checks(workbench, scans) or code or unprepared(workbench)
 

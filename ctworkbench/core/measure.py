@@ -118,11 +118,7 @@ def check(labels: Volume, scheme: Scheme) -> list[str]:
     if unknown:
         listed = ", ".join(f"{code} ({counts[code]} voxels)" for code in unknown)
         problems.append(f"codes that the scheme {scheme.name} does not know were left out: {listed}.")
-    swapped = [
-        right.name.removeprefix("right_")
-        for right, left in scheme.pairs
-        if counts[right.code] and counts[left.code] and mean_x[right.code] <= mean_x[left.code]
-    ]
+    swapped = _swapped(counts, mean_x, scheme)
     if swapped:
         problems.append(f"left and right look swapped in the patient: {', '.join(swapped)}.")
     v = labels.voxels
@@ -132,6 +128,20 @@ def check(labels: Volume, scheme: Scheme) -> list[str]:
     if cut:
         problems.append(f"reaches the edge of the scan, so its volume may be cut off: {', '.join(cut)}.")
     return problems
+
+
+def swapped_sides(labels: Volume, scheme: Scheme) -> list[str]:
+    """Regions whose right part lies to the left of its left part in the patient, by the middles in world space."""
+    return _swapped(*_moments(labels), scheme)
+
+
+def _swapped(counts: np.ndarray, mean_x: np.ndarray, scheme: Scheme) -> list[str]:
+    """The same, from the moments of the label map."""
+    return [
+        right.name.removeprefix("right_")
+        for right, left in scheme.pairs
+        if counts[right.code] and counts[left.code] and mean_x[right.code] <= mean_x[left.code]
+    ]
 
 
 def _measure_case(

@@ -174,6 +174,17 @@ class Template(Base):
     __table_args__ = (UniqueConstraint("image_key", "labels_key", "mask_key"),)
 
 
+class TemplateChoice(Base):
+    """From when on which template is registered; the newest counts."""
+
+    __tablename__ = "template_choice"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    template_id: Mapped[int] = mapped_column(ForeignKey("template.id"))
+    author: Mapped[str] = mapped_column(String(100))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
 class ModelRun(Base):
     """A trained network with all that is needed to say where its numbers come from."""
 
@@ -359,6 +370,8 @@ def _refuse(mapper: Mapper[Any], connection: object, target: object) -> None:
     raise ImmutableRowError(f"{type(target).__name__} rows are never changed or removed")
 
 
-for _kept in (Annotation, Review, Measurement, CheckResult, Audit, ModelRun, NormRecord, NormChoice):
+KEPT = (*(Annotation, Review, Measurement, CheckResult, Audit, ModelRun, NormRecord, NormChoice, TemplateChoice),)
+
+for _kept in KEPT:
     event.listen(_kept, "before_update", _refuse)
     event.listen(_kept, "before_delete", _refuse)

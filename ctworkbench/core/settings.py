@@ -40,6 +40,7 @@ class Settings(BaseModel):
         slots: number of jobs that run side by side; one per core by default, four at most.
         threads: threads that each job may use; 0 shares the cores between the slots.
         author: name written into annotations, reviews and the audit trail.
+        idle_seconds: time without mouse or keys after which the clock of a case that is read stops.
         cancel_grace_seconds: time a cancelled job has to stop by itself before its process is ended.
         cluster: address of a dask scheduler, or path of its scheduler file; empty for jobs on this machine.
     """
@@ -49,6 +50,7 @@ class Settings(BaseModel):
     slots: int = Field(default_factory=lambda: min(4, cores()), ge=1)
     threads: int = Field(default=0, ge=0)
     author: str = Field(default_factory=_login)
+    idle_seconds: float = Field(default=60.0, gt=0)
     cancel_grace_seconds: float = 2.5
     cluster: str = ""
 

@@ -73,7 +73,7 @@ class AnnotateView(QWidget):
             view.labels.events.brush_size.connect(self._brush_resized)
             view.pointed.connect(self._pointed)
             view.stepped.connect(lambda steps, view=view: self.step(steps, view))
-            view.windowed.connect(self._windowed)
+            view.windowed.connect(self.drag_window)
             view.hovered.connect(self._hovered)
             view.activated.connect(lambda view=view: self._activated(view))
             view.maximised.connect(lambda view=view: self.maximise(view))
@@ -139,6 +139,7 @@ class AnnotateView(QWidget):
             view.compared.scale = self._scale
         self._apply_overlay()
         self._apply_tool()
+        self.state_changed.emit()
 
     def hide_compared(self) -> None:
         """Show the label map that is edited again."""
@@ -146,6 +147,22 @@ class AnnotateView(QWidget):
             self._comparing, self._compared, self._counts_compared = False, None, None
             self._apply_overlay()
             self._apply_tool()
+            self.state_changed.emit()
+
+    @property
+    def image(self) -> Volume | None:
+        """The scan that is shown."""
+        return self._image
+
+    @property
+    def labels_seen(self) -> NDArray[np.uint8]:
+        """The label map that is seen, axes (x, y, z): the one that is edited, or the one it is compared with."""
+        return self._labels if self._compared is None else self._compared
+
+    @property
+    def labels_edited(self) -> NDArray[np.uint8]:
+        """The label map that is edited itself, not a copy; to be read only."""
+        return self._labels
 
     @property
     def comparing(self) -> bool:
@@ -192,8 +209,7 @@ class AnnotateView(QWidget):
         """Patient position in mm, HU and region at an index of the displayed array; "" outside."""
         if self._image is None:
             return ""
-        labels = self._labels if self._compared is None else self._compared
-        return describe(self._image, labels, self.scheme, index)
+        return describe(self._image, self.labels_seen, self.scheme, index)
 
     # What is drawn, and how
 
@@ -205,6 +221,12 @@ class AnnotateView(QWidget):
         name = preset_of(window)
         self.axial.show_corner(f"{f'{name}   ' if name else ''}L {window.level:.0f}   W {window.width:.0f}")
         self.state_changed.emit()
+
+    def drag_window(self, level: int, width: int) -> None:
+        """Move level and width by so many pixels of the mouse."""
+        # Wide windows are moved faster: a bone window would take metres of mouse mat.
+        rate = _HU_PER_PIXEL * max(0.25, self.window_level.width / 200)
+        self.set_window(self.window_level.moved(level * rate, width * rate))
 
     def set_tool(self, tool: Tool) -> None:
         """What the left mouse button does; tools that edit are refused where the label map is for looking only."""
@@ -295,6 +317,12 @@ class AnnotateView(QWidget):
         self._apply_colors()
         self.state_changed.emit()
 
+    def show_only(self, code: int | None) -> None:
+        """Show one region alone, or all of them."""
+        self.hidden_codes = frozenset() if code is None else frozenset(self.scheme.codes) - {code}
+        self._apply_colors()
+        self.state_changed.emit()
+
     def maximise(self, view: OrthoView | None = None) -> None:
         """Give one view all the room, or put the three back."""
         self.maximised = None if self.maximised is not None else (view or self.active)
@@ -330,11 +358,6 @@ class AnnotateView(QWidget):
     def _index_of(self, world: tuple[float, float, float]) -> tuple[int, int, int]:
         z, y, x = (round(position / size) for position, size in zip(world, self._scale, strict=True))
         return (z, y, x)
-
-    def _windowed(self, level: int, width: int) -> None:
-        # Wide windows are moved faster: a bone window would take metres of mouse mat.
-        rate = _HU_PER_PIXEL * max(0.25, self.window_level.width / 200)
-        self.set_window(self.window_level.moved(level * rate, width * rate))
 
     def _hovered(self, world: tuple[float, float, float] | None) -> None:
         index = self.index if world is None else self._index_of(world)

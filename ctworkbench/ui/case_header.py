@@ -6,8 +6,12 @@ from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QMenu, QTo
 from ctworkbench.core.workbench import AnnotationRow, ScanRow
 from ctworkbench.ui.case import story_of, title_of
 from ctworkbench.ui.cohort_table import corrections_text, spacing_text
+from ctworkbench.ui.keymap import mark
+from ctworkbench.ui.reading_clock import ReadingClock, clock_text
 from ctworkbench.ui.shortened_label import ShortenedLabel
 from ctworkbench.ui.worklist import who
+
+_OBLIQUE_DEGREES = 1.0
 
 
 class CaseHeader(QFrame):
@@ -18,6 +22,8 @@ class CaseHeader(QFrame):
         compare_asked: the earlier version is to be shown, or no longer.
         compare_with: a version chosen for comparing is to be shown (its number in the study).
         keys_asked: the list of keys is to be shown.
+        lightbox_asked: the sheet of slices is to be shown, or no longer.
+        desk_asked: two versions are to be laid side by side.
         previous_asked, next_asked: go through the list.
     """
 
@@ -27,6 +33,8 @@ class CaseHeader(QFrame):
     keys_asked = Signal()
     previous_asked = Signal()
     next_asked = Signal()
+    lightbox_asked = Signal()
+    desk_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,9 +42,9 @@ class CaseHeader(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
         row.setSpacing(7)
-        self.previous = self._button("‹", "Previous scan in the list  (PgUp)")
+        self.previous = self._button("‹", "Previous scan in the list", "PgUp")
         self.previous.clicked.connect(self.previous_asked)
-        self.next = self._button("›", "Next scan in the list  (PgDn); Space goes to the next to review")
+        self.next = self._button("›", "Next scan in the list; Next to review goes to one that waits", "PgDown")
         self.next.clicked.connect(self.next_asked)
         self.subject = QLabel()
         self.subject.setObjectName("caseSubject")
@@ -50,20 +58,29 @@ class CaseHeader(QFrame):
         self.versions = QComboBox()
         self.versions.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.versions.activated.connect(lambda place: self.version_chosen.emit(self.versions.itemData(place)))
-        self.compare = self._button(
-            "Compare", "Show the earlier version in place of this one, and back  (C); the arrow offers all"
-        )
+        tip = "Show the earlier version in place of this one, and back; the arrow offers all"
+        self.compare = self._button("Compare", tip, "C")
         self.compare.setCheckable(True)
         self.compare.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self._others = QMenu(self.compare)
         self.compare.setMenu(self._others)
         self.compare.clicked.connect(self.compare_asked)
-        self.keys = self._button("?", "All keys  (?)")
+        self.sheet = self._button("Slices", "24 slices on one sheet, for a verdict at one glance", "O")
+        self.sheet.clicked.connect(self.lightbox_asked)
+        self.clock = QLabel()
+        self.clock.setProperty("role", "muted")
+        self.clock.setToolTip("Time that this case was read: it stops while nobody touches mouse or keys")
+        self.more = self._button("⋯", "Other programs, template, keys", "F10")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.more)
+        self.more.setMenu(self.menu)
+        self.keys = self._button("?", "All keys", "?")
         self.keys.clicked.connect(self.keys_asked)
         for widget in (self.previous, self.next, self.subject):
             row.addWidget(widget)
         row.addWidget(self.details, 1)
-        for widget in (self.warnings, self.unsaved, self.versions, self.compare, self.keys):
+        shown = (self.clock, self.warnings, self.unsaved, self.versions, self.compare, self.sheet, self.more, self.keys)
+        for widget in shown:
             row.addWidget(widget)
         self.show_nothing()
 
@@ -71,7 +88,7 @@ class CaseHeader(QFrame):
         """No scan is open."""
         self.subject.setText("No scan open")
         self.details.clear()
-        for widget in (self.warnings, self.unsaved, self.versions):
+        for widget in (self.warnings, self.unsaved, self.versions, self.clock):
             widget.hide()
         self.compare.setEnabled(False)
 
@@ -89,6 +106,20 @@ class CaseHeader(QFrame):
         self.warnings.setToolTip("\n".join(scan.warnings))
         self.warnings.setVisible(bool(count))
 
+    def show_tilt(self, degrees: float) -> None:
+        """Say of an oblique scan that it is shown along its own slices."""
+        if degrees >= _OBLIQUE_DEGREES:
+            said = f"oblique {degrees:.0f}°"
+            self.details.setText(f"{self.details.text()}  ·  {said}")
+            known = self.details.toolTip()
+            told = "shown along its own slices; letters name the nearest direction of the patient"
+            self.details.setToolTip(f"{known}\n{said}: {told}")
+
+    def show_clock(self, clock: ReadingClock) -> None:
+        """Show for how long the case was read."""
+        self.clock.setVisible(clock.running)
+        self.clock.setText(f"❚❚ {clock_text(clock.seconds)}" if clock.idle else clock_text(clock.seconds))
+
     def show_versions(self, versions: tuple[AnnotationRow, ...], shown: AnnotationRow | None) -> None:
         """Offer the versions, newest first, with the one that is shown."""
         with QSignalBlocker(self.versions):
@@ -102,6 +133,9 @@ class CaseHeader(QFrame):
         self.versions.setToolTip("Versions of the label map" if shown is None else story_of(shown, versions))
         self.versions.setVisible(bool(versions))
         self._others.clear()
+        if len(versions) > 1:
+            self._others.addAction("Side by side, curtain, differences…", self.desk_asked.emit)
+            self._others.addSection("In place of this one")
         for row in versions:
             if shown is not None and row.id != shown.id:
                 self._others.addAction(title_of(row), lambda row=row: self.compare_with.emit(row.id))
@@ -112,9 +146,8 @@ class CaseHeader(QFrame):
         self.unsaved.setVisible(dirty or saving)
 
     @staticmethod
-    def _button(title: str, tip: str) -> QToolButton:
+    def _button(title: str, tip: str, key: str) -> QToolButton:
         button = QToolButton()
-        button.setText(title)
-        button.setToolTip(tip)
+        mark(button, title, key, tip, key_on_it=False)
         button.setFocusPolicy(button.focusPolicy().NoFocus)
         return button

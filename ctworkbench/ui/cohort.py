@@ -26,6 +26,7 @@ from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CohortFilter, CohortModel, ScanTable, summary
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
+from ctworkbench.ui.template_choice import template_menu
 from ctworkbench.ui.worklist import urgency
 
 if TYPE_CHECKING:
@@ -196,12 +197,17 @@ class CohortPage(QWidget):
 
     def _label_tool(self) -> QToolButton:
         button = self._tool(
-            "Label", "label", "Carry the atlas over by registration (quick)", lambda: self.label("quick")
+            "Label",
+            "label",
+            "Carry the template over by registration (quick)",
+            lambda: self.label("quick"),
         )
         button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         menu = QMenu(button)
         menu.addAction("Quick – registration at 2 mm", lambda: self.label("quick"))
         menu.addAction("Fine – registration at 1 mm, several times slower", lambda: self.label("fine"))
+        menu.addSeparator()
+        menu.addMenu(template_menu(menu, self._workbench, self._bridge))
         button.setMenu(menu)
         return button
 

@@ -4,6 +4,7 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QSlider, QToolButton, QWidget
 
 from ctworkbench.ui.annotate import AnnotateView
+from ctworkbench.ui.keymap import mark
 from ctworkbench.ui.window_levels import PRESETS, preset_of
 
 
@@ -39,11 +40,13 @@ class DisplayPanel(QFrame):
         opacity.setProperty("role", "muted")
         self._grid.addWidget(opacity, 5, 0)
         self._grid.addWidget(self.opacity, 5, 1)
-        self._heading("Views", 6)
-        self.crosshair = self._button("Crosshair", "H", "Show or hide the crosshair", 7, 0)
+        self._heading("Views", 7)
+        self.crosshair = self._button("Crosshair", "H", "Show or hide the crosshair", 8, 0)
         self.crosshair.clicked.connect(view.set_crosshair_shown)
-        self.single = self._button("One view", "M", "Give one view all the room (or double-click it)", 7, 1)
+        self.single = self._button("One view", "M", "Give one view all the room (or double-click it)", 8, 1)
         self.single.clicked.connect(lambda: view.maximise())
+        self.linked = self._button("Scale", "Z", "One scale: a millimetre is as long in each of the three views", 9, 0)
+        self.solo = self._button("Solo", "Q", "Show the selected region alone, or all of them", 9, 1)
         view.state_changed.connect(self.refresh)
         self.refresh()
 
@@ -57,6 +60,7 @@ class DisplayPanel(QFrame):
         self.contour.setChecked(view.contour)
         self.crosshair.setChecked(view.crosshair_shown)
         self.single.setChecked(view.maximised is not None)
+        self.solo.setChecked(len(view.hidden_codes) == len(view.scheme.codes) - 1)
         self.opacity.setEnabled(not view.contour)
         with QSignalBlocker(self.opacity):
             self.opacity.setValue(round(view.opacity * 100))
@@ -68,9 +72,8 @@ class DisplayPanel(QFrame):
 
     def _button(self, title: str, key: str, tip: str, row: int, column: int) -> QToolButton:
         button = QToolButton()
-        button.setText(f"{title}  {key}")
+        mark(button, title, key, tip)
         button.setCheckable(True)
-        button.setToolTip(f"{tip}  ({key})")
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().Policy.Fixed)
         self._grid.addWidget(button, row, column)

@@ -231,6 +231,11 @@ class OrthoView(QWidget):
             self.canvas.height() / 2 + sign * (world[self.plane.down] - down) * zoom,
         )
 
+    @property
+    def fitted(self) -> bool:
+        """Whether the view shows the whole head and keeps doing so, until somebody zooms or pans."""
+        return self._fitted
+
     def zoom_by(self, factor: float, pixel: QPointF | None = None) -> None:
         """Zoom, keeping what is under `pixel` (or the middle) where it is."""
         camera = self.model.scene.camera

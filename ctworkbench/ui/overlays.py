@@ -1,7 +1,7 @@
 """What is laid over the views: a cover while there is nothing to see, and words in passing."""
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QLabel, QWidget
 
 _PASSING_MILLISECONDS = 1800
 _FLASH_TOP = 34
@@ -44,8 +44,8 @@ class Flash(QLabel):
         self._timer.timeout.connect(self.hide)
         self.hide()
 
-    def tell(self, text: str, stays: bool = False) -> None:
-        """Show a line."""
+    def tell(self, text: str, stays: bool = False, passing: int = _PASSING_MILLISECONDS) -> None:
+        """Show a line, for so many milliseconds."""
         self.setText(text)
         self.adjustSize()
         self.move((self._below.width() - self.width()) // 2, _FLASH_TOP)
@@ -54,4 +54,39 @@ class Flash(QLabel):
         if stays:
             self._timer.stop()
         else:
-            self._timer.start(_PASSING_MILLISECONDS)
+            self._timer.start(passing)
+
+
+class OverViews(QFrame):
+    """A sheet that lies over the views and is as large as they are, for as long as it is open.
+
+    Signals:
+        closed: it was put away.
+    """
+
+    closed = Signal()
+
+    def __init__(self, below: QWidget) -> None:
+        super().__init__(below)
+        self._below = below
+        self.setObjectName("overViews")
+        below.installEventFilter(self)
+        self.hide()
+
+    def open(self) -> None:
+        """Lay the sheet over the views."""
+        self.resize(self._below.size())
+        self.show()
+        self.raise_()
+
+    def put_away(self) -> None:
+        """Show the views again."""
+        if not self.isHidden():
+            self.hide()
+            self.closed.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay as large as the views."""
+        if watched is self._below and event.type() == QEvent.Type.Resize:
+            self.resize(self._below.size())
+        return super().eventFilter(watched, event)

@@ -29,3 +29,19 @@ def describe(image: Volume, labels: NDArray[np.uint8], scheme: Scheme, index: tu
     code = int(for_display(labels)[index])
     title = next((region.title for region in scheme.regions if region.code == code), f"code {code}")
     return f"{'  '.join(directions)} mm    {shown[index]:.0f} HU    {title if code else 'no region'}"
+
+
+def place_along(image: Volume, axis: int, index: int) -> str:
+    """Where the middle of a slice lies along its own direction, such as "S 12.5", in mm from the scanner's origin.
+
+    Args:
+        image: axes (x, y, z), RAS.
+        axis: of the displayed (z, y, x) array that the slice is cut across.
+        index: of the slice.
+    """
+    middle = [(size - 1) / 2 for size in image.voxels.shape]
+    # the displayed array runs superior, posterior, left
+    middle[2 - axis] = index if axis == 0 else image.voxels.shape[2 - axis] - 1 - index
+    value = float((image.affine @ np.array([*middle, 1.0]))[2 - axis])
+    letters = ("RL", "AP", "SI")[2 - axis]
+    return f"{letters[0] if value >= 0 else letters[1]} {abs(value):.1f}"

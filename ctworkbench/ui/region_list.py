@@ -106,6 +106,9 @@ class RegionList(QWidget):
     def _select(self) -> None:
         with QSignalBlocker(self.tree):
             self.tree.setCurrentItem(self._items[self._view.selected])
+            for code, item in self._items.items():
+                hidden = code in self._view.hidden_codes
+                item.setCheckState(_NAME, Qt.CheckState.Unchecked if hidden else Qt.CheckState.Checked)
 
 
 def _swatch(color: str) -> QIcon:

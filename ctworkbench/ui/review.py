@@ -17,10 +17,12 @@ from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.case import Case, read_case, read_labels, title_of
 from ctworkbench.ui.case_header import CaseHeader
+from ctworkbench.ui.cheat_sheet import CheatSheet
 from ctworkbench.ui.check_chips import CheckChips, CheckDesk
-from ctworkbench.ui.commands import CheatSheet, bind
 from ctworkbench.ui.display_panel import DisplayPanel
+from ctworkbench.ui.keymap import Keymap
 from ctworkbench.ui.overlays import Cover, Flash
+from ctworkbench.ui.reading import ReadingAids
 from ctworkbench.ui.region_list import RegionList
 from ctworkbench.ui.review_banner import Banner
 from ctworkbench.ui.review_dialogs import ask_about_unsaved
@@ -43,7 +45,7 @@ class ReviewPage(QWidget):
     Args:
         workbench: the open study.
         bridge: runs slow reads aside, reports errors, tells what changed.
-        memory: where the order of the list is remembered.
+        memory: where keys, the order of the list and other settings of the reader are kept.
 
     Signals:
         scan_opened: a scan is shown (its number).
@@ -52,18 +54,15 @@ class ReviewPage(QWidget):
     scan_opened = Signal(int)
 
     def __init__(
-        self,
-        workbench: "Workbench",
-        bridge: Bridge,
-        parent: QWidget | None = None,
-        memory: QSettings | None = None,
+        self, workbench: "Workbench", bridge: Bridge, memory: QSettings | None = None, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("reviewPage")
         self.setStyleSheet(resource("review.qss").read_text(encoding="utf-8"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        memory = memory or QSettings()
         self.workbench = self._workbench = workbench
-        self._bridge = bridge
+        self.bridge = self._bridge = bridge
         self._wanted: int | None = None
         self._region_wanted = ""
         self._loading = False
@@ -88,10 +87,13 @@ class ReviewPage(QWidget):
             self, self.session, self.view, bridge, lambda: self.verdicts.comment.text().strip(), self.tell
         )
         self.checks = CheckDesk(self, bridge)
+        self.reading = ReadingAids(self, memory)
         lay_out(self)
-        commands = review_commands(self)
-        self.shortcuts = bind(commands, self)
-        self.cheat_sheet = CheatSheet(commands, self)
+        self.keymap = Keymap(review_commands(self), memory, self)
+        self.keymap.bind(self)
+        self.keymap.changed.connect(lambda: self.keymap.label(self))
+        self.keymap.label(self)
+        self.cheat_sheet = CheatSheet(self.keymap, self)
         self._connect()
         self.cover.tell("Choose a scan in the list, or press Space for the next one to review.")
         self._show_state()
@@ -139,6 +141,7 @@ class ReviewPage(QWidget):
         """Finish writing, clear the layers and close the canvases."""
         if not self._disposed:
             self._disposed = True
+            self.reading.close_surface()
             self.session.close()
             self.view.dispose()
 
@@ -155,7 +158,8 @@ class ReviewPage(QWidget):
         if case is None or (shown is None and not self.session.dirty):
             self.tell("There is no label map to judge")
             return
-        if self.session.read_only or self.view.comparing or self.session.recovery_open:
+        looking = self.view.comparing or not self.reading.desk.isHidden()
+        if self.session.read_only or looking or self.session.recovery_open:
             self._show_state()
             self.tell(
                 "Go back to the current version first" if not self.session.recovery_open else "Restore or discard first"
@@ -241,22 +245,28 @@ class ReviewPage(QWidget):
 
         self._bridge.run(read, show, self._bridge.report, key="review compare")
 
+    def show_version(self, scan_id: int, annotation_id: int) -> None:
+        """Show a version of the scan that is open; nothing happens if another one was opened meanwhile."""
+        if scan_id == self._wanted:
+            self._read(scan_id, annotation_id)
+
     def leave(self) -> None:
         """Put away what lies over the room and give the keys back to the views."""
         self.cheat_sheet.hide()
-        if self.view.comparing:
+        if not self.reading.put_away() and self.view.comparing:
             self.compare()
         self.setFocus()
 
-    def tell(self, text: str, stays: bool = False) -> None:
-        """Say something over the views, in passing or until something else is said."""
-        self.flash.tell(text, stays)
+    def tell(self, text: str, stays: bool = False, passing: int = 1800) -> None:
+        """Say something over the views, for so many milliseconds or until something else is said."""
+        self.flash.tell(text, stays, passing)
 
     # Qt
 
     def showEvent(self, event: QShowEvent) -> None:
         """The clock of the case runs while the room is in sight."""
         super().showEvent(event)
+        self.session.clock.watch(self)
         self.session.resume()
         self.setFocus()
         if self._stale:
@@ -309,6 +319,7 @@ class ReviewPage(QWidget):
             self.session.pause()
         self.cover.tell("")
         self.header.show_scan(case.scan)
+        self.reading.show_case(case)
         self.regions.refresh()
         self._highlight()
         if not self.verdicts.comment.hasFocus() and not self.worklist.filter.hasFocus():
@@ -409,6 +420,8 @@ class ReviewPage(QWidget):
         self.header.compare_asked.connect(lambda: self.compare())
         self.header.compare_with.connect(self.compare)
         self.header.keys_asked.connect(lambda: self.cheat_sheet.toggle())
+        self.cheat_sheet.change_asked.connect(self.reading.change_keys)
+        self.session.clock.ticked.connect(lambda: self.header.show_clock(self.session.clock))
         self.header.previous_asked.connect(lambda: self.go(-1))
         self.header.next_asked.connect(lambda: self.go(1))
         self.banner.first.clicked.connect(self._banner_first)

@@ -31,7 +31,8 @@ _TOOL_TITLES = {
 
 def review_commands(page: "ReviewPage") -> list[Command]:
     """Everything that a key does in the room, in the order of the cheat sheet."""
-    view = page.view
+    view, reading = page.view, page.reading
+    regions = zip("1234567890", view.scheme.regions, strict=False)
 
     def verdict(given: Verdict) -> Command:
         title, keys = VERDICT_KEYS[given]
@@ -43,33 +44,79 @@ def review_commands(page: "ReviewPage") -> list[Command]:
     def preset(number: int, name: str) -> Command:
         return Command("Window", name, (str(number),), lambda: view.set_window(PRESETS[name]))
 
+    def region(number: int, key: str, name: str) -> Command:
+        title = "Go to a region" if number == 0 else ""
+        keys = (f"Alt+{key}",)
+        act = lambda: reading.go_to_region(number)  # noqa: E731 - one of ten alike
+        return Command("Labels", title, keys, act, alone=f"Go to: {name}", name=f"region_{number + 1}")
+
     return [
         *(verdict(given) for given in VERDICT_KEYS),
         Command("Verdict", "Save corrections as a new version", ("Ctrl+S",), page.save),
         Command("Scans", "Next to review", ("Space",), page.go_to_next_to_review),
-        Command("Scans", "Next, previous in the list", ("PgDown",), lambda: page.go(1), "PgDn  PgUp"),
-        Command("Scans", "", ("PgUp",), lambda: page.go(-1)),
+        Command(
+            "Scans", "Next, previous in the list", ("PgDown",), lambda: page.go(1), "PgDn  PgUp", "Next in the list"
+        ),
+        Command("Scans", "", ("PgUp",), lambda: page.go(-1), alone="Previous in the list"),
         Command("Scans", "Filter the list", ("Ctrl+F",), page.worklist.filter.setFocus),
         Command("Scans", "Next finding of the checks", ("K",), page.checks.show_next),
         *(tool(chosen) for chosen in _TOOL_KEYS),
-        Command("Tools", "Brush smaller, larger", ("[",), lambda: view.step_brush(-1), "[  ]"),
-        Command("Tools", "", ("]",), lambda: view.step_brush(1)),
+        Command("Tools", "Brush smaller, larger", ("[",), lambda: view.step_brush(-1), "[  ]", "Brush smaller"),
+        Command("Tools", "", ("]",), lambda: view.step_brush(1), alone="Brush larger"),
         Command("Tools", "This slice, or all slices (3D)", ("G",), lambda: view.set_ball(not view.ball)),
-        Command("Tools", "Previous, next region", (",",), lambda: view.step_region(-1), ",  ."),
-        Command("Tools", "", (".",), lambda: view.step_region(1)),
+        Command("Tools", "Previous, next region", (",",), lambda: view.step_region(-1), ",  .", "Previous region"),
+        Command("Tools", "", (".",), lambda: view.step_region(1), alone="Next region"),
         Command("Tools", "Undo", ("Ctrl+Z",), view.undo),
         Command("Tools", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), view.redo),
         *(preset(number, name) for number, name in enumerate(PRESETS, start=1)),
         Command("Labels", "Show, hide", ("V",), lambda: view.set_labels_shown(not view.labels_shown)),
         Command("Labels", "Outline or filled", ("T",), lambda: view.set_contour(not view.contour)),
-        Command("Labels", "Less, more opaque", ("-",), lambda: view.step_opacity(-1), "−  ="),
-        Command("Labels", "", ("=", "+"), lambda: view.step_opacity(1)),
-        Command("Labels", "Compare with the earlier version", ("C",), lambda: page.compare()),
-        Command("View", "Next, previous slice", ("Up",), lambda: view.step(1), "↑  ↓"),
-        Command("View", "", ("Down",), lambda: view.step(-1)),
+        Command("Labels", "Less, more opaque", ("-",), lambda: view.step_opacity(-1), "−  =", "Less opaque"),
+        Command("Labels", "", ("=", "+"), lambda: view.step_opacity(1), alone="More opaque"),
+        Command("Versions", "Earlier version in place of this one", ("C",), lambda: page.compare(), name="compare"),
+        Command("Labels", "Only the selected region", ("Q",), reading.solo),
+        *(region(number, key, one.title) for number, (key, one) in enumerate(regions)),
+        Command("Versions", "Side by side, curtain, differences", ("Shift+C",), reading.toggle_desk),
+        Command("Versions", "Next way to compare", ("Shift+D",), reading.desk.step_mode),
+        Command(
+            "Versions",
+            "Another version on the left, right",
+            ("Ctrl+Left",),
+            lambda: reading.step_version(True),
+            "Ctrl+←  Ctrl+→",
+            alone="Another version on the left",
+        ),
+        Command(
+            "Versions",
+            "",
+            ("Ctrl+Right",),
+            lambda: reading.step_version(False),
+            alone="Another version on the right",
+        ),
+        Command(
+            "Versions",
+            "Next, previous slice that was changed",
+            ("Alt+Up",),
+            lambda: reading.go_to_change(True),
+            "Alt+↑  Alt+↓",
+            alone="Next slice that was changed",
+        ),
+        Command(
+            "Versions",
+            "",
+            ("Alt+Down",),
+            lambda: reading.go_to_change(False),
+            alone="Previous slice that was changed",
+        ),
+        Command("View", "Sheet of 24 slices", ("O",), reading.toggle_lightbox),
+        Command("View", "Sheet and comparison: next plane", ("Shift+O",), reading.step_plane),
+        Command("View", "One scale for the three views", ("Z",), lambda: reading.zoom.set_on(not reading.zoom.on)),
+        Command("View", "Next, previous slice", ("Up",), lambda: view.step(1), "↑  ↓", "Next slice"),
+        Command("View", "", ("Down",), lambda: view.step(-1), alone="Previous slice"),
         Command("View", "One view, three views", ("M",), lambda: view.maximise()),
         Command("View", "Whole head", ("Home",), view.fit),
         Command("View", "Crosshair", ("H",), lambda: view.set_crosshair_shown(not view.crosshair_shown)),
+        Command("View", "Menu: other programs, template, keys", ("F10",), page.header.more.showMenu),
         Command("View", "All keys", ("?", "Shift+?", "F1"), lambda: page.cheat_sheet.toggle()),
         Command("View", "Back to the views", ("Esc",), page.leave),
     ]

@@ -1,6 +1,5 @@
 """The correction of one label map: what it was drawn from, whether it is saved, how long it took."""
 
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from ctworkbench.core.workbench import AnnotationRow, Origin, Standing, Verdict
 from ctworkbench.core.workbench.current import standing_of
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.case import Case
+from ctworkbench.ui.reading_clock import ReadingClock
 from ctworkbench.ui.recovery import Autosave, RecoveryFolder
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class ReviewSession(QObject):
         self.versions: tuple[AnnotationRow, ...] = ()
         self.dirty = False
         self.recovery_open = False
-        self._seconds = 0.0
-        self._since: float | None = None
+        self.clock = ReadingClock(workbench.settings.idle_seconds, parent=self)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="save")
         self._saving: Future[AnnotationRow] | None = None
         self._strokes = 0
@@ -98,16 +97,17 @@ class ReviewSession(QObject):
 
     @property
     def seconds(self) -> float:
-        """Time that the case was on the screen, in seconds."""
-        return self._seconds + (0.0 if self._since is None else time.monotonic() - self._since)
+        """Time that the case was read, in seconds: on the screen, without long pauses of mouse and keys."""
+        return self.clock.seconds
 
     def begin(self, case: Case) -> None:
         """Take up a case that is shown now."""
         self.wait()
         same = self.case is not None and self.case.scan.id == case.scan.id
-        if not same:
-            self._seconds = 0.0
-        self._since = time.monotonic()
+        if same:
+            self.clock.resume()
+        else:
+            self.clock.restart()
         self.case, self.shown, self.versions = case, case.shown, case.versions
         self.dirty = False
         self.recovery_open = case.recovered is not None or bool(case.damaged)
@@ -115,16 +115,16 @@ class ReviewSession(QObject):
 
     def pause(self) -> None:
         """The room is out of sight: the clock stops."""
-        self._seconds, self._since = self.seconds, None
+        self.clock.pause()
 
     def resume(self) -> None:
         """The room is in sight again."""
-        if self.case is not None and self._since is None:
-            self._since = time.monotonic()
+        if self.case is not None:
+            self.clock.resume()
 
     def end(self) -> None:
         """Let the case go; edits that were not saved must have been dealt with."""
-        self.pause()
+        self.clock.clear()
         self.case, self.shown, self.versions = None, None, ()
         self.dirty = self.recovery_open = False
 
@@ -200,7 +200,7 @@ class ReviewSession(QObject):
             reviewer=self._workbench.settings.author,
             initiator=self,
         )
-        self._seconds, self._since = 0.0, time.monotonic()
+        self.clock.restart()
         self.read_versions()
         self.changed.emit()
 

@@ -93,7 +93,13 @@ def take(
 
 
 def _pages(study: StudyView, place: str) -> dict[str, Callable[[], None]]:
-    """What a place shows, by the name of its picture, and how to turn to it; Charts alone has several pages."""
+    """What a place shows, by the name of its picture, and how to turn to it; Charts and Review have several pages."""
+    if place == "review" and study.review is not None:
+        reading = study.review.reading
+        pages: dict[str, Callable[[], None]] = {"review": reading.put_away, "review_slices": reading.toggle_lightbox}
+        if len(study.review.session.versions) > 1:
+            pages["review_compare"] = reading.toggle_desk
+        return pages
     if place != "charts":
         return {place: lambda: None}
     tabs = study.charts_place

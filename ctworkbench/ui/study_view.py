@@ -271,7 +271,7 @@ class StudyView(QWidget):
         active = self.window().isActiveWindow()
         try:
             module = importlib.import_module("ctworkbench.ui.review")
-            self.review = module.ReviewPage(self.workbench, self.bridge, memory=self._memory)
+            self.review = module.ReviewPage(self.workbench, self.bridge, self._memory)
         except Exception as error:  # a graphics driver can fail in any way; the other places go on
             self.loading.setText("The viewer cannot be shown on this screen.\nThe other places of the window work on.")
             log.error("the viewer could not be made", exc_info=error)

@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from ctworkbench.ui.annotate import AnnotateView
+from ctworkbench.ui.keymap import mark
 from ctworkbench.ui.tool import Tool
 
 _TOOLS = (
@@ -69,9 +70,8 @@ class ToolBar(QFrame):
 
     def _button(self, title: str, key: str, tip: str, checkable: bool = True) -> QToolButton:
         button = QToolButton()
-        button.setText(title if len(key) > 1 or not title.isalpha() else f"{title}  {key}")
+        mark(button, title, key, tip, key_on_it=len(key) == 1 and title[0].isalpha())
         button.setCheckable(checkable)
-        button.setToolTip(f"{tip}  ({key})")
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._row.addWidget(button)
         return button

@@ -5,6 +5,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
 
 from ctworkbench.core.workbench import Verdict
+from ctworkbench.ui.keymap import mark
 
 VERDICT_KEYS = {
     Verdict.ACCEPT: ("Accept", ("A",)),
@@ -41,9 +42,9 @@ class VerdictBar(QFrame):
         row.setSpacing(6)
         self.buttons: dict[Verdict, QPushButton] = {}
         for verdict, (title, keys) in VERDICT_KEYS.items():
-            button = QPushButton(f"{title}  {keys[0]}")
+            button = QPushButton()
+            mark(button, title, keys[0], f"{title}, and go to the next scan")
             button.setProperty("verdict", verdict.value)
-            button.setToolTip(f"{title}, and go to the next scan  ({' or '.join(keys)})")
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setCheckable(True)
             button.clicked.connect(lambda _=False, verdict=verdict: self.judged.emit(verdict))
@@ -79,10 +80,10 @@ class VerdictBar(QFrame):
         self.comment.setMaximumWidth(_WIDEST_COMMENT)
         row.addWidget(self.comment, 2)
         row.addStretch(1)
-        self.save = QPushButton("Save  Ctrl+S")
+        self.save = QPushButton()
+        mark(self.save, "Save", "Ctrl+S", "Save the corrections as a new version")
         self.save.setProperty("role", "primary")
         self.save.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.save.setToolTip("Save the corrections as a new version  (Ctrl+S)")
         self.save.clicked.connect(self.save_asked)
         row.addWidget(self.save)
 

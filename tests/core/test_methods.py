@@ -20,8 +20,8 @@ from ctworkbench.core.norms import published_norm
 from ctworkbench.core.norms.simulated import simulate
 from ctworkbench.core.settings import Settings, resource
 from ctworkbench.core.workbench import Workbench
-from ctworkbench.core.workbench.labelling import TEMPLATE_FILES, TEMPLATE_FOLDER
 from ctworkbench.core.workbench.methods import TEXT_FILE
+from ctworkbench.core.workbench.templates import TEMPLATE_FILES, TEMPLATE_FOLDER
 from tests.core.norm_study import study_of
 from tests.ui.seeded_study import seed
 

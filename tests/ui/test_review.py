@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
@@ -38,7 +38,8 @@ class Room:
     def __init__(self, workbench: Workbench) -> None:
         self.workbench = workbench
         self.bridge = Bridge(workbench)
-        self.page = ReviewPage(workbench, self.bridge)
+        memory = QSettings(str(workbench.folder / "window.ini"), QSettings.Format.IniFormat)
+        self.page = ReviewPage(workbench, self.bridge, memory)
         self.ids: list[int] = []
         self.round = 0
 

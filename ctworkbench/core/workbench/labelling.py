@@ -8,18 +8,15 @@ from sqlalchemy.orm import Session
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Origin, Preprocessing, Scan, Subject, Template
 from ctworkbench.core.register import LabelParams, LabelResult
-from ctworkbench.core.settings import resource
 from ctworkbench.core.store import key_of
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import next_version
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
+from ctworkbench.core.workbench.templates import TemplatesRoom
 
 LABEL = "label"
 _INPUTS = ("scan", "image", "brain", "template_image", "template_labels", "template_mask")
-BUNDLED_TEMPLATE = "adult_ct, child's regions"
-TEMPLATE_FOLDER = "templates/adult_ct"
-TEMPLATE_FILES = ("ct.nii.gz", "labels10_child.nii.gz", "brain_mask.nii.gz")
 
 
 def preprocessings(session: Session) -> dict[int, Preprocessing]:
@@ -49,14 +46,16 @@ def only_prepared(
 class LabellingRoom:
     """Pseudo-labels by registration."""
 
-    def __init__(self, study: OpenStudy) -> None:
+    def __init__(self, study: OpenStudy, templates: TemplatesRoom) -> None:
         self._study = study
+        self._templates = templates
 
     def pseudo_label(
         self,
         preset: str = "quick",
         scan_ids: Sequence[int] | None = None,
         again: bool = False,
+        template: str | None = None,
         initiator: object = None,
     ) -> list[str]:
         """Start the registration of the template to the scans that have no registered label map; the jobs' ids.
@@ -65,10 +64,12 @@ class LabellingRoom:
             preset: "quick" (2 mm) or "fine" (1 mm).
             scan_ids: the scans wanted; all that are preprocessed by default.
             again: label also the scans that have a registered label map; the new one is a further version.
+            template: name of the template; the one in use by default. The scan that it was drawn on is left out unless
+                it is asked for.
             initiator: handed on in the announcement.
 
         Raises:
-            WorkbenchError: no scans at all, some asked for that are not preprocessed, or none that is.
+            WorkbenchError: no such template, no scans at all, some asked for not preprocessed, or none that is.
         """
         study = self._study
         with study.database.reading() as session:
@@ -77,7 +78,9 @@ class LabellingRoom:
             done = set() if again else set(session.scalars(labelled))
             rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
             prepared = preprocessings(session)
-        template = self._template()
+        chosen = self._templates.named(template)
+        if scan_ids is None:
+            done.add(self._templates.scan_of(chosen) or 0)
         rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
         rows = only_prepared(rows, prepared, asked_for=scan_ids is not None)
         path = study.store.path
@@ -89,9 +92,9 @@ class LabellingRoom:
                     image=path(prepared[scan].image_key),
                     brain=path(prepared[scan].brain_key),
                     skull=path(prepared[scan].skull_key),
-                    template_image=path(template.image_key),
-                    template_labels=path(template.labels_key),
-                    template_mask=path(template.mask_key),
+                    template_image=path(chosen.image_key),
+                    template_labels=path(chosen.labels_key),
+                    template_mask=path(chosen.mask_key),
                     preset=preset,  # pyright: ignore[reportArgumentType] - validated by pydantic
                     seed=study.split_seed,
                 ),
@@ -139,17 +142,3 @@ class LabellingRoom:
             )
         study.discard(result.labels)
         return Changes(annotations=True, jobs=True)
-
-    def _template(self) -> Template:
-        """The study's template; the bundled one is taken in when it is first needed."""
-        study = self._study
-        with study.database.reading() as session:
-            template = session.scalar(select(Template).order_by(Template.id.desc()).limit(1))
-        if template is not None:
-            return template
-        folder = resource(TEMPLATE_FOLDER)
-        keys = [study.store.put_file(folder / name) for name in TEMPLATE_FILES]
-        with study.database.writing() as session:
-            template = Template(name=BUNDLED_TEMPLATE, image_key=keys[0], labels_key=keys[1], mask_key=keys[2])
-            session.add(template)
-        return template

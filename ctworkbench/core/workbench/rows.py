@@ -1,6 +1,6 @@
 """What the service layer answers: frozen rows, free of the database, for the window and the command line alike."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -88,6 +88,31 @@ class AnnotationRow:
     code_version: str
     labels_key: str
     accepted_unread: bool = False
+
+
+@dataclass(frozen=True)
+class TemplateRow:
+    """A template of a study.
+
+    Attributes:
+        id: None for the bundled one before it was first used.
+        annotation_id: the version that it was made of; None for the bundled one.
+        subject, version, author: of that version.
+        in_use: whether labels are carried from it.
+    """
+
+    id: int | None
+    name: str
+    annotation_id: int | None = None
+    subject: str = ""
+    version: int | None = None
+    author: str = ""
+    created: datetime | None = None
+    in_use: bool = False
+
+    def marked(self, in_use: bool) -> "TemplateRow":
+        """The same, in use or not."""
+        return replace(self, in_use=in_use)
 
 
 @dataclass(frozen=True)

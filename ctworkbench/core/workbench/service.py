@@ -30,11 +30,13 @@ from ctworkbench.core.workbench import (
     norms,
     reporting,
 )
+from ctworkbench.core.workbench.exchange import ExchangeRoom
 from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
 from ctworkbench.core.workbench.rows import Changes, StatusSummary
 from ctworkbench.core.workbench.status import summarize
+from ctworkbench.core.workbench.templates import TemplatesRoom
 from ctworkbench.core.workbench.upkeep import Cleaned, clean_study, verify_study
 
 log = logging.getLogger(__name__)
@@ -72,9 +74,11 @@ class Workbench:
             announce=self._announce,
         )
         self.cohort = cohort.CohortRoom(self._study)
-        self.labelling = labelling.LabellingRoom(self._study)
+        self.templates = TemplatesRoom(self._study)
+        self.labelling = labelling.LabellingRoom(self._study, self.templates)
         self.review = ReviewRoom(self._study)
         self.checks = checking.ChecksRoom(self._study)
+        self.exchange = ExchangeRoom(self._study, self.review)
         self.modelling = modelling.ModellingRoom(self._study)
         self.norms = norms.NormsRoom(self._study)
         self.methods = methods.MethodsRoom(self._study, self.name)

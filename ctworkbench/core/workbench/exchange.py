@@ -1,0 +1,191 @@
+"""Label maps leave for other programs and come back as new versions."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from sqlalchemy import select
+
+from ctworkbench.core.errors import ConflictError, WorkbenchError
+from ctworkbench.core.exchange.incoming import Incoming, read_label_file
+from ctworkbench.core.exchange.itksnap import label_description
+from ctworkbench.core.exchange.slicer import write_segmentation
+from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.model import Scan, Subject
+from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.volume import Volume, write_nifti
+from ctworkbench.core.workbench.exporting import file_names
+from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.review import ReviewRoom
+from ctworkbench.core.workbench.rows import AnnotationRow
+
+Format = Literal["nifti", "nrrd"]
+_EXPORTED = re.compile(r"(.+)_(?:v(\d+)|new)(?=[_.])")
+FORMATS: dict[Format, str] = {"nifti": "ITK-SNAP", "nrrd": "3D Slicer"}
+
+
+class ExchangeRoom:
+    """Single label maps go out as files that ITK-SNAP or 3D Slicer opens, and what was drawn there is taken back."""
+
+    def __init__(self, study: OpenStudy, review: ReviewRoom) -> None:
+        self._study = study
+        self._review = review
+
+    def scan_of(self, code: str, series_uid: str | None = None) -> int:
+        """The scan of a subject.
+
+        Raises:
+            WorkbenchError: no such subject or series, or several scans and no series named.
+        """
+        with self._study.database.reading() as session:
+            query = select(Scan.id, Scan.series_uid).join(Subject).where(Subject.code == code).order_by(Scan.id)
+            scans = session.execute(query).tuples().all()
+        if not scans:
+            raise WorkbenchError(
+                f"There is no subject {code} in this study.", "See who is there: ctworkbench review STUDY"
+            )
+        found = [scan for scan, uid in scans if series_uid in (None, uid)]
+        if len(found) != 1:
+            listed = ", ".join(uid for _, uid in scans)
+            what = f"{code} has {len(scans)} scans" if series_uid is None else f"{code} has no series {series_uid}"
+            raise WorkbenchError(f"{what}.", f"Name one of its series (--series): {listed}.")
+        return found[0]
+
+    def version_of(self, scan_id: int, version: int | None = None) -> AnnotationRow | None:
+        """A version of a scan's label map, by default the one that counts; None if the scan has none at all.
+
+        Raises:
+            WorkbenchError: it has others, and not this one.
+        """
+        rows = self._review.annotations(scan_id)
+        if version is None:
+            return self._review.current(scan_id) or next(iter(rows), None)
+        for row in rows:
+            if row.version == version:
+                return row
+        there = ", ".join(str(row.version) for row in reversed(rows)) or "none"
+        raise WorkbenchError(f"There is no version {version} of this label map.", f"There is {there}.")
+
+    def export(self, scan_id: int, annotation_id: int | None, out: Path, form: Format) -> list[Path]:
+        """Write image and label map for another program; the paths, the label map's last.
+
+        Both stand on the scan's own grid, in the axis order in which the scan came. With a NIfTI label map goes a label
+        description file for ITK-SNAP; a `.seg.nrrd` names its segments itself. Without a version an empty label map is
+        written, to be drawn from nothing.
+
+        Args:
+            scan_id: the scan.
+            annotation_id: the version; None for an empty label map.
+            out: a folder, made if need be; files of the same names are replaced.
+            form: "nifti" or "nrrd".
+
+        Raises:
+            WorkbenchError: no such scan or version, or the folder cannot be written.
+        """
+        study = self._study
+        with study.database.reading() as session:
+            scan = session.get(Scan, scan_id)
+        if scan is None:
+            raise WorkbenchError(f"There is no scan {scan_id} in this study.")
+        name = self._names()[scan_id]
+        image = study.store.get(scan.image_key)
+        if annotation_id is None:
+            labels, drawn = Volume(np.zeros(image.voxels.shape, np.uint8, order="F"), image.affine), f"{name}_new"
+        else:
+            row = self._review.annotation(annotation_id)
+            if row.scan_id != scan_id:
+                raise WorkbenchError(f"The label map {annotation_id} belongs to another scan.")
+            labels, drawn = study.store.get(row.labels_key), f"{name}_v{row.version}"
+        labels, image = labels.oriented(scan.orientation), image.oriented(scan.orientation)
+        scheme = load_scheme(study.scheme)
+        written = [out / f"{name}_image.nii.gz"]
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_nifti(image, written[0])
+            if form == "nifti":
+                written += [out / f"{scheme.name}_itksnap.txt", out / f"{drawn}_labels.nii.gz"]
+                replace_text(written[1], label_description(scheme))
+                write_nifti(labels, written[2])
+            else:
+                written.append(out / f"{drawn}.seg.nrrd")
+                write_segmentation(labels, scheme, written[1])
+        except OSError as error:
+            raise WorkbenchError(
+                f"{out} cannot be written: {error.strerror or error}.", "Free some space, or choose another folder."
+            ) from error
+        with study.database.writing() as session:
+            told = {"scan": scan_id, "annotation": annotation_id, "file": written[-1].name}
+            study.audit(session, "export label map", f"scan {scan_id}", told)
+        return written
+
+    def take_back(
+        self, scan_id: int, path: Path, parent_id: int | None, author: str = "", initiator: object = None
+    ) -> tuple[AnnotationRow, tuple[str, ...]]:
+        """Keep a label map that was drawn elsewhere as a new version; the version, and what a reader should know of it.
+
+        Args:
+            scan_id: the scan that it belongs to.
+            path: NIfTI, `.seg.nrrd` or a plain NRRD label map.
+            parent_id: the version that it was drawn from; None if from nothing.
+            author: who drew it; by default the author of the settings.
+            initiator: handed on in the announcement.
+
+        Raises:
+            ConflictError: a correction of the same version is there already; nothing was written.
+            WorkbenchError: no such scan; the file does not fit it (`read_label_file`), equals the parent, or is named
+                after another scan of the study.
+        """
+        self._refuse_other_scan(scan_id, path)
+        incoming = self.read(scan_id, path)
+        if parent_id is not None:
+            parent = self._review.annotation(parent_id)
+            if parent.scan_id != scan_id:
+                raise WorkbenchError(f"The label map {parent_id} belongs to another scan.")
+            if np.array_equal(self._study.store.get(parent.labels_key).voxels, incoming.labels.voxels):
+                raise WorkbenchError(
+                    f"{path.name} is the same as version {parent.version}: nothing changed, no version was made.",
+                    "If you drew in it, check that it was saved under this name.",
+                )
+        try:
+            row = self._review.save(scan_id, parent_id, incoming.labels, author, f"from {path.name}", initiator)
+        except ConflictError as error:
+            raise ConflictError(
+                f"{path.name} was not taken: {error.message}",
+                "Look at that version first; then name it as the one to put this upon (--parent).",
+            ) from error
+        return row, incoming.notes
+
+    def read(self, scan_id: int, path: Path) -> Incoming:
+        """A file, checked against its scan; nothing is written.
+
+        Raises:
+            WorkbenchError: no such scan, or the file does not fit it.
+        """
+        with self._study.database.reading() as session:
+            scan = session.get(Scan, scan_id)
+        if scan is None:
+            raise WorkbenchError(f"There is no scan {scan_id} in this study.")
+        return read_label_file(path, self._study.store.grid(scan.image_key), load_scheme(self._study.scheme))
+
+    def _names(self) -> dict[int, str]:
+        """What the files of each scan are called, by its number."""
+        with self._study.database.reading() as session:
+            query = select(Scan.id, Subject.code).join(Subject).order_by(Subject.code, Scan.id)
+            rows = session.execute(query).tuples().all()
+        return dict(zip([scan for scan, _ in rows], file_names([code for _, code in rows]), strict=True))
+
+    def _refuse_other_scan(self, scan_id: int, path: Path) -> None:
+        """Scans of one protocol can share a grid: then the name alone tells whose label map it is."""
+        named, names = _EXPORTED.match(path.name), self._names()
+        if named is not None and named[1] != names.get(scan_id) and named[1] in names.values():
+            raise WorkbenchError(
+                f"{path.name} was written for {named[1]}, not for {names.get(scan_id, scan_id)}.",
+                "Name that subject, or rename the file if its name misleads.",
+            )
+
+
+def version_in(path: Path) -> int | None:
+    """The version that an exported file was made from, by its name ("P001_v2_labels.nii.gz"); None if it tells none."""
+    found = _EXPORTED.match(path.name)
+    return None if found is None or found[2] is None else int(found[2])

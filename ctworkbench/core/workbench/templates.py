@@ -1,0 +1,171 @@
+"""The templates of a study: the bundled one, and those that its experts have drawn."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.model import Annotation, Preprocessing, Role, Scan, Subject, Template, TemplateChoice, Verdict
+from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.settings import resource
+from ctworkbench.core.template_making import make_template
+from ctworkbench.core.workbench.current import last_verdicts
+from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.rows import Changes, TemplateRow
+
+BUNDLED_TEMPLATE = "adult_ct, child's regions"
+TEMPLATE_FOLDER = "templates/adult_ct"
+TEMPLATE_FILES = ("ct.nii.gz", "labels10_child.nii.gz", "brain_mask.nii.gz")
+_LONGEST_NAME = 100
+
+
+class TemplatesRoom:
+    """Templates are added and chosen; what was labelled with one keeps its name and its images."""
+
+    def __init__(self, study: OpenStudy) -> None:
+        self._study = study
+
+    def templates(self) -> list[TemplateRow]:
+        """All templates, the bundled one first."""
+        with self._study.database.reading() as session:
+            chosen = _chosen(session)
+            rows = [_row(session, template) for template in session.scalars(select(Template).order_by(Template.id))]
+        bundled = next((row for row in rows if row.annotation_id is None), TemplateRow(None, BUNDLED_TEMPLATE))
+        drawn = [row for row in rows if row.annotation_id is not None]
+        in_use = bundled.id if chosen is None else chosen
+        return [row.marked(row.id == in_use) for row in (bundled, *drawn)]
+
+    def add(self, annotation_id: int, name: str, initiator: object = None) -> TemplateRow:
+        """Make a version of a label map a template; it is registered once it is chosen (`use`).
+
+        Args:
+            annotation_id: a version in which every region is drawn.
+            name: what the template is called; no other may have it.
+            initiator: handed on in the announcement.
+
+        Raises:
+            WorkbenchError: the name is taken or empty, the scan is not preprocessed or of the test set, the version
+                was rejected, or it cannot serve (`make_template`).
+        """
+        study, name = self._study, name.strip()
+        if not name or len(name) > _LONGEST_NAME:
+            raise WorkbenchError(f"A template's name has 1 to {_LONGEST_NAME} characters.", "Give it another name.")
+        with study.database.reading() as session:
+            annotation = session.get(Annotation, annotation_id)
+            if annotation is None:
+                raise WorkbenchError(f"There is no label map {annotation_id} in this study.")
+            newest = select(Preprocessing).where(Preprocessing.scan_id == annotation.scan_id)
+            ready = session.scalars(newest.order_by(Preprocessing.id.desc()).limit(1)).first()
+            query = select(Subject).join(Scan, Scan.subject_id == Subject.id).where(Scan.id == annotation.scan_id)
+            subject = session.scalars(query).one()
+            verdict, _ = last_verdicts(session, [annotation.scan_id]).get(annotation_id, (None, False))
+        self._refuse_taken(name)
+        what = f"Version {annotation.version} of {subject.code}"
+        if ready is None:
+            raise WorkbenchError(f"{subject.code} is not preprocessed.", "Run Preprocess first.")
+        if subject.role is Role.TEST:
+            raise WorkbenchError(
+                f"{subject.code} is of the test set: its anatomy would be in the labels of every training.",
+                "Choose a subject of another set.",
+            )
+        if verdict is Verdict.REJECT:
+            raise WorkbenchError(f"{what} was rejected.", "Choose another version, or correct it.")
+        image, inside = study.store.get(ready.image_key), study.store.get(ready.brain_key)
+        made = make_template(image, inside, study.store.get(annotation.labels_key), load_scheme(study.scheme))
+        labels_key, mask_key = study.store.put(made.labels), study.store.put(made.mask)
+        with study.database.writing() as session:
+            twin = session.scalar(
+                select(Template).where(
+                    Template.image_key == ready.image_key,
+                    Template.labels_key == labels_key,
+                    Template.mask_key == mask_key,
+                )
+            )
+            if twin is not None:
+                raise WorkbenchError(f"{what} is the template {twin.name!r} already.", "Use that one.")
+            template = Template(
+                name=name,
+                annotation_id=annotation_id,
+                image_key=ready.image_key,
+                labels_key=labels_key,
+                mask_key=mask_key,
+            )
+            session.add(template)
+            session.flush()
+            told = {"name": name, "annotation": annotation_id}
+            study.audit(session, "add template", f"template {template.id}", told)
+            row = _row(session, template)
+        study.announce(Changes(annotations=True), initiator)
+        return row
+
+    def use(self, name: str, initiator: object = None) -> TemplateRow:
+        """Let labels be carried from this template from now on.
+
+        Raises:
+            WorkbenchError: there is none of that name.
+        """
+        study, template = self._study, self.named(name)
+        with study.database.writing() as session:
+            session.add(TemplateChoice(template_id=template.id, author=study.settings.author))
+            study.audit(session, "use template", f"template {template.id}", {"name": template.name})
+        study.announce(Changes(annotations=True), initiator)
+        with study.database.reading() as session:
+            return _row(session, template).marked(True)
+
+    def named(self, name: str | None = None) -> Template:
+        """The template of a name, or the one in use; the bundled one is taken in when it is first needed.
+
+        Raises:
+            WorkbenchError: there is none of that name.
+        """
+        with self._study.database.reading() as session:
+            if name is None:
+                chosen = _chosen(session)
+                template = None if chosen is None else session.get(Template, chosen)
+            else:
+                query = select(Template).where(Template.name == name).order_by(Template.id.desc())
+                template = session.scalars(query).first()
+            bundled = select(Template).where(Template.annotation_id.is_(None)).order_by(Template.id.desc())
+            if template is None and name in (None, BUNDLED_TEMPLATE):
+                template = session.scalars(bundled).first()
+        if template is not None:
+            return template
+        if name not in (None, BUNDLED_TEMPLATE):
+            there = ", ".join(row.name for row in self.templates())
+            raise WorkbenchError(f"There is no template {name!r} in this study.", f"It has: {there}.")
+        return self._take_in()
+
+    def scan_of(self, template: Template) -> int | None:
+        """The scan that a template was drawn on; None for the bundled one."""
+        if template.annotation_id is None:
+            return None
+        with self._study.database.reading() as session:
+            return session.scalar(select(Annotation.scan_id).where(Annotation.id == template.annotation_id))
+
+    def _take_in(self) -> Template:
+        """The bundled template, with its images put into the study."""
+        study, folder = self._study, resource(TEMPLATE_FOLDER)
+        keys = [study.store.put_file(folder / file) for file in TEMPLATE_FILES]
+        with study.database.writing() as session:
+            template = Template(name=BUNDLED_TEMPLATE, image_key=keys[0], labels_key=keys[1], mask_key=keys[2])
+            session.add(template)
+        return template
+
+    def _refuse_taken(self, name: str) -> None:
+        if any(row.name == name for row in self.templates()):
+            raise WorkbenchError(f"There is a template {name!r} already.", "Give this one another name.")
+
+
+def _chosen(session: Session) -> int | None:
+    """The template that was chosen last; None where none ever was."""
+    return session.scalar(select(TemplateChoice.template_id).order_by(TemplateChoice.id.desc()).limit(1))
+
+
+def _row(session: Session, template: Template) -> TemplateRow:
+    """A template as a frozen row."""
+    query = select(Subject.code, Annotation.version, Annotation.author)
+    query = query.select_from(Annotation).join(Scan, Scan.id == Annotation.scan_id)
+    found = session.execute(
+        query.join(Subject, Subject.id == Scan.subject_id).where(Annotation.id == template.annotation_id)
+    ).first()
+    subject, version, author = found or ("", None, "")
+    return TemplateRow(template.id, template.name, template.annotation_id, subject, version, author, template.created)
