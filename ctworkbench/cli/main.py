@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ctworkbench.cli import (
+    audit,
     charts,
     cohort,
     labelling,
@@ -26,7 +27,10 @@ from ctworkbench.cli import (
 from ctworkbench.cli.terminal import Command, Grammar, say
 from ctworkbench.core.errors import WorkbenchError
 
-_ROOMS = (study, cohort, labelling, modelling, norms, charts, reports, statistics, methods, power, phantoms, window)
+_ROOMS = (
+    *(study, cohort, labelling, audit, modelling, norms, charts, reports, statistics),
+    *(methods, power, phantoms, window),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

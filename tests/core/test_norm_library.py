@@ -198,8 +198,9 @@ def test_that_verify_finds_a_norm_that_was_altered(study: Workbench) -> None:
     with sqlite3.connect(study.folder / "study.db") as connection:
         connection.execute("UPDATE norm SET content = replace(content, '\"n_male\":', '\"n_male\":1')")
     connection.close()
-    (problem,) = study.verify()
-    assert "The norm own was changed after it was written" in problem
+    by_its_hash, by_the_trail = study.verify()
+    assert "The norm own was changed after it was written" in by_its_hash
+    assert "Norm 1 is not as audit entry" in by_the_trail
 
 
 def test_that_a_fit_that_is_killed_leaves_a_study_that_opens_and_goes_on_with_the_regions_that_are_missing(

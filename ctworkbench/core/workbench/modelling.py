@@ -314,23 +314,25 @@ class ModellingRoom:
                 if int(case.key) in done:
                     continue
                 version = next_version(session, int(case.key))
-                session.add(
-                    Annotation(
-                        scan_id=int(case.key),
-                        scheme=study.scheme,
-                        version=version,
-                        parent_id=None,
-                        labels_key=key,
-                        author=f"model {run.id}",
-                        origin=Origin.MODEL,
-                        comment="",
-                        scores=found,
-                        parameters={"weights": run.weights_hash, "network": run.network, "preset": run.preset},
-                        model_id=run.id,
-                        code_version=study.jobs.job(job_id).code_version,
-                        job_id=job_id,
-                    )
+                row = Annotation(
+                    scan_id=int(case.key),
+                    scheme=study.scheme,
+                    version=version,
+                    parent_id=None,
+                    labels_key=key,
+                    author=f"model {run.id}",
+                    origin=Origin.MODEL,
+                    comment="",
+                    scores=found,
+                    parameters={"weights": run.weights_hash, "network": run.network, "preset": run.preset},
+                    model_id=run.id,
+                    code_version=study.jobs.job(job_id).code_version,
+                    job_id=job_id,
                 )
+                session.add(row)
+                session.flush()
+                told = {"version": version, "model": run.id, "job": job_id}
+                study.audit(session, "segment", f"annotation {row.id}", told, int(case.key))
         study.discard(*(case.labels for case in result.cases))
         return Changes(annotations=True, jobs=True)
 

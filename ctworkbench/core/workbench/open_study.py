@@ -13,13 +13,15 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ctworkbench.core import trail
 from ctworkbench.core.code_version import code_version
 from ctworkbench.core.database import Database
 from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.jobs import Job, JobRunner, JobState
-from ctworkbench.core.model import Audit, JobRecord, Scan
+from ctworkbench.core.model import JobRecord, Scan
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
+from ctworkbench.core.trail import Entry
 from ctworkbench.core.workbench.rows import Changes
 
 log = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ class OpenStudy:
         )
         with self.database.writing() as session:
             session.add(JobRecord(id=job.id, kind=kind, scan_id=scan_id, state=JobState.QUEUED, message=""))
-            self.audit(session, f"start {kind}", job.id, {"title": title})
+            self.audit(session, f"start {kind}", job.id, {"title": title}, scan_id)
         self.jobs.submit(job)
         return job.id
 
@@ -67,7 +69,7 @@ class OpenStudy:
             record = session.get_one(JobRecord, job_id)
             record.state = JobState.QUEUED
             record.message = ""
-            self.audit(session, f"restart {job.kind}", job_id, {"title": job.title})
+            self.audit(session, f"restart {job.kind}", job_id, {"title": job.title}, job.subject)
         self.jobs.submit(job)
 
     @contextmanager
@@ -158,9 +160,31 @@ class OpenStudy:
         record.state = JobState.DONE
         return True
 
-    def audit(self, session: Session, action: str, subject: str, details: dict[str, Any]) -> None:
-        """Add a line to the trail, in the transaction of what it tells."""
-        session.add(Audit(author=self.settings.author, action=action, subject=subject, details=details))
+    def audit(
+        self,
+        session: Session,
+        action: str,
+        subject: str,
+        details: Mapping[str, Any],
+        scan_id: int | None = None,
+        author: str = "",
+    ) -> None:
+        """Add an entry to the trail, in the transaction of what it tells.
+
+        Args:
+            session: that transaction's.
+            action: what was done.
+            subject: what it was done to.
+            details: from which version, and why.
+            scan_id: the scan that it belongs to.
+            author: who did it; by default the author of the settings.
+        """
+        trail.tell(session, Entry(author or self.settings.author, action, subject, details, scan_id))
+
+    def log(self, action: str, subject: str, details: Mapping[str, Any], scan_id: int | None = None) -> None:
+        """Add an entry to the trail of an act that writes nothing else into the study, such as an export."""
+        with self.database.writing() as session:
+            self.audit(session, action, subject, details, scan_id)
 
     @property
     def code_version(self) -> str:

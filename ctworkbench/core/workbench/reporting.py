@@ -95,10 +95,11 @@ def reports(study: OpenStudy, out: Path, source: str = CURRENT, initiator: objec
 
 def record_reports(study: OpenStudy, job_id: str) -> Changes:
     """Take note that a job of reports ended; its files are its outcome."""
-    ReportsResult.model_validate(study.jobs.result(job_id))
+    result = ReportsResult.model_validate(study.jobs.result(job_id))
     with study.database.writing() as session:
         if not study.claim(session, job_id):
             return Changes()
+        study.audit(session, "report", job_id, {"written": len(result.written), "kept": len(result.kept)})
     return Changes(jobs=True)
 
 

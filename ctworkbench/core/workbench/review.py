@@ -108,9 +108,11 @@ class ReviewRoom:
                 )
                 session.add(row)
                 session.flush()
-                study.audit(
-                    session, "save label map", f"annotation {row.id}", {"scan": scan_id, "version": row.version}
-                )
+                told: dict[str, object] = {"version": row.version, "why": comment}
+                parent = None if parent_id is None else session.get(Annotation, parent_id)
+                if parent is not None:
+                    told["from version"] = parent.version
+                study.audit(session, "save label map", f"annotation {row.id}", told, scan_id, author)
                 saved = annotation_row(row)
         except IntegrityError as error:
             raise ConflictError(
@@ -139,7 +141,8 @@ class ReviewRoom:
         if grade is not None and not 1 <= grade <= 5:
             raise WorkbenchError(f"The grade {grade} is outside 1 to 5.")
         study = self._study
-        self.annotation(annotation_id)
+        reviewer = reviewer or study.settings.author
+        judged = self.annotation(annotation_id)
         with study.database.writing() as session:
             session.add(
                 Review(
@@ -147,12 +150,14 @@ class ReviewRoom:
                     verdict=Verdict(verdict),
                     grade=grade,
                     reasons=list(reasons),
-                    reviewer=reviewer or study.settings.author,
+                    reviewer=reviewer,
                     seconds=seconds,
                     comment=comment,
                 )
             )
-            study.audit(session, "judge", f"annotation {annotation_id}", {"verdict": str(verdict)})
+            told = {"version": judged.version, "verdict": str(verdict), "grade": grade, "reasons": list(reasons)}
+            told |= {"why": comment, "seconds": seconds}
+            study.audit(session, "judge", f"annotation {annotation_id}", told, judged.scan_id, reviewer)
         study.announce(Changes(reviews=True), initiator)
 
     def accept_all(self, initiator: object = None) -> int:

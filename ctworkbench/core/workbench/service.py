@@ -12,6 +12,7 @@ from typing import Any
 from psygnal import Signal
 from sqlalchemy import URL, select
 
+from ctworkbench.core import trail
 from ctworkbench.core.database import Database
 from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.jobs import Event, JobRunner, JobState, read_events, replace_text
@@ -20,6 +21,7 @@ from ctworkbench.core.schemes import DEFAULT
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
 from ctworkbench.core.workbench import cohort, labelling, measuring, methods, modelling, norm_library, norms, reporting
+from ctworkbench.core.workbench.auditing import AuditRoom
 from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 
 STUDY_FILE = "study.toml"
 DATABASE_FILE = "study.db"
+HEADS_FILE = "audit.heads"
 DEFAULT_SPLIT_SEED = 20250424
 _FOLDERS = ("voxels", "jobs", "models", "recovery")
 
@@ -67,6 +70,7 @@ class Workbench:
         self.modelling = modelling.ModellingRoom(self._study)
         self.norms = norms.NormsRoom(self._study)
         self.methods = methods.MethodsRoom(self._study, self.name)
+        self.audit = AuditRoom(self._study)
         self._recorders: dict[str, Callable[[str], Changes]] = {
             cohort.IMPORT: self.cohort.record_import,
             cohort.PREPROCESS: self.cohort.record_preprocess,
@@ -94,12 +98,14 @@ class Workbench:
                 (folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StudyError(f"{folder} cannot be written: {error.strerror}.", "Choose another folder.") from error
-        database = Database.create(database_url or _sqlite_url(folder))
+        database = Database.create(database_url or _sqlite_url(folder), folder / HEADS_FILE)
         name = folder.resolve().name
         with database.writing() as session:
             if session.scalar(select(Study.id)) is None:
                 study = Study(name=name, uid=str(uuid.uuid4()), scheme=DEFAULT, split_seed=DEFAULT_SPLIT_SEED)
                 session.add(study)
+                session.flush()
+                trail.begin(session, settings.author)
             elif database_url is not None:
                 raise StudyError(f"The database {database_url} holds a study already.", "Give an empty database.")
         content: dict[str, Any] = {"name": name, "format": 1}
@@ -119,7 +125,12 @@ class Workbench:
         url = content.get("database")
         if url is None and not (folder / DATABASE_FILE).exists():
             raise StudyError(f"The database of {folder} is missing.", "Restore it from a backup.")
-        database = Database.open(url or _sqlite_url(folder), str(content.get("name", folder.name)))
+        database = Database.open(url or _sqlite_url(folder), str(content.get("name", folder.name)), folder / HEADS_FILE)
+        with database.reading() as session:
+            begun = trail.begun(session)
+        if not begun:
+            with database.writing() as session:
+                trail.begin(session, settings.author)
         if not settings.cluster:
             settings = settings.model_copy(update={"cluster": str(content.get("cluster", ""))})
         return cls(folder, database, settings)
@@ -261,7 +272,7 @@ def _is_half_made(folder: Path) -> bool:
     """Whether a folder holds nothing, or only what a `create` leaves that was cut off before it wrote `study.toml`."""
     return all(
         (entry.name in _FOLDERS and entry.is_dir() and not any(entry.iterdir()))
-        or entry.name.startswith((DATABASE_FILE, f".{STUDY_FILE}."))
+        or entry.name.startswith((DATABASE_FILE, HEADS_FILE, f".{STUDY_FILE}."))
         for entry in folder.iterdir()
     )
 
