@@ -13,17 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from ctworkbench.core import trail
 from ctworkbench.core.audit_chain import canonical, digest
-from ctworkbench.core.database import MIGRATIONS, Database
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Verdict
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import Workbench
+from tests.core.older_schema import step_back
 from tests.test_bad_input import run
 from tests.ui.seeded_study import seed
 
@@ -175,19 +173,14 @@ def test_that_an_export_stands_in_the_trail(study: Path, tmp_path: Path) -> None
 def test_that_a_study_from_before_is_chained_at_its_upgrade(tmp_path: Path) -> None:
     with seed(tmp_path / "study", children=2, settings=Settings(author="reader")) as workbench:
         told = workbench.review.reviews(1)
-    path = tmp_path / "study" / "study.db"
-    with closing(sqlite3.connect(path)) as connection, connection:  # back to what the schema before knew
-        connection.executescript(
-            "CREATE TABLE old AS SELECT id, time, author, action, subject, details FROM audit WHERE action != 'x';"
-            "DROP TABLE audit; DROP TABLE reader; DROP TABLE assignment; DROP TABLE overlap; DROP TABLE study_setting;"
-            "CREATE TABLE audit (id INTEGER NOT NULL PRIMARY KEY, time DATETIME NOT NULL, author VARCHAR(100) NOT NULL,"
-            " action VARCHAR(64) NOT NULL, subject VARCHAR(64) NOT NULL, details JSON NOT NULL);"
-            "INSERT INTO audit VALUES"
-            " (1, '2026-01-02 03:04:05.000006', 'ada', 'judge', 'annotation 1', '{\"a\": 0.1}'),"
-            " (2, '2026-01-02 03:04:06.000000', 'bob', 'judge', 'annotation 2', '{}');"
-            "DROP TABLE old; UPDATE alembic_version SET version_num = '0002';"
-        )
-    (tmp_path / "study" / "audit.heads").unlink()
+    step_back(tmp_path / "study", "0002")
+    by_hand(
+        tmp_path / "study",
+        "DELETE FROM audit",
+        "INSERT INTO audit VALUES"
+        " (1, '2026-01-02 03:04:05.000006', 'ada', 'judge', 'annotation 1', '{\"a\": 0.1}'),"
+        " (2, '2026-01-02 03:04:06.000000', 'bob', 'judge', 'annotation 2', '{}')",
+    )
     with Workbench.open(tmp_path / "study", Settings(author="reader")) as workbench:
         assert [row.action for row in workbench.audit.entries()] == ["begin trail", "judge", "judge"]
         assert [row.author for row in workbench.audit.entries("P001")] == ["ada"]
@@ -309,14 +302,3 @@ def test_that_the_canonical_form_is_what_is_documented() -> None:
     assert digest("x", content) == digest("x", dict(reversed(content.items())))
     assert digest("x", content) != digest("y", content)
     assert canonical({"t": moment}) == canonical({"t": moment.replace(tzinfo=None)})
-
-
-def test_that_an_upgrade_goes_through_every_schema(tmp_path: Path) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    database = Database(f"sqlite:///{tmp_path / 'study.db'}")
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
-        command.upgrade(config, "head")
-    database.close()
