@@ -19,6 +19,7 @@ from ctworkbench.cli import (
     norms,
     phantoms,
     power,
+    readers,
     reports,
     statistics,
     study,
@@ -28,7 +29,7 @@ from ctworkbench.cli.terminal import Command, Grammar, say
 from ctworkbench.core.errors import WorkbenchError
 
 _ROOMS = (
-    *(study, cohort, labelling, audit, modelling, norms, charts, reports, statistics),
+    *(study, cohort, labelling, readers, audit, modelling, norms, charts, reports, statistics),
     *(methods, power, phantoms, window),
 )
 

@@ -17,6 +17,7 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import replace_text
 from ctworkbench.core.model import Annotation, Audit, Scan, Subject
 from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.readers import hidden_scans
 
 _COLUMNS = (
     Column("number", "No.", "count", meaning="Place in the chain"),
@@ -83,7 +84,7 @@ class AuditRoom:
     def entries(
         self, subject: str = "", since: date | None = None, author: str = "", scan_id: int | None = None
     ) -> list[AuditRow]:
-        """Entries of the trail, newest first.
+        """Entries of the trail, newest first, without the others' on scans that the reader is still to read blinded.
 
         Args:
             subject: code of a subject; "" for all.
@@ -111,6 +112,9 @@ class AuditRoom:
                 for entry in session.scalars(query)
                 if since is None or entry.time.date() >= since
             ]
+            me = self._study.settings.author
+            hidden = hidden_scans(session, me)
+        rows = [row for row in rows if row.author == me or row.scan_id not in hidden]
         return [row for row in rows if not subject or subject in (row.subject, row.target)]
 
     def sheet(self, rows: Sequence[AuditRow]) -> TableSheet:

@@ -245,7 +245,7 @@ class CohortRoom:
         with self._study.database.reading() as session:
             found = session.execute(query).all()
             prepared = dict(session.execute(warnings).tuples().all())
-            versions = annotation_rows(session, scan_ids)
+            versions = annotation_rows(session, scan_ids, self._study.settings.author)
         rows: list[ScanRow] = []
         for scan, subject in found:
             own = versions.get(scan.id, [])

@@ -293,7 +293,8 @@ class ModellingRoom:
         scores: list[dict[str, object]] = []
         for case, key in zip(result.cases, keys, strict=True):
             found: dict[str, object] = dict(case.scores)
-            accepted = [row for row in versions.get(int(case.key), []) if row.verdict is Verdict.ACCEPT]
+            own = versions.get(int(case.key), [])
+            accepted = [row for row in own if row.verdict is Verdict.ACCEPT and not row.aside]
             other = next((row for row in accepted if row.origin is not Origin.MODEL), None)
             if other is not None:
                 overlap = dice(study.store.get(key).voxels, study.store.get(other.labels_key).voxels, codes)

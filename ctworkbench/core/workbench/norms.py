@@ -137,7 +137,7 @@ class NormsRoom:
 
     def volumes(self, source: str = CURRENT) -> list[VolumeRow]:
         """The volumes of one label map per scan, in cm³; see `volumes.volumes`."""
-        return volumes_of.volumes(self._study, source)
+        return volumes_of.volumes(self._study, source, self._study.settings.author)
 
     def chart(self, region: str, source: str = CURRENT) -> ChartData:
         """Volume of one region against age: the cohort's dots, the published norm's bands by sex."""

@@ -69,6 +69,10 @@ class AnnotationRow:
     Attributes:
         accepted_unread: whether it was accepted though nobody has looked at it: together with all others, or by a
             program.
+        aside: whether it does not count by itself: a second or repeated reading, or one that was not chosen.
+        disputed: whether readers disagree, so that the scan is to adjudicate; on the first reader's version.
+        settled: whether it waits for others, not for the one who looks.
+        due: whether it was assigned to the one who looks, who has not read it yet.
     """
 
     id: int
@@ -87,6 +91,10 @@ class AnnotationRow:
     code_version: str
     labels_key: str
     accepted_unread: bool = False
+    aside: bool = False
+    disputed: bool = False
+    settled: bool = False
+    due: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,11 @@ class Standing:
 
     counts: AnnotationRow | None = None
     waiting: AnnotationRow | None = None
+
+    @property
+    def disputed(self) -> bool:
+        """Whether readers disagree, so that the scan is to adjudicate."""
+        return any(row is not None and row.disputed for row in (self.counts, self.waiting))
 
     @property
     def newer(self) -> AnnotationRow | None:

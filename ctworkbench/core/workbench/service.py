@@ -14,7 +14,7 @@ from sqlalchemy import URL, select
 
 from ctworkbench.core import trail
 from ctworkbench.core.database import Database
-from ctworkbench.core.errors import StudyError, WorkbenchError
+from ctworkbench.core.errors import ReaderError, StudyError, WorkbenchError
 from ctworkbench.core.jobs import Event, JobRunner, JobState, read_events, replace_text
 from ctworkbench.core.model import JobRecord, Study
 from ctworkbench.core.schemes import DEFAULT
@@ -23,7 +23,8 @@ from ctworkbench.core.store import VoxelStore
 from ctworkbench.core.workbench import cohort, labelling, measuring, methods, modelling, norm_library, norms, reporting
 from ctworkbench.core.workbench.auditing import AuditRoom
 from ctworkbench.core.workbench.exporting import export_study
-from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.open_study import OpenStudy, name_of_person
+from ctworkbench.core.workbench.readers import ReadersRoom
 from ctworkbench.core.workbench.review import ReviewRoom
 from ctworkbench.core.workbench.rows import Changes, StatusSummary
 from ctworkbench.core.workbench.status import summarize
@@ -71,6 +72,7 @@ class Workbench:
         self.norms = norms.NormsRoom(self._study)
         self.methods = methods.MethodsRoom(self._study, self.name)
         self.audit = AuditRoom(self._study)
+        self.readers = ReadersRoom(self._study)
         self._recorders: dict[str, Callable[[str], Changes]] = {
             cohort.IMPORT: self.cohort.record_import,
             cohort.PREPROCESS: self.cohort.record_preprocess,
@@ -81,6 +83,24 @@ class Workbench:
             norm_library.FIT: self.norms.record_fit,
             reporting.REPORT: self.norms.record_reports,
         }
+
+    @property
+    def author(self) -> str:
+        """Who is signed in: the name that verdicts and label maps are given under; "" if it is not known."""
+        try:
+            return self._study.reader()
+        except ReaderError:
+            return ""
+
+    def sign_in(self, name: str) -> None:
+        """Let somebody else read, from now on, in this program.
+
+        Raises:
+            ReaderError: no name.
+        """
+        self.settings = self.settings.model_copy(update={"author": name_of_person(name)})
+        self._study.settings = self.settings
+        self._announce(Changes(scans=True, annotations=True, reviews=True, measurements=True), None)
 
     @classmethod
     def create(cls, folder: Path, settings: Settings, database_url: str | None = None) -> "Workbench":
