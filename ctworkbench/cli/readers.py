@@ -1,6 +1,7 @@
 """The commands of several readers: who they are, what they are to read, and whether they agree."""
 
 import argparse
+from pathlib import Path
 
 from ctworkbench.cli.terminal import Grammar, open_study, say, scans_of
 from ctworkbench.core.wording import count
@@ -31,6 +32,10 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="of these subjects only")
     entry = below.over_study("policy", _policy, "say or set from which mean Dice on two readers agree")
     entry.add_argument("--dice", type=float, metavar="X", help="0 to 1; below, a scan is to adjudicate")
+
+    text = "write how far readers agree: kappa on verdicts and grades; Dice, ICC and Bland-Altman on label maps"
+    entry = grammar.over_study("agreement", _agreement, text)
+    entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for tables and pictures")
 
     entry = grammar.over_study("reasons", _reasons, "list or set the preset reasons of a verdict")
     entry.add_argument("--set", nargs="+", metavar="REASON", help="the new list; earlier verdicts keep their words")
@@ -108,6 +113,19 @@ def _policy(arguments: argparse.Namespace) -> int:
         if arguments.dice is not None:
             workbench.readers.set_dice_bound(arguments.dice)
         print(f"To adjudicate: verdicts that differ, or a mean Dice under {workbench.readers.dice_bound:g}.")
+    return 0
+
+
+def _agreement(arguments: argparse.Namespace) -> int:
+    def tell(done: int, number: int) -> None:
+        say(f"comparing label maps: {done + 1} of {number}")
+
+    with open_study(arguments) as workbench:
+        found = workbench.readers.write_agreement(arguments.out, tell)
+    headings, rows = found.sheets[0].printed()
+    for row in rows:
+        print("; ".join(f"{heading} {cell}" for heading, cell in zip(headings, row, strict=True)))
+    print(f"Written to {arguments.out}: {count(len(found.pairs), 'pair')} of readings.")
     return 0
 
 

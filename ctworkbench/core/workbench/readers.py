@@ -3,6 +3,8 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,6 +15,9 @@ from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.open_study import OpenStudy, name_of_person
 from ctworkbench.core.workbench.reading import POLICY, ScanReadings, dice_bound, readings, setting
 from ctworkbench.core.workbench.rows import Changes
+
+if TYPE_CHECKING:
+    from ctworkbench.core.workbench.agreeing import Agreement, Progress
 
 REASONS = "reasons"
 PRESET_REASONS: dict[str, str] = {
@@ -202,6 +207,18 @@ class ReadersRoom:
             raise WorkbenchError(f"The reason {bad!r} cannot be used.", "Give each reason once, in 1 to 60 characters.")
         self._set(REASONS, {"list": told}, "set reasons")
         self._study.announce(Changes(scans=True), initiator)
+
+    def agreement(self, progress: "Progress | None" = None) -> "Agreement":
+        """Tables of agreement between readers, and of readers with themselves; see `agreeing.agreement`."""
+        from ctworkbench.core.workbench.agreeing import agreement
+
+        return agreement(self._study, progress)
+
+    def write_agreement(self, out: Path, progress: "Progress | None" = None) -> "Agreement":
+        """Write the tables as CSV and Bland and Altman's pictures as SVG; see `agreeing.write_agreement`."""
+        from ctworkbench.core.workbench.agreeing import write_agreement
+
+        return write_agreement(self._study, out, progress)
 
     def hidden(self) -> int:
         """Number of scans of which something is kept from whoever is signed in."""
