@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ctworkbench.core.errors import VolumeError
 from ctworkbench.core.volume import Volume
-from ctworkbench.core.workbench import AnnotationRow, ScanRow
+from ctworkbench.core.workbench import AnnotationRow, Origin, ScanRow
 from ctworkbench.core.workbench.current import verdict_text
 from ctworkbench.ui.framing import Frame, frame_of
 from ctworkbench.ui.recovery import Recovered, RecoveryFolder
@@ -79,8 +79,9 @@ def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]
 
 
 def title_of(row: AnnotationRow) -> str:
-    """One line that tells a version from the others: "v2 expert · accepted"."""
-    return f"v{row.version} {row.origin.value} · {verdict_text(row.verdict, row.accepted_unread)}"
+    """One line that tells a version from the others: "v2 expert · accepted"; of several readers, by whom."""
+    reader = f" ({row.author})" if row.origin is Origin.EXPERT and (row.aside or row.disputed) else ""
+    return f"v{row.version} {row.origin.value}{reader} · {verdict_text(row.verdict, row.accepted_unread)}"
 
 
 def story_of(row: AnnotationRow, versions: Sequence[AnnotationRow]) -> str:

@@ -20,6 +20,7 @@ from ctworkbench.ui.case_header import CaseHeader
 from ctworkbench.ui.commands import CheatSheet, bind
 from ctworkbench.ui.display_panel import DisplayPanel
 from ctworkbench.ui.overlays import Cover, Flash
+from ctworkbench.ui.reader_desk import ReaderDesk
 from ctworkbench.ui.region_list import RegionList
 from ctworkbench.ui.review_banner import Banner
 from ctworkbench.ui.review_dialogs import ask_about_unsaved
@@ -78,6 +79,7 @@ class ReviewPage(QWidget):
         self.saving = Saving(
             self, self.session, self.view, bridge, lambda: self.verdicts.comment.text().strip(), self.tell
         )
+        self.desk = ReaderDesk(self, workbench, bridge)
         lay_out(self)
         commands = review_commands(self)
         self.shortcuts = bind(commands, self)
@@ -122,6 +124,7 @@ class ReviewPage(QWidget):
         self._stale = True
         if self.isVisible() and not self._disposed:
             self._stale = False
+            self.desk.refresh()
             self._bridge.run(self._workbench.cohort.scans, self._take_scans, self._bridge.report, key="review list")
 
     def dispose(self) -> None:
@@ -150,6 +153,9 @@ class ReviewPage(QWidget):
                 "Go back to the current version first" if not self.session.recovery_open else "Restore or discard first"
             )
             return
+        if not self.desk.has_name():
+            self._show_state()
+            return
         if self.session.dirty or self.session.saving:
             self.saving.begin(then=partial(self.judge, verdict))
             return
@@ -171,7 +177,8 @@ class ReviewPage(QWidget):
         if self.session.saving:
             self.tell("Saving…")
         elif self.session.dirty:
-            self.saving.begin()
+            if self.desk.has_name():
+                self.saving.begin()
         else:
             self.tell("There is nothing to save")
 
@@ -257,6 +264,11 @@ class ReviewPage(QWidget):
         self.session.pause()
 
     # Reading
+
+    def read_again(self) -> None:
+        """Read the open scan anew, as for somebody else."""
+        if self._wanted is not None:
+            self._read(self._wanted)
 
     def _open_listed(self, scan_id: int) -> None:
         """Open a scan of the list at the version that waits for a reader."""

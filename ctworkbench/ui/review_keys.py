@@ -45,6 +45,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
 
     return [
         *(verdict(given) for given in VERDICT_KEYS),
+        Command("Verdict", "Accept with comment", ("Shift+A",), page.desk.accept_with_comment),
         Command("Verdict", "Save corrections as a new version", ("Ctrl+S",), page.save),
         Command("Scans", "Next to review", ("Space",), page.go_to_next_to_review),
         Command("Scans", "Next, previous in the list", ("PgDown",), lambda: page.go(1), "PgDn  PgUp"),

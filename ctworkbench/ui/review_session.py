@@ -145,7 +145,7 @@ class ReviewSession(QObject):
             case.scan.id,
             parent.id if parent else None,
             Volume(self._view.edited_labels(), case.image.affine),
-            author=self._workbench.settings.author,
+            author=self._workbench.author,
             comment=comment,
             initiator=self,
         )
@@ -197,7 +197,7 @@ class ReviewSession(QObject):
             reasons=reasons,
             comment=comment,
             seconds=max(0.1, round(self.seconds, 1)),  # it was on the screen, so never 0, which means unread
-            reviewer=self._workbench.settings.author,
+            reviewer=self._workbench.author,
             initiator=self,
         )
         self._seconds, self._since = 0.0, time.monotonic()

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.workbench import ScanRow, Standing, Verdict
-from ctworkbench.core.workbench.current import TO_REVIEW, verdict_text, waiting_text
+from ctworkbench.core.workbench.current import TO_ADJUDICATE, TO_REVIEW, verdict_text, waiting_text
 
 _ALL, _TO_REVIEW, _UNREAD = "All", "To review", "Accepted unread"
 _STATUS: dict[str, Verdict | None] = {
@@ -40,6 +40,7 @@ VERDICT_COLORS: dict[Verdict | None, tuple[str, str]] = {
     Verdict.LATER: ("#3a4657", "#dbe6f3"),
     None: ("#274a6e", "#d6e9fb"),
 }
+_ADJUDICATE_COLORS = ("#5b3a73", "#efdcff")
 _UNREAD_COLORS = ("#2f4a3c", "#cfe3d7")
 _NO_LABELS = ("no labels", "#333a45", "#b8c1cd")
 _ROW_HEIGHT = 46
@@ -290,6 +291,8 @@ def chip_of(row: ScanRow) -> tuple[str, str, str]:
     newer = row.standing.newer
     if not row.versions:
         return _NO_LABELS
+    if row.standing.disputed:
+        return (TO_ADJUDICATE, *_ADJUDICATE_COLORS)
     if newer is not None:
         return (f"v{newer.version} {waiting_text(newer)}", *VERDICT_COLORS[newer.verdict])
     if row.verdict is None:

@@ -1,5 +1,6 @@
 """The readers of a study: who they are, what they are to read, when they disagree."""
 
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -219,6 +220,13 @@ class ReadersRoom:
         from ctworkbench.core.workbench.agreeing import write_agreement
 
         return write_agreement(self._study, out, progress)
+
+    def recovery_folder(self) -> Path:
+        """Where unsaved corrections are kept: each reader of a study with several has a folder of their own."""
+        folder, author = self._study.folder / "recovery", self._study.settings.author
+        if author not in self.names():
+            return folder
+        return folder / f"reader_{hashlib.sha256(author.encode()).hexdigest()[:12]}"  # a name may hold anything
 
     def hidden(self) -> int:
         """Number of scans of which something is kept from whoever is signed in."""
