@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtWidgets import QInputDialog, QPushButton
+from PySide6.QtWidgets import QInputDialog, QPushButton, QSizePolicy
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.settings import remember_author
@@ -31,6 +31,7 @@ class ReaderDesk(QObject):
         self.button = QPushButton()
         self.button.setObjectName("reading_as")
         self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long name must not widen it
         self.button.clicked.connect(self.ask)
         bar = page.verdicts
         bar.comment.returnPressed.connect(self._accept_now)
@@ -121,7 +122,6 @@ class ReaderDesk(QObject):
         self._page.verdicts.show_reasons(reasons)
         author = self._workbench.author
         known = not names or author in names
-        self.button.setText(f"Reading as {author or '…'}{'' if known else '  (not a reader)'}")
         who = "Who gives the verdicts here; click to change"
         self.button.setToolTip(who if known else f"{who}. This study has readers: {', '.join(names)}")
 

@@ -217,6 +217,7 @@ class ReadersDialog(QDialog):
     def _build_agreement(self) -> QWidget:
         self.which = QComboBox()
         self.which.setObjectName("agreement_table")
+        self.which.setMinimumWidth(200)
         self.table = SheetView()
         self.export = QPushButton("Export tables and pictures…")
         self.export.setObjectName("agreement_export")

@@ -124,8 +124,8 @@ class ReviewPage(QWidget):
         self._stale = True
         if self.isVisible() and not self._disposed:
             self._stale = False
-            self.desk.refresh()
             self._bridge.run(self._workbench.cohort.scans, self._take_scans, self._bridge.report, key="review list")
+            self.desk.refresh()
 
     def dispose(self) -> None:
         """Finish writing, clear the layers and close the canvases."""

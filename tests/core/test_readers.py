@@ -91,7 +91,7 @@ def test_that_a_blinded_reader_sees_nothing_of_the_others_until_their_own_verdic
         study.norms.report("P003", study.folder.parent / "report.pdf")
     with pytest.raises(WorkbenchError, match="These reports would show bob"):
         study.norms.reports(study.folder.parent)
-    assert study.readers.hidden() == 1
+    assert study.readers.hidden() == 1 and study.review.readings(FRESH) == []
 
     judge(study, base.id, Verdict.ACCEPT, 3)
     assert [(row.id, row.version) for row in study.review.annotations(FRESH)] == [(saved.id, 2), (base.id, 1)]
@@ -179,6 +179,10 @@ def test_that_a_disagreement_waits_for_an_adjudicator_whose_choice_counts(
     waiting = study.cohort.scan(FRESH).standing.waiting
     assert waiting is not None and waiting.id == first
     assert {row.id for row in study.review.annotations(FRESH)} >= {first, second}
+    assert [(row.reader, row.verdict) for row in study.review.readings(FRESH)] == [
+        ("ada", Verdict.ACCEPT),
+        ("bob", verdict),
+    ]
     judge(study, second, Verdict.ACCEPT)
     standing = study.cohort.scan(FRESH).standing
     assert standing.counts is not None and standing.counts.id == second and not standing.disputed

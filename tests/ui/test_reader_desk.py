@@ -201,6 +201,7 @@ def test_that_a_blinded_reader_sees_the_machines_map_alone_until_their_own_verdi
     desk.open(scan_id)
     desk.qtbot.waitUntil(lambda: len(desk.titles()) == 2)
     assert desk.titles()[0] == "v2 expert (ada) · accepted"
+    assert page.banner.text.text().startswith("Readers disagree: ada: accepted v2  ·  bob: rejected v1.")
     page.refresh()
     desk.qtbot.waitUntil(
         lambda: chip_of(next(row for row in page.worklist.rows if row.id == scan_id))[0] == "to adjudicate"

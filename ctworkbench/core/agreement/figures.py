@@ -38,14 +38,14 @@ def bland_altman_figure(pairs: Sequence[PairFact], region: str, title: str) -> P
         color, marker = _COLORS[number % len(_COLORS)], "s" if kind == INTRA else "o"
         axes.scatter(mean, difference, s=16, color=color, marker=marker, label=f"{told} (n = {len(mean)})", zorder=3)
     axes.axhline(0, color=GREY, linewidth=0.6, zorder=1)
-    for interval, style, word in (
-        (limits.bias, "-", "bias"),
-        (limits.lower, "--", "−1.96 SD"),
-        (limits.upper, "--", "+1.96 SD"),
+    for interval, style, word, color in (
+        (limits.bias, "-", "bias", _COLORS[0]),
+        (limits.lower, "--", "−1.96 SD", GREY),
+        (limits.upper, "--", "+1.96 SD", GREY),
     ):
         axes.axhline(interval.value, color=INK, linestyle=style, linewidth=0.9, zorder=2)
         if np.isfinite(interval.low):
-            axes.axhspan(interval.low, interval.high, color=GREY, alpha=0.14, linewidth=0, zorder=0)
+            axes.axhspan(interval.low, interval.high, color=color, alpha=0.12, linewidth=0, zorder=0)
         text = f"{word} {interval.value:.2f}".replace("-", "−")
         axes.annotate(
             text, (1.0, interval.value), xycoords=("axes fraction", "data"), fontsize=7, va="bottom", ha="right"

@@ -34,6 +34,7 @@ class Task:
 class Said:
     """A verdict."""
 
+    id: int
     annotation_id: int
     reader: str
     verdict: Verdict
@@ -240,7 +241,7 @@ def readings(session: Session, scan_ids: Iterable[int] | None = None) -> dict[in
     said: dict[int, list[Said]] = defaultdict(list)
     verdicts = select(Review, Annotation.scan_id).join(Annotation, Annotation.id == Review.annotation_id)
     for row, scan_id in session.execute(verdicts.where(Annotation.scan_id.in_(tasks)).order_by(Review.id)).tuples():
-        one = Said(row.annotation_id, row.reviewer, row.verdict, row.grade, row.seconds, row.created)
+        one = Said(row.id, row.annotation_id, row.reviewer, row.verdict, row.grade, row.seconds, row.created)
         said[scan_id].append(one)
     drawn: dict[int, list[Drawn]] = defaultdict(list)
     scan_of: dict[int, int] = {}

@@ -18,7 +18,7 @@ from ctworkbench.core.workbench.current import (
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.overlaps import count_new_version, count_readings
 from ctworkbench.core.workbench.reading import readings, tasks_of
-from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReviewRow, WorklistRow
+from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReadingRow, ReviewRow, WorklistRow
 
 
 class ReviewRoom:
@@ -305,6 +305,20 @@ class ReviewRoom:
                 )
                 for row in rows
             ]
+
+    def readings(self, scan_id: int) -> list[ReadingRow]:
+        """What each of several readers made of a scan; nothing for a reader who is still to read it blinded."""
+        with self._study.database.reading() as session:
+            scan = readings(session, [scan_id]).get(scan_id)
+        if scan is None or scan.blinded(self._study.settings.author) is not None:
+            return []
+        version_of = {row.id: row.version for row in self.annotations(scan_id)}
+        told: list[ReadingRow] = []
+        for one in scan.readings:
+            said = next(row for row in self.reviews(one.said.annotation_id) if row.id == one.said.id)
+            role, version = str(one.role), version_of[said.annotation_id]
+            told.append(ReadingRow(one.reader, role, version, said.verdict, said.grade, said.reasons, said.comment))
+        return told
 
     def _check(self, labels: Volume, image_key: str) -> None:
         """Refuse a label map that does not fit its scan or its scheme."""

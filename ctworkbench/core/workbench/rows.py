@@ -156,6 +156,24 @@ class ReviewRow:
 
 
 @dataclass(frozen=True)
+class ReadingRow:
+    """What one of several readers made of a scan.
+
+    Attributes:
+        role: "first", "second" or "repeat".
+        version: of the label map that the verdict is of.
+    """
+
+    reader: str
+    role: str
+    version: int
+    verdict: Verdict
+    grade: int | None
+    reasons: tuple[str, ...]
+    comment: str
+
+
+@dataclass(frozen=True)
 class RefusalRow:
     """A series or file that was not imported; `skipped` where nobody asked for it in particular."""
 
