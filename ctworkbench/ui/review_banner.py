@@ -52,8 +52,8 @@ class Banner(QFrame):
             self.tell(text, "warning", second="Discard")
         elif shown is None and not session.dirty:
             self.tell("No label map yet: run Label under Cohort, or draw one here.")
-        elif standing.disputed and case.readings:
-            told = "  ·  ".join(reading_text(one) for one in case.readings)
+        elif standing.disputed and session.readings:
+            told = "  ·  ".join(reading_text(one) for one in session.readings)
             self.tell(f"Readers disagree: {told}. What an adjudicator accepts counts.", "warning")
         elif session.read_only and shown is not None:
             target = session.correction_of(shown)

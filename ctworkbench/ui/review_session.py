@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import AnnotationRow, Origin, Standing, Verdict
 from ctworkbench.core.workbench.current import standing_of
+from ctworkbench.core.workbench.rows import ReadingRow
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.case import Case
 from ctworkbench.ui.recovery import Autosave, RecoveryFolder
@@ -46,6 +47,7 @@ class ReviewSession(QObject):
         self.case: Case | None = None
         self.shown: AnnotationRow | None = None
         self.versions: tuple[AnnotationRow, ...] = ()
+        self.readings: tuple[ReadingRow, ...] = ()
         self.dirty = False
         self.recovery_open = False
         self._seconds = 0.0
@@ -109,6 +111,7 @@ class ReviewSession(QObject):
             self._seconds = 0.0
         self._since = time.monotonic()
         self.case, self.shown, self.versions = case, case.shown, case.versions
+        self.readings = case.readings
         self.dirty = False
         self.recovery_open = case.recovered is not None or bool(case.damaged)
         self._follow()
@@ -205,8 +208,9 @@ class ReviewSession(QObject):
         self.changed.emit()
 
     def read_versions(self) -> None:
-        """Read the list of versions again."""
+        """Read the list of versions again, and what others made of them as far as it may be seen now."""
         self.versions = tuple(self._workbench.review.annotations(self._case().scan.id))
+        self.readings = tuple(self._workbench.review.readings(self._case().scan.id))
         if self.shown is not None:
             shown_id = self.shown.id
             self.shown = next((row for row in self.versions if row.id == shown_id), self.shown)

@@ -97,6 +97,7 @@ def _of_table(table: np.ndarray, weights: str | None) -> Kappa:
     used = np.count_nonzero(table.sum(0) + table.sum(1))
     if cases == 0 or used < 2:
         return Kappa(cases, agreement, math.nan, math.nan, math.nan)
-    found = cohens_kappa(table, wt=weights)
+    with np.errstate(invalid="ignore", divide="ignore"):  # its z-value, which is not asked for
+        found = cohens_kappa(table, wt=weights)
     value, low, high = float(found.kappa), float(found.kappa_low), float(found.kappa_upp)
     return Kappa(cases, agreement, value, max(-1.0, low), min(1.0, high))
