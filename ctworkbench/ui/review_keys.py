@@ -65,6 +65,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("Labels", "Less, more opaque", ("-",), lambda: view.step_opacity(-1), "−  ="),
         Command("Labels", "", ("=", "+"), lambda: view.step_opacity(1)),
         Command("Labels", "Compare with the earlier version", ("C",), lambda: page.compare()),
+        Command("Labels", "History of this case", ("Shift+H",), page.desk.show_history),
         Command("View", "Next, previous slice", ("Up",), lambda: view.step(1), "↑  ↓"),
         Command("View", "", ("Down",), lambda: view.step(-1)),
         Command("View", "One view, three views", ("M",), lambda: view.maximise()),

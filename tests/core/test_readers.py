@@ -121,6 +121,17 @@ def test_that_whoever_is_not_blinded_sees_all_and_training_asks_for_what_stands(
     assert all(row.annotation_id != saved.id for row in volumes(study._study, seen_by="bob"))
 
 
+@pytest.mark.parametrize("typed", ["BOB", "  Bob "])
+def test_that_a_name_typed_in_another_way_sees_no_more(study: Workbench, typed: str) -> None:
+    study.readers.assign("bob", ReaderRole.SECOND, scan_ids=[FRESH])
+    base = study.review.annotations(FRESH)[0]
+    judge(study, base.id, Verdict.REJECT)
+    study.sign_in(typed)
+    assert study.author == "bob" and study.review.reviews(base.id) == []
+    with Workbench.open(study.folder, Settings(author=typed)) as other:
+        assert other.author == "bob" and other.review.reviews(base.id) == []
+
+
 def test_that_an_unread_acceptance_does_not_open_the_others_work(study: Workbench) -> None:
     study.readers.assign("bob", ReaderRole.SECOND, scan_ids=[FRESH])
     base = study.review.annotations(FRESH)[0]

@@ -54,6 +54,11 @@ class ReadersRoom:
         with self._study.database.reading() as session:
             return list(session.scalars(select(Reader.name).order_by(Reader.id)))
 
+    def spelling(self, name: str) -> str:
+        """A name as it stands among the readers, however it was typed; as it is where it is none of theirs."""
+        told = " ".join(name.split())
+        return next((reader for reader in self.names() if reader.casefold() == told.casefold()), name)
+
     def add(self, name: str, initiator: object = None) -> str:
         """Take in a reader; the name as it is kept.
 

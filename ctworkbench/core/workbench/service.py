@@ -73,6 +73,8 @@ class Workbench:
         self.methods = methods.MethodsRoom(self._study, self.name)
         self.audit = AuditRoom(self._study)
         self.readers = ReadersRoom(self._study)
+        self.settings = settings.model_copy(update={"author": self.readers.spelling(settings.author)})
+        self._study.settings = self.settings  # "Ada" must not see what is kept from "ada"
         self._recorders: dict[str, Callable[[str], Changes]] = {
             cohort.IMPORT: self.cohort.record_import,
             cohort.PREPROCESS: self.cohort.record_preprocess,
@@ -98,8 +100,10 @@ class Workbench:
         Raises:
             ReaderError: no name.
         """
-        self.settings = self.settings.model_copy(update={"author": name_of_person(name)})
+        before, name = self.settings.author, self.readers.spelling(name_of_person(name))
+        self.settings = self.settings.model_copy(update={"author": name})
         self._study.settings = self.settings
+        self._study.log("sign in", name[:64], {"before": before})
         self._announce(Changes(scans=True, annotations=True, reviews=True, measurements=True), None)
 
     @classmethod
