@@ -33,7 +33,11 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--version", type=int, metavar="N", help="the version to judge; the one that counts by default")
     entry.add_argument("--verdict", choices=VERDICTS, help="the verdict on --subject")
     entry.add_argument("--grade", type=int, choices=range(1, 6), help="how good it is; without, accepted means unread")
+    entry.add_argument(
+        "--reason", nargs="+", default=[], metavar="WORD", help="what is wrong: ctworkbench reasons STUDY"
+    )
     entry.add_argument("--comment", default="", help="a remark on the verdict")
+    entry.add_argument("--author", dest="author_given", default="", metavar="NAME", help="who reads (default: you)")
     entry.add_argument("--json", action="store_true", help="print the list as JSON")
 
     top = grammar.add_parser("template", help="list, add and choose the templates that labels are carried from")
@@ -97,8 +101,8 @@ def _review(arguments: argparse.Namespace) -> int:
     if (arguments.subject is None) != (arguments.verdict is None):
         say("ctworkbench review: --subject and --verdict belong together.")
         return 2
-    if arguments.subject is None and (arguments.version is not None or arguments.grade is not None):
-        say("ctworkbench review: --version and --grade go with --subject and --verdict.")
+    if arguments.subject is None and (arguments.version is not None or arguments.grade is not None or arguments.reason):
+        say("ctworkbench review: --version, --grade and --reason go with --subject and --verdict.")
         return 2
     with open_study(arguments) as workbench:
         if arguments.accept_all:
@@ -118,7 +122,9 @@ def _judge(workbench: "Workbench", arguments: argparse.Namespace) -> None:
 
     verdict = Verdict(arguments.verdict.replace("-", " "))
     code, wanted = arguments.subject, arguments.version
-    judged = workbench.review.judge_subject(code, verdict, arguments.comment, version=wanted, grade=arguments.grade)
+    judged = workbench.review.judge_subject(
+        code, verdict, arguments.comment, version=wanted, grade=arguments.grade, reasons=tuple(arguments.reason)
+    )
     for row in judged:
         print(f"{code}, version {row.version} ({row.origin}): {verdict_text(row.verdict, row.accepted_unread)}.")
     if any(row.accepted_unread for row in judged):

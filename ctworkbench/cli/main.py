@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ctworkbench.cli import (
+    audit,
     charts,
     checking,
     cohort,
@@ -20,6 +21,7 @@ from ctworkbench.cli import (
     norms,
     phantoms,
     power,
+    readers,
     reports,
     statistics,
     study,
@@ -29,20 +31,8 @@ from ctworkbench.cli.terminal import Command, Grammar, say
 from ctworkbench.core.errors import WorkbenchError
 
 _ROOMS = (
-    study,
-    cohort,
-    labelling,
-    checking,
-    labels,
-    modelling,
-    norms,
-    charts,
-    reports,
-    statistics,
-    methods,
-    power,
-    phantoms,
-    window,
+    *(study, cohort, labelling, checking, labels, readers, audit, modelling, norms, charts, reports, statistics),
+    *(methods, power, phantoms, window),
 )
 
 

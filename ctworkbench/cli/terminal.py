@@ -65,6 +65,8 @@ def open_study(arguments: argparse.Namespace) -> "Workbench":
     cluster: str | None = getattr(arguments, "cluster", None)
     if cluster:
         settings = settings.model_copy(update={"cluster": cluster})
+    if getattr(arguments, "author_given", ""):
+        settings = settings.model_copy(update={"author": arguments.author_given})
     workbench = Workbench.open(arguments.study, settings)
     workbench.collect()
     return workbench

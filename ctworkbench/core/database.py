@@ -15,29 +15,36 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
+from ctworkbench.core import trail
 from ctworkbench.core.errors import StudyError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
-    """One study's tables. Sessions are short; rows that leave a session are read-only values."""
+    """One study's tables. Sessions are short; rows that leave a session are read-only values.
 
-    def __init__(self, url: str | URL) -> None:
+    Args:
+        url: where they are.
+        heads: the file that keeps the heads of the audit trail (`core.trail`); None keeps none.
+    """
+
+    def __init__(self, url: str | URL, heads: Path | None = None) -> None:
         self.url = url
+        self.heads = heads
         self.engine = create_engine(url)
         if self.engine.dialect.name == "sqlite":
             _tame_sqlite(self.engine)
 
     @classmethod
-    def create(cls, url: str | URL) -> "Database":
+    def create(cls, url: str | URL, heads: Path | None = None) -> "Database":
         """Make all tables at the newest schema.
 
         Raises:
             StudyError: there is no such database, or it cannot be reached.
         """
         try:
-            database = cls(url)
+            database = cls(url, heads)
             database._upgrade()
         except (ArgumentError, NoSuchModuleError, DatabaseError, ImportError) as error:
             shown, reason = re.sub(r":[^:@/]+@", ":***@", str(url)), str(error).splitlines()[0]
@@ -45,13 +52,13 @@ class Database:
         return database
 
     @classmethod
-    def open(cls, url: str | URL, name: str) -> "Database":
+    def open(cls, url: str | URL, name: str, heads: Path | None = None) -> "Database":
         """Open a study's database, upgrading an older schema.
 
         Raises:
             StudyError: the schema is newer than this program, or the file is no database.
         """
-        database = cls(url)
+        database = cls(url, heads)
         script = ScriptDirectory(str(MIGRATIONS))
         try:
             with database.engine.connect() as connection:
@@ -95,7 +102,9 @@ class Database:
 
     @contextmanager
     def writing(self) -> Generator[Session]:
-        """One transaction: all of it is written, or nothing. On SQLite it takes the write lock at once.
+        """One transaction: all of it is written, or nothing, with its entry of the audit trail.
+
+        On SQLite it takes the write lock at once.
 
         Raises:
             StudyError: the database cannot be written.
@@ -103,7 +112,13 @@ class Database:
         try:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
                 session.connection(execution_options={"ctworkbench_begin": "BEGIN IMMEDIATE"})
+                trail.follow(session)
                 yield session
+                head = trail.seal(session)
+                if head is not None and self.heads is not None:
+                    trail.note(self.heads, "begin", head)
+            if head is not None and self.heads is not None:
+                trail.note(self.heads, "end", head)
         except IntegrityError:
             raise  # a second save of the same version; whoever saves tells it as such
         except DatabaseError as error:

@@ -34,6 +34,10 @@ class ConflictError(WorkbenchError):
     """A save that came second: nothing was written and nothing was lost."""
 
 
+class ReaderError(WorkbenchError):
+    """A verdict or a label map without the name of a reader."""
+
+
 class JobError(WorkbenchError):
     """A job that failed, with the reason it gave."""
 

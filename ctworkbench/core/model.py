@@ -1,7 +1,7 @@
 """The domain as tables: one class, one table; its enums beside it.
 
-Annotations, reviews, measurements, models, norms and audit entries are added and never changed or removed; "current"
-is a query.
+Annotations, reviews, measurements, models, norms, assignments and audit entries are added and never changed or removed;
+"current" is a query.
 """
 
 from datetime import UTC, datetime
@@ -49,6 +49,15 @@ class Sex(StrEnum):
     def code(self) -> int:
         """1 for male, 2 for female, as in the regressions of the study."""
         return 1 if self is Sex.MALE else 2
+
+
+class ReaderRole(StrEnum):
+    """What a reader is to do with a scan of a study that several read."""
+
+    FIRST = "first"
+    SECOND = "second"
+    REPEAT = "repeat"
+    ADJUDICATOR = "adjudicator"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -349,8 +358,75 @@ class Refusal(Base):
     created: Mapped[datetime] = mapped_column(default=_now)
 
 
+class Reader(Base):
+    """Somebody who reads scans of this study, known by name."""
+
+    __tablename__ = "reader"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    author: Mapped[str] = mapped_column(String(100))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
+class Assignment(Base):
+    """A scan that a reader is to read; of one scan, reader and role the newest row counts.
+
+    Attributes:
+        blinded: whether the others' verdicts and corrections are kept from the reader until there is one of their own.
+        active: False where it was taken back.
+    """
+
+    __tablename__ = "assignment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    scan_id: Mapped[int] = mapped_column(ForeignKey("scan.id"), index=True)
+    reader: Mapped[str] = mapped_column(String(100))
+    role: Mapped[ReaderRole] = mapped_column(_enum(ReaderRole))
+    blinded: Mapped[bool]
+    active: Mapped[bool]
+    author: Mapped[str] = mapped_column(String(100))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
+class Overlap(Base):
+    """How two label maps of one scan agree, in voxels: region → [in the first, in the other, in both]."""
+
+    __tablename__ = "overlap"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    annotation_id: Mapped[int] = mapped_column(ForeignKey("annotation.id"), index=True)
+    other_id: Mapped[int] = mapped_column(ForeignKey("annotation.id"))
+    voxel_mm3: Mapped[float]
+    counts: Mapped[dict[str, Any]]
+    code_version: Mapped[str] = mapped_column(String(32))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+    __table_args__ = (UniqueConstraint("annotation_id", "other_id"),)
+
+
+class StudySetting(Base):
+    """Something that holds for a study and can be changed, such as its list of reasons; the newest row counts."""
+
+    __tablename__ = "study_setting"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), index=True)
+    value: Mapped[dict[str, Any]]
+    author: Mapped[str] = mapped_column(String(100))
+    created: Mapped[datetime] = mapped_column(default=_now)
+
+
 class Audit(Base):
-    """The trail and the change feed: who did what, when, to which row."""
+    """The trail and the change feed: who did what, when, to which row; each entry is chained to the one before.
+
+    Written by `core.trail` alone. Attributes:
+        subject: what it was done to, such as "annotation 12".
+        scan_id: the scan that it belongs to, if it belongs to one.
+        details: from which version, and why, as far as that was told.
+        rows: digests of the rows that were written with it: "review 7" → SHA-256 (`core.audit_chain`).
+        previous_hash, hash: the chain.
+    """
 
     __tablename__ = "audit"
 
@@ -360,6 +436,10 @@ class Audit(Base):
     action: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str] = mapped_column(String(64))
     details: Mapped[dict[str, Any]]
+    scan_id: Mapped[int | None] = mapped_column(index=True)
+    rows: Mapped[dict[str, Any]]
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
 
 
 class ImmutableRowError(RuntimeError):
@@ -370,7 +450,16 @@ def _refuse(mapper: Mapper[Any], connection: object, target: object) -> None:
     raise ImmutableRowError(f"{type(target).__name__} rows are never changed or removed")
 
 
-KEPT = (*(Annotation, Review, Measurement, CheckResult, Audit, ModelRun, NormRecord, NormChoice, TemplateChoice),)
+KEPT = (
+    *(Annotation, Review, Measurement, CheckResult, Audit, ModelRun, NormRecord, NormChoice, TemplateChoice),
+    *(Reader, Assignment, Overlap, StudySetting),
+)
+# What the trail holds digests of: all that a number or a verdict goes back to; findings of checks can be made again.
+# Study, subject and scan can be completed; of them the newest digest counts.
+CHAINED: tuple[type[Base], ...] = (
+    *(Study, Subject, Scan, Preprocessing, Template, TemplateChoice, ModelRun, Annotation, Review, Measurement),
+    *(NormRecord, NormChoice, Reader, Assignment, Overlap, StudySetting),
+)
 
 for _kept in KEPT:
     event.listen(_kept, "before_update", _refuse)

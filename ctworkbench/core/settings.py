@@ -1,12 +1,16 @@
 """Settings of the program, and where its own files lie."""
 
 import getpass
+import json
 import os
 import sys
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+
+UNKNOWN = "unknown"
 
 
 def resource(name: str) -> Path:
@@ -30,7 +34,42 @@ def _login() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # an account without a name, as in some containers
-        return "unknown"
+        return UNKNOWN
+
+
+def user_settings() -> Path:
+    """The file that keeps what a user has set for good, `settings.toml`, where the system keeps such files."""
+    if sys.platform == "win32":
+        home = Path(os.environ.get("APPDATA", Path.home()))
+    elif sys.platform == "darwin":
+        home = Path.home() / "Library" / "Application Support"
+    else:
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return home / "ctworkbench" / "settings.toml"
+
+
+def remember_author(name: str) -> Path:
+    """Keep a name for the next start of the program; the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = user_settings()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    temporary.write_text(f"author = {json.dumps(name)}\n", encoding="utf-8")  # a JSON string is a TOML string
+    temporary.replace(path)
+    return path
+
+
+def _remembered() -> dict[str, str]:
+    """What a user has set for good; nothing where the file is missing or not TOML."""
+    try:
+        told = tomllib.loads(user_settings().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    author = told.get("author")
+    return {"author": author} if isinstance(author, str) and author.strip() else {}
 
 
 class Settings(BaseModel):
@@ -56,11 +95,11 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """Settings with each `CTWORKBENCH_<NAME>` of the environment applied."""
+        """Settings with each `CTWORKBENCH_<NAME>` of the environment applied, else what the user has set for good."""
         given = {
             name: os.environ[key] for name in cls.model_fields if (key := f"CTWORKBENCH_{name.upper()}") in os.environ
         }
-        return cls.model_validate(given)
+        return cls.model_validate(_remembered() | given)
 
     @property
     def threads_per_job(self) -> int:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ctworkbench.core.errors import VolumeError
 from ctworkbench.core.volume import Volume
-from ctworkbench.core.workbench import AnnotationRow, ScanRow
+from ctworkbench.core.workbench import AnnotationRow, Origin, ScanRow
 from ctworkbench.core.workbench.current import verdict_text
+from ctworkbench.core.workbench.rows import ReadingRow
 from ctworkbench.ui.framing import Frame, frame_of
 from ctworkbench.ui.recovery import Recovered, RecoveryFolder
 from ctworkbench.ui.shared_labels import RegionCounts, for_display
@@ -33,6 +34,7 @@ class Case:
         frame: where to look at first.
         recovered: unsaved corrections that were found.
         damaged: why unsaved corrections that were found cannot be read.
+        readings: what each of several readers made of it, as far as it may be seen.
     """
 
     scan: ScanRow
@@ -44,6 +46,7 @@ class Case:
     frame: Frame
     recovered: Recovered | None
     damaged: str = ""
+    readings: tuple[ReadingRow, ...] = ()
 
 
 def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, annotation_id: int | None = None) -> Case:
@@ -70,7 +73,8 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
     if recovered is not None and not recovered.labels.grid.matches(image.grid):
         recovered, damaged = None, "The unsaved corrections that were found belong to another image."
     counts, frame = RegionCounts(for_display(labels)), frame_of(image, labels)
-    return Case(scan, image, versions, shown, labels, counts, frame, recovered, damaged)
+    readings = tuple(workbench.review.readings(scan_id))
+    return Case(scan, image, versions, shown, labels, counts, frame, recovered, damaged, readings)
 
 
 def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]:
@@ -79,8 +83,9 @@ def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]
 
 
 def title_of(row: AnnotationRow) -> str:
-    """One line that tells a version from the others: "v2 expert · accepted"."""
-    return f"v{row.version} {row.origin.value} · {verdict_text(row.verdict, row.accepted_unread)}"
+    """One line that tells a version from the others: "v2 expert · accepted"; of several readers, by whom."""
+    reader = f" ({row.author})" if row.origin is Origin.EXPERT and (row.aside or row.disputed) else ""
+    return f"v{row.version} {row.origin.value}{reader} · {verdict_text(row.verdict, row.accepted_unread)}"
 
 
 def story_of(row: AnnotationRow, versions: Sequence[AnnotationRow]) -> str:

@@ -21,6 +21,7 @@ class CaseHeader(QFrame):
         version_chosen: another version is to be shown (its number in the study).
         compare_asked: the earlier version is to be shown, or no longer.
         compare_with: a version chosen for comparing is to be shown (its number in the study).
+        history_asked: who did what to this scan is to be shown.
         keys_asked: the list of keys is to be shown.
         lightbox_asked: the sheet of slices is to be shown, or no longer.
         desk_asked: two versions are to be laid side by side.
@@ -30,6 +31,7 @@ class CaseHeader(QFrame):
     version_chosen = Signal(int)
     compare_asked = Signal()
     compare_with = Signal(int)
+    history_asked = Signal()
     keys_asked = Signal()
     previous_asked = Signal()
     next_asked = Signal()
@@ -139,6 +141,8 @@ class CaseHeader(QFrame):
         for row in versions:
             if shown is not None and row.id != shown.id:
                 self._others.addAction(title_of(row), lambda row=row: self.compare_with.emit(row.id))
+        self._others.addSeparator()
+        self._others.addAction("History of this case…", self.history_asked.emit)
 
     def show_unsaved(self, dirty: bool, saving: bool) -> None:
         """Say whether there are corrections that are not safe yet."""

@@ -99,6 +99,9 @@ class MainWindow(QMainWindow):
         self._add(run, "S&tatistics…", self._statistics, study=True)
         self._add(run, "&Verify the study", self._verify, study=True)
         self._add(run, "&Where jobs run…", self._choose_cluster, study=True)
+        run.addSeparator()
+        self._add(run, "&Readers and agreement…", self._show_readers, study=True)
+        self._add(run, "&Audit trail…", self._show_audit, study=True)
 
         view = self.menuBar().addMenu("&View")
         for number, (place, title) in enumerate(PLACES.items(), start=1):
@@ -273,6 +276,16 @@ class MainWindow(QMainWindow):
         from ctworkbench.ui.cluster_dialog import ClusterDialog
 
         self._open_dialog(ClusterDialog(study.workbench, study.bridge, self))
+
+    def _show_readers(self, study: StudyView) -> None:
+        from ctworkbench.ui.readers_dialog import ReadersDialog
+
+        ReadersDialog(study.workbench, study.bridge, self).open()
+
+    def _show_audit(self, study: StudyView) -> None:
+        from ctworkbench.ui.audit_dialog import AuditDialog
+
+        AuditDialog(study.workbench, study.bridge, self).open()
 
     # -- the rest --------------------------------------------------------------------------------------------------
 

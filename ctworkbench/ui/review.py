@@ -22,6 +22,7 @@ from ctworkbench.ui.check_chips import CheckChips, CheckDesk
 from ctworkbench.ui.display_panel import DisplayPanel
 from ctworkbench.ui.keymap import Keymap
 from ctworkbench.ui.overlays import Cover, Flash
+from ctworkbench.ui.reader_desk import ReaderDesk
 from ctworkbench.ui.reading import ReadingAids
 from ctworkbench.ui.region_list import RegionList
 from ctworkbench.ui.review_banner import Banner
@@ -88,6 +89,7 @@ class ReviewPage(QWidget):
         )
         self.checks = CheckDesk(self, bridge)
         self.reading = ReadingAids(self, memory)
+        self.desk = ReaderDesk(self, workbench, bridge)
         lay_out(self)
         self.keymap = Keymap(review_commands(self), memory, self)
         self.keymap.bind(self)
@@ -136,6 +138,7 @@ class ReviewPage(QWidget):
             self._stale = False
             self._bridge.run(self._workbench.cohort.scans, self._take_scans, self._bridge.report, key="review list")
             self.checks.refresh()
+            self.desk.refresh()
 
     def dispose(self) -> None:
         """Finish writing, clear the layers and close the canvases."""
@@ -165,6 +168,9 @@ class ReviewPage(QWidget):
                 "Go back to the current version first" if not self.session.recovery_open else "Restore or discard first"
             )
             return
+        if not self.desk.has_name():
+            self._show_state()
+            return
         if self.session.dirty or self.session.saving:
             self.saving.begin(then=partial(self.judge, verdict))
             return
@@ -186,7 +192,8 @@ class ReviewPage(QWidget):
         if self.session.saving:
             self.tell("Saving…")
         elif self.session.dirty:
-            self.saving.begin()
+            if self.desk.has_name():
+                self.saving.begin()
         else:
             self.tell("There is nothing to save")
 
@@ -278,6 +285,11 @@ class ReviewPage(QWidget):
         self.session.pause()
 
     # Reading
+
+    def read_again(self) -> None:
+        """Read the open scan anew, as for somebody else."""
+        if self._wanted is not None:
+            self._read(self._wanted)
 
     def _open_listed(self, scan_id: int) -> None:
         """Open a scan of the list at the version that waits for a reader."""

@@ -3,6 +3,8 @@
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from ctworkbench.core.workbench import AnnotationRow, Verdict
+from ctworkbench.core.workbench.current import verdict_text
+from ctworkbench.core.workbench.rows import ReadingRow
 from ctworkbench.ui.review_session import ReviewSession
 
 
@@ -38,7 +40,7 @@ class Banner(QFrame):
     def show_for(self, session: ReviewSession) -> None:
         """Say what the reader must know of the open case, the most pressing thing first."""
         case, shown, standing = session.case, session.shown, session.standing
-        newest = session.versions[0] if session.versions else None
+        newest = next((row for row in session.versions if not row.aside), None)
         target: AnnotationRow | None = None
         if case is None:
             self.hide()
@@ -50,6 +52,9 @@ class Banner(QFrame):
             self.tell(text, "warning", second="Discard")
         elif shown is None and not session.dirty:
             self.tell("No label map yet: run Label under Cohort, or draw one here.")
+        elif standing.disputed and session.readings:
+            told = "  ·  ".join(reading_text(one) for one in session.readings)
+            self.tell(f"Readers disagree: {told}. What an adjudicator accepts counts.", "warning")
         elif session.read_only and shown is not None:
             target = session.correction_of(shown)
             after = f"; v{target.version} was drawn from it" if target is not None else ""
@@ -66,6 +71,14 @@ class Banner(QFrame):
         else:
             self.hide()
         self.target = None if target is None else target.id
+
+
+def reading_text(one: ReadingRow) -> str:
+    """What a reader made of a case: "Dr. Marsh: rejected v1, grade 2, leak, “into the sinus”"."""
+    parts = [f"{verdict_text(one.verdict)} v{one.version}"]
+    parts += [f"grade {one.grade}"] if one.grade is not None else []
+    parts += [*one.reasons, *([f"“{one.comment}”"] if one.comment else [])]
+    return f"{one.reader}: {', '.join(parts)}"
 
 
 def _show(row: AnnotationRow) -> str:

@@ -52,6 +52,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
 
     return [
         *(verdict(given) for given in VERDICT_KEYS),
+        Command("Verdict", "Accept with comment", ("Shift+A",), page.desk.accept_with_comment),
         Command("Verdict", "Save corrections as a new version", ("Ctrl+S",), page.save),
         Command("Scans", "Next to review", ("Space",), page.go_to_next_to_review),
         Command(
@@ -108,6 +109,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
             lambda: reading.go_to_change(False),
             alone="Previous slice that was changed",
         ),
+        Command("Versions", "History of this case", ("Shift+H",), page.desk.show_history),
         Command("View", "Sheet of 24 slices", ("O",), reading.toggle_lightbox),
         Command("View", "Sheet and comparison: next plane", ("Shift+O",), reading.step_plane),
         Command("View", "One scale for the three views", ("Z",), lambda: reading.zoom.set_on(not reading.zoom.on)),

@@ -20,6 +20,9 @@ def lay_out(page: "ReviewPage") -> None:
     column.addWidget(page.view, 1)
     column.addWidget(page.readout)
     column.addWidget(page.verdicts)
+    beneath = page.worklist.layout()
+    if beneath is not None:
+        beneath.addWidget(page.desk.button)
     splitter = QSplitter(Qt.Orientation.Horizontal)
     side = QWidget()
     beside = QVBoxLayout(side)

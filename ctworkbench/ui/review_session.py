@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import AnnotationRow, Origin, Standing, Verdict
 from ctworkbench.core.workbench.current import standing_of
+from ctworkbench.core.workbench.rows import ReadingRow
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.case import Case
 from ctworkbench.ui.reading_clock import ReadingClock
@@ -46,6 +47,7 @@ class ReviewSession(QObject):
         self.case: Case | None = None
         self.shown: AnnotationRow | None = None
         self.versions: tuple[AnnotationRow, ...] = ()
+        self.readings: tuple[ReadingRow, ...] = ()
         self.dirty = False
         self.recovery_open = False
         self.clock = ReadingClock(workbench.settings.idle_seconds, parent=self)
@@ -109,6 +111,7 @@ class ReviewSession(QObject):
         else:
             self.clock.restart()
         self.case, self.shown, self.versions = case, case.shown, case.versions
+        self.readings = case.readings
         self.dirty = False
         self.recovery_open = case.recovered is not None or bool(case.damaged)
         self._follow()
@@ -145,7 +148,7 @@ class ReviewSession(QObject):
             case.scan.id,
             parent.id if parent else None,
             Volume(self._view.edited_labels(), case.image.affine),
-            author=self._workbench.settings.author,
+            author=self._workbench.author,
             comment=comment,
             initiator=self,
         )
@@ -197,7 +200,7 @@ class ReviewSession(QObject):
             reasons=reasons,
             comment=comment,
             seconds=max(0.1, round(self.seconds, 1)),  # it was on the screen, so never 0, which means unread
-            reviewer=self._workbench.settings.author,
+            reviewer=self._workbench.author,
             initiator=self,
         )
         self.clock.restart()
@@ -205,8 +208,9 @@ class ReviewSession(QObject):
         self.changed.emit()
 
     def read_versions(self) -> None:
-        """Read the list of versions again."""
+        """Read the list of versions again, and what others made of them as far as it may be seen now."""
         self.versions = tuple(self._workbench.review.annotations(self._case().scan.id))
+        self.readings = tuple(self._workbench.review.readings(self._case().scan.id))
         if self.shown is not None:
             shown_id = self.shown.id
             self.shown = next((row for row in self.versions if row.id == shown_id), self.shown)

@@ -1,10 +1,13 @@
 """The line below the views: what is under the mouse, the verdict, the grade and the comment."""
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QAction, QMouseEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
 
 from ctworkbench.core.workbench import Verdict
+from ctworkbench.core.workbench.readers import PRESET_REASONS
 from ctworkbench.ui.keymap import mark
 
 VERDICT_KEYS = {
@@ -12,13 +15,6 @@ VERDICT_KEYS = {
     Verdict.NEEDS_EDITS: ("Needs edits", ("X", "D")),
     Verdict.REJECT: ("Reject", ("R",)),
     Verdict.LATER: ("Later", ("L",)),
-}
-REASONS = {
-    "border": "Border between regions is wrong",
-    "leak": "Leaks into skull, sinus or air",
-    "missing region": "Region missing or incomplete",
-    "sides swapped": "Left and right swapped",
-    "artefact": "Motion or artefact in the scan",
 }
 _WIDEST_COMMENT = 260
 
@@ -29,10 +25,12 @@ class VerdictBar(QFrame):
     Signals:
         judged: a verdict was given.
         save_asked: the user wants the corrections saved.
+        reasons_wanted: the user wants to edit the list of reasons.
     """
 
     judged = Signal(object)
     save_asked = Signal()
+    reasons_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,13 +63,10 @@ class VerdictBar(QFrame):
         self.reasons.setToolTip("What is wrong with the label map (optional); goes with the verdict")
         self.reasons.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.reasons.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = _StayingMenu(self.reasons)
-        self._reasons = {reason: menu.addAction(title) for reason, title in REASONS.items()}
-        for action in self._reasons.values():
-            action.setCheckable(True)
-            action.toggled.connect(lambda _: self._count_reasons())
-        self.reasons.setMenu(menu)
-        self._count_reasons()
+        self._menu = _StayingMenu(self.reasons)
+        self.reasons.setMenu(self._menu)
+        self._reasons: dict[str, QAction] = {}
+        self.show_reasons(PRESET_REASONS)
         row.addWidget(self.reasons)
         self.comment = QLineEdit()
         self.comment.setPlaceholderText("Comment")
@@ -94,8 +89,23 @@ class VerdictBar(QFrame):
 
     @property
     def chosen_reasons(self) -> tuple[str, ...]:
-        """The reasons that are ticked, by their names in `REASONS`."""
+        """The reasons that are ticked, by the words that are kept."""
         return tuple(reason for reason, action in self._reasons.items() if action.isChecked())
+
+    def show_reasons(self, reasons: Mapping[str, str]) -> None:
+        """Offer these reasons, word → title; what was ticked stays ticked."""
+        if self._reasons and {word: action.text() for word, action in self._reasons.items()} == dict(reasons):
+            return
+        ticked, menu = self.chosen_reasons, self._menu
+        menu.clear()
+        self._reasons = {word: menu.addAction(title) for word, title in reasons.items()}
+        for word, action in self._reasons.items():
+            action.setCheckable(True)
+            action.setChecked(word in ticked)
+            action.toggled.connect(lambda _: self._count_reasons())
+        menu.addSeparator()
+        menu.addAction("Edit reasons…", self.reasons_wanted.emit)
+        self._count_reasons()
 
     def show_verdict(self, verdict: Verdict | None) -> None:
         """Mark the verdict that stands."""

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.workbench import ScanRow, Standing, Verdict
-from ctworkbench.core.workbench.current import TO_REVIEW, verdict_text, waiting_text
+from ctworkbench.core.workbench.current import TO_ADJUDICATE, TO_REVIEW, verdict_text, waiting_text
 from ctworkbench.ui.risk_marks import mark_of, told_of
 from ctworkbench.ui.worklist_choices import WorklistChoices
 
@@ -45,6 +45,7 @@ VERDICT_COLORS: dict[Verdict | None, tuple[str, str]] = {
     Verdict.LATER: ("#3a4657", "#dbe6f3"),
     None: ("#274a6e", "#d6e9fb"),
 }
+_ADJUDICATE_COLORS = ("#5b3a73", "#efdcff")
 _UNREAD_COLORS = ("#2f4a3c", "#cfe3d7")
 _NO_LABELS = ("no labels", "#333a45", "#b8c1cd")
 _ROW_HEIGHT = 46
@@ -344,6 +345,8 @@ def chip_of(row: ScanRow) -> tuple[str, str, str]:
     newer = row.standing.newer
     if not row.versions:
         return _NO_LABELS
+    if row.standing.disputed:
+        return (TO_ADJUDICATE, *_ADJUDICATE_COLORS)
     if newer is not None:
         return (f"v{newer.version} {waiting_text(newer)}", *VERDICT_COLORS[newer.verdict])
     if row.verdict is None:

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from ctworkbench.core.database import Database
 from ctworkbench.core.errors import StudyError
-from ctworkbench.core.model import Audit, Base, ImmutableRowError, NormChoice, NormRecord, Sex, Subject
+from ctworkbench.core.model import Audit, Base, ImmutableRowError, NormChoice, NormRecord, Sex, StudySetting, Subject
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
 
@@ -52,17 +52,17 @@ def test_that_enums_are_stored_by_value_and_moments_keep_their_zone(database: Da
     moment = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=8)))
     with database.writing() as session:
         session.add(Subject(code="A", sex=Sex.FEMALE, role=None))
-        session.add(Audit(author="a", action="b", subject="c", details={}, time=moment))
+        session.add(StudySetting(name="a", value={}, author="a", created=moment))
     with database.reading() as session:
         assert session.scalar(text("SELECT sex FROM subject")) == "F"
-        found = session.scalars(select(Audit.time)).one()
+        found = session.scalars(select(StudySetting.created)).one()
     assert found == moment
     assert found.tzinfo == UTC
 
 
 def test_that_a_moment_without_a_zone_is_refused(database: Database) -> None:
     with pytest.raises(Exception, match="no time zone"), database.writing() as session:
-        session.add(Audit(author="a", action="b", subject="c", details={}, time=datetime(2026, 3, 1)))
+        session.add(StudySetting(name="a", value={}, author="a", created=datetime(2026, 3, 1)))
 
 
 def test_that_a_transaction_that_fails_writes_nothing(database: Database) -> None:
@@ -77,7 +77,7 @@ def test_that_a_transaction_that_fails_writes_nothing(database: Database) -> Non
 @pytest.mark.parametrize(
     "row",
     [
-        Audit(author="a", action="b", subject="c", details={}),
+        Audit(author="a", action="b", subject="c", details={}, rows={}, previous_hash="", hash=""),
         NormRecord(name="own", sha256="0" * 64, origin="fitted", content="{}", details={}, author="a"),
         NormChoice(name="own", author="a"),
     ],

@@ -23,6 +23,7 @@ from ctworkbench.core.norms.simulated import SimulatedChild, simulate
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Changes, Workbench
 from tests.core.norm_study import study_of
+from tests.core.older_schema import step_back
 
 NORM = published_norm()
 
@@ -198,8 +199,9 @@ def test_that_verify_finds_a_norm_that_was_altered(study: Workbench) -> None:
     with sqlite3.connect(study.folder / "study.db") as connection:
         connection.execute("UPDATE norm SET content = replace(content, '\"n_male\":', '\"n_male\":1')")
     connection.close()
-    (problem,) = study.verify()
-    assert "The norm own was changed after it was written" in problem
+    by_its_hash, by_the_trail = study.verify()
+    assert "The norm own was changed after it was written" in by_its_hash
+    assert "Norm 1 is not as audit entry" in by_the_trail
 
 
 def test_that_a_fit_that_is_killed_leaves_a_study_that_opens_and_goes_on_with_the_regions_that_are_missing(
@@ -249,12 +251,7 @@ def test_that_a_second_fit_of_the_same_is_the_first_and_of_the_same_name_is_refu
 def test_that_a_study_of_the_first_schema_is_upgraded_and_keeps_its_rows(tmp_path: Path) -> None:
     study = study_of(tmp_path / "study", cohort(3))
     study.close()
-    path = tmp_path / "study" / "study.db"
-    with sqlite3.connect(path) as connection:
-        for table in ("norm", "norm_choice"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
-    connection.close()
+    step_back(tmp_path / "study", "0001")
     with Workbench.open(tmp_path / "study", Settings()) as again:
         assert len(again.cohort.scans()) == 3 and [row.name for row in again.norms.library()] == ["xi2025"]
 

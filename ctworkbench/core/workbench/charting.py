@@ -51,7 +51,7 @@ def charts(study: OpenStudy, names: Sequence[str], source: str = CURRENT) -> dic
         )
     cohort = _Cohort(norm_library.norm(study), _read_facts(study))
     rows: dict[str, list[VolumeRow]] = {}
-    for row in volumes(study, source):
+    for row in volumes(study, source, study.settings.author):
         rows.setdefault(row.region, []).append(row)
     return {
         name: cohort.asymmetry(name, rows)
@@ -161,7 +161,7 @@ def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
     """What is known of the scan, the subject and the label map of each annotation, by its id."""
     with study.database.reading() as session:
         splits = dict(session.execute(select(ModelRun.id, ModelRun.split)).tuples().all())
-        verdicts = last_verdicts(session)
+        verdicts = last_verdicts(session, None, study.settings.author)
         drawn = select(Annotation.id, Annotation.parent_id, Annotation.origin, Annotation.model_id)
         origins = {row[0]: row[1:] for row in session.execute(drawn).tuples()}
         query = (

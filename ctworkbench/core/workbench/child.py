@@ -61,7 +61,7 @@ def child(study: OpenStudy, scan_id: int, source: str = CURRENT) -> Child | None
         code = session.scalar(select(Subject.code).join(Scan).where(Scan.id == scan_id))
         if code is None:
             raise WorkbenchError(f"There is no scan {scan_id} in this study.")
-        found = find(session, [code], source)[code]
+        found = find(session, [code], source, study.settings.author)[code]
     one = next((one for one in found.measured if one.scan.id == scan_id), None)
     return None if one is None else describe_child(study, found, one, norm_library.norm(study), reader(study))
 
@@ -73,7 +73,7 @@ def subject(study: OpenStudy, code: str, source: str = CURRENT) -> Child:
         WorkbenchError: no such subject, or none of its scans has a measured label map.
     """
     with study.database.reading() as session:
-        found = find(session, [code], source).get(code)
+        found = find(session, [code], source, study.settings.author).get(code)
     return describe_child(study, *latest(found, code, source), norm_library.norm(study), reader(study))
 
 
@@ -105,14 +105,14 @@ def reader(study: OpenStudy) -> ErrorsOf:
     return cache(partial(errors_of, study))
 
 
-def find(session: Session, codes: Sequence[str] | None, source: str) -> dict[str, Found]:
+def find(session: Session, codes: Sequence[str] | None, source: str, seen_by: str = "") -> dict[str, Found]:
     """Subjects by code, with their scans in the order of their time; all of them if no codes are given."""
     query = select(Scan, Subject).join(Subject).order_by(Subject.code)
     if codes is not None:
         query = query.where(Subject.code.in_(codes))
     scans = [row.tuple() for row in session.execute(query)]
     ids = None if codes is None else [scan.id for scan, _ in scans]
-    versions = annotation_rows(session, ids)
+    versions = annotation_rows(session, ids, seen_by)
     chosen = {scan.id: version_for(versions.get(scan.id, []), source) for scan, _ in scans}
     wanted = [row.id for row in chosen.values() if row is not None]
     measured = select(Measurement.annotation_id, Measurement.region, Measurement.value)

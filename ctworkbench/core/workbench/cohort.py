@@ -153,7 +153,7 @@ class CohortRoom:
         if not news:
             return "It is in the study already.", "Nothing needs to be done.", True
         scan.warnings = list(found.warnings)
-        self._study.audit(session, "complete scan", f"scan {scan.id}", news)
+        self._study.audit(session, "complete scan", f"scan {scan.id}", news, scan.id)
         return f"It is in the study already; now known: {', '.join(news)}.", "Nothing needs to be done.", True
 
     def preprocess(self, scan_ids: Sequence[int] | None = None, initiator: object = None) -> list[str]:
@@ -197,6 +197,7 @@ class CohortRoom:
                     job_id=job_id,
                 )
             )
+            study.audit(session, "preprocess", job_id, {"brain_cm3": round(result.brain_cm3, 1)}, scan_id)
         study.discard(*files)
         return Changes(scans=True, jobs=True)
 
@@ -244,7 +245,7 @@ class CohortRoom:
         with self._study.database.reading() as session:
             found = session.execute(query).all()
             prepared = dict(session.execute(warnings).tuples().all())
-            versions = annotation_rows(session, scan_ids)
+            versions = annotation_rows(session, scan_ids, self._study.settings.author)
         rows: list[ScanRow] = []
         for scan, subject in found:
             own = versions.get(scan.id, [])

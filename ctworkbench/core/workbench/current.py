@@ -1,17 +1,33 @@
-"""Which label map of a scan counts, which one is to review, and what a verdict is called: queries, never flags."""
+"""Which label map of a scan counts, which one is to review, and what a verdict is called: queries, never flags.
+
+**One reader.** The newest accepted version counts, else the newest that was not rejected.
+
+**Several readers** (scans that were assigned, see `reading`). Corrections and verdicts of second and repeated readings
+stand aside: what counts is the first reader's by the rule above. Where the first and a second reading differ in their
+verdict, or the mean Dice of their label maps lies under the study's bound, the scan is *to adjudicate*, and the first
+reader's version counts meanwhile. The version that the adjudicator accepts, one of the readers' or the adjudicator's
+own correction, counts from then on over all that was there, until a newer version is accepted.
+
+**Blinded.** A reader with an open blinded assignment sees, of that scan, the machine's label map that the others began
+from and their own corrections and verdicts, numbered as if there were no others. Whatever is shown for one scan asks
+with `seen_by`; whatever is computed over the cohort (training, norms, tables) asks without, and gets what stands.
+"""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ctworkbench.core.model import Annotation, Origin, Review, Verdict
+from ctworkbench.core.model import Annotation, Origin, ReaderRole, Review, Verdict
+from ctworkbench.core.workbench.reading import Said, ScanReadings, readings, tasks_of
 from ctworkbench.core.workbench.rows import AnnotationRow, Standing
 
 CURRENT = "current"
 NO_VERDICT = "no verdict"
 TO_REVIEW = "to review"
+TO_ADJUDICATE = "to adjudicate"
 _VERDICT_TEXTS = {
     Verdict.ACCEPT: "accepted",
     Verdict.NEEDS_EDITS: "needs edits",
@@ -28,15 +44,31 @@ def verdict_text(verdict: Verdict | None, accepted_unread: bool = False) -> str:
 
 
 def waiting_text(row: AnnotationRow) -> str:
-    """What a version that waits is called: "to review", or "later" where a reader has put it off."""
+    """What a version that waits is called: "to review", "to adjudicate", or "later" where a reader has put it off."""
+    if row.disputed:
+        return TO_ADJUDICATE
     return verdict_text(row.verdict) if row.verdict else TO_REVIEW
 
 
-def last_verdicts(session: Session, scan_ids: Iterable[int] | None = None) -> dict[int, tuple[Verdict, bool]]:
-    """By label map the last verdict, and whether it was accepted though nobody has looked at it.
+def last_verdicts(
+    session: Session, scan_ids: Iterable[int] | None = None, seen_by: str = ""
+) -> dict[int, tuple[Verdict, bool]]:
+    """By label map the last verdict that counts, and whether it was accepted though nobody has looked at it.
 
     A reader leaves the time that the case was on the screen, or a grade; who accepts all at once leaves neither.
+
+    Args:
+        session: of the study.
+        scan_ids: scans; all by default.
+        seen_by: the reader to whom they are shown; "" for what stands.
     """
+    chosen = None if scan_ids is None else list(scan_ids)
+    return _last_verdicts(session, chosen, readings(session, chosen), seen_by)
+
+
+def _last_verdicts(
+    session: Session, scan_ids: list[int] | None, several: dict[int, ScanReadings], seen_by: str
+) -> dict[int, tuple[Verdict, bool]]:
     query = select(Review.annotation_id, Review.verdict, Review.seconds, Review.grade).order_by(Review.id)
     if scan_ids is not None:
         query = query.join(Annotation, Annotation.id == Review.annotation_id).where(Annotation.scan_id.in_(scan_ids))
@@ -46,21 +78,56 @@ def last_verdicts(session: Session, scan_ids: Iterable[int] | None = None) -> di
         found[annotation] = verdict
         if seconds or grade is not None:
             looked_at.add(annotation)
+    for scan in several.values():
+        task = scan.blinded(seen_by)
+        said: list[Said] = scan.standing() if task is None else scan.said_in(task)
+        for row in scan.drawn:
+            found.pop(row.id, None)
+        found.update({one.annotation_id: one.verdict for one in said})
+        looked_at -= {row.id for row in scan.drawn}
+        looked_at |= {one.annotation_id for one in said if one.seconds or one.grade is not None}
     return {key: (verdict, verdict is Verdict.ACCEPT and key not in looked_at) for key, verdict in found.items()}
 
 
-def annotation_rows(session: Session, scan_ids: Iterable[int] | None = None) -> dict[int, list[AnnotationRow]]:
-    """All versions of each scan, newest first, with the last verdict on each."""
+def annotation_rows(
+    session: Session, scan_ids: Iterable[int] | None = None, seen_by: str = ""
+) -> dict[int, list[AnnotationRow]]:
+    """All versions of each scan, newest first, with the last verdict on each.
+
+    Args:
+        session: of the study.
+        scan_ids: scans; all by default.
+        seen_by: the reader to whom they are shown: what is kept from them is left out; "" for what stands.
+    """
     chosen = None if scan_ids is None else list(scan_ids)
     annotations = select(Annotation).order_by(Annotation.version.desc())
     if chosen is not None:
         annotations = annotations.where(Annotation.scan_id.in_(chosen))
-    verdicts = last_verdicts(session, chosen)
+    several = readings(session, chosen)
+    verdicts = _last_verdicts(session, chosen, several, seen_by)
     found: dict[int, list[AnnotationRow]] = {}
     for annotation in session.scalars(annotations):
         row = annotation_row(annotation, *verdicts.get(annotation.id, (None, False)))
         found.setdefault(annotation.scan_id, []).append(row)
-    return found
+    for scan_id, scan in several.items():
+        found[scan_id] = _seen(found.get(scan_id, []), scan, seen_by)
+    return {scan_id: rows for scan_id, rows in found.items() if rows}
+
+
+def _seen(rows: list[AnnotationRow], scan: ScanReadings, reader: str) -> list[AnnotationRow]:
+    """Versions of a scan with several readers as one of them sees it: newest first, marked, or left out."""
+    task = scan.blinded(reader)
+    if task is not None:
+        shown = scan.shown_to(task)
+        kept = [row for row in rows if row.id in shown]
+        return [replace(row, version=len(kept) - place) for place, row in enumerate(kept)]
+    aside, disputed, settled = scan.aside, scan.disputed, bool(reader) and scan.settled(reader)
+    due = bool(reader) and scan.open_task(reader) is not None
+    marked = [replace(row, aside=row.id in aside, settled=settled, disputed=row.id == disputed) for row in rows]
+    newest = next((place for place, row in enumerate(marked) if not row.aside), None)
+    if due and newest is not None:
+        marked[newest] = replace(marked[newest], due=True)
+    return marked
 
 
 def annotation_row(
@@ -94,8 +161,9 @@ def current(versions: Sequence[AnnotationRow]) -> AnnotationRow | None:
     Args:
         versions: all versions of one scan, newest first.
     """
-    accepted = (row for row in versions if row.verdict is Verdict.ACCEPT)
-    open_ones = (row for row in versions if row.verdict is not Verdict.REJECT)
+    own = [row for row in versions if not row.aside]
+    accepted = (row for row in own if row.verdict is Verdict.ACCEPT)
+    open_ones = (row for row in own if row.verdict is not Verdict.REJECT)
     return next(accepted, None) or next(open_ones, None)
 
 
@@ -107,8 +175,11 @@ def standing_of(versions: Sequence[AnnotationRow]) -> Standing:
     """
     counts = current(versions) or next(iter(versions), None)
     floor = 0 if counts is None else counts.version
-    open_ones = (row for row in versions if row.verdict in (None, Verdict.LATER) and row.version >= floor)
-    return Standing(counts, next(open_ones, None))
+    own = [row for row in versions if not row.aside]
+    open_ones = (row for row in own if row.verdict in (None, Verdict.LATER) and row.version >= floor)
+    called = next((row for row in versions if row.disputed or row.due), None)
+    waiting = called or next(open_ones, None)
+    return Standing(counts, None if waiting is None or waiting.settled else waiting)
 
 
 def version_for(versions: Sequence[AnnotationRow], source: str) -> AnnotationRow | None:
@@ -120,7 +191,8 @@ def version_for(versions: Sequence[AnnotationRow], source: str) -> AnnotationRow
     """
     if source == CURRENT:
         return current(versions)
-    return next((row for row in versions if row.origin == source and row.verdict is not Verdict.REJECT), None)
+    own = (row for row in versions if row.origin == source and not row.aside)
+    return next((row for row in own if row.verdict is not Verdict.REJECT), None)
 
 
 def machine_made(versions: Sequence[AnnotationRow], row: AnnotationRow) -> AnnotationRow | None:
@@ -143,8 +215,17 @@ def next_version(session: Session, scan_id: int) -> int:
     return (newest or 0) + 1
 
 
-def corrected_already(session: Session, scan_id: int, parent_id: int | None) -> int | None:
-    """Version that an expert has drawn from the same parent already; None if there is none."""
+def corrected_already(session: Session, scan_id: int, parent_id: int | None, author: str) -> int | None:
+    """Version that an expert has drawn from the same parent already; None if there is none.
+
+    A scan with several readers has a branch for each: somebody to whom it was assigned meets their own versions alone,
+    and those of a repeated reading since it was given.
+    """
     query = select(Annotation.version).where(Annotation.scan_id == scan_id, Annotation.origin == Origin.EXPERT)
+    tasks = [task for task in tasks_of(session, [scan_id]).get(scan_id, []) if task.reader == author]
+    if tasks:
+        query = query.where(Annotation.author == author)
+        since = [task.created for task in tasks if task.role is ReaderRole.REPEAT]
+        query = query.where(Annotation.created >= max(since)) if since else query
     same = Annotation.parent_id.is_(None) if parent_id is None else Annotation.parent_id == parent_id
     return session.scalar(query.where(same).order_by(Annotation.version.desc()).limit(1))

@@ -14,6 +14,7 @@ from ctworkbench.core.model import Annotation, Measurement, Scan, Subject
 from ctworkbench.core.volume import write_nifti
 from ctworkbench.core.workbench.current import annotation_rows, current
 from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.readers import refuse_hidden
 
 VOLUME_COLUMNS = ("subject", "scan", "region", "volume_cm3", "source", "version")
 
@@ -29,6 +30,7 @@ def export_study(study: OpenStudy, out: Path) -> Path:
         WorkbenchError: the folder cannot be written, the study has no scans, or an image of it is damaged.
     """
     with study.database.reading() as session:
+        refuse_hidden(session, study.settings.author, "An export")
         query = select(Scan.id, Scan.image_key, Scan.orientation, Subject.code).join(Subject)
         scans = session.execute(query.order_by(Subject.code, Scan.id)).all()
         versions = annotation_rows(session)
@@ -48,6 +50,7 @@ def export_study(study: OpenStudy, out: Path) -> Path:
         raise WorkbenchError(
             f"{out} cannot be written: {error.strerror or error}.", "Free some space, or choose another folder."
         ) from error
+    study.log("export", "study", {"scans": len(scans), "out": str(out)})
     return path
 
 

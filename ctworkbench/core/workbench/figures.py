@@ -131,7 +131,9 @@ def _compared(session: Session, run: ModelRun) -> list[tuple[float, Subject, Sca
     found: list[tuple[float, Subject, Scan, AnnotationRow, AnnotationRow]] = []
     for scan, subject in scans:
         rows = versions.get(scan.id, [])
-        accepted = [row for row in rows if row.verdict is Verdict.ACCEPT and row.origin is not Origin.MODEL]
+        accepted = [
+            row for row in rows if row.verdict is Verdict.ACCEPT and row.origin is not Origin.MODEL and not row.aside
+        ]
         model = next((row for row in rows if row.model_id in same and row.origin is Origin.MODEL), None)
         if accepted and model is not None and run.split.get(subject.code) in (None, Role.TEST):
             found.append((float(model.scores.get("dice_accepted", -1.0)), subject, scan, accepted[0], model))

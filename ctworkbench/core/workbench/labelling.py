@@ -123,22 +123,24 @@ class LabellingRoom:
             if template is None:
                 raise WorkbenchError(f"The template of the job {job_id} is not in the study any more.")
             version = next_version(session, job.subject)
-            session.add(
-                Annotation(
-                    scan_id=job.subject,
-                    scheme=study.scheme,
-                    version=version,
-                    parent_id=None,
-                    labels_key=key,
-                    author=study.settings.author,
-                    origin=Origin.REGISTRATION,
-                    comment="; ".join(result.warnings),
-                    scores=dict(result.scores),
-                    parameters={"preset": request.preset, "seed": request.seed, "template": template.name, **used},
-                    template_id=template.id,
-                    code_version=job.code_version,
-                    job_id=job_id,
-                )
+            row = Annotation(
+                scan_id=job.subject,
+                scheme=study.scheme,
+                version=version,
+                parent_id=None,
+                labels_key=key,
+                author=study.settings.author,
+                origin=Origin.REGISTRATION,
+                comment="; ".join(result.warnings),
+                scores=dict(result.scores),
+                parameters={"preset": request.preset, "seed": request.seed, "template": template.name, **used},
+                template_id=template.id,
+                code_version=job.code_version,
+                job_id=job_id,
             )
+            session.add(row)
+            session.flush()
+            told = {"version": version, "template": template.name, "preset": request.preset, "job": job_id}
+            study.audit(session, "label", f"annotation {row.id}", told, job.subject)
         study.discard(result.labels)
         return Changes(annotations=True, jobs=True)

@@ -72,6 +72,7 @@ def record_measure(study: OpenStudy, job_id: str) -> Changes:
             for row in result.rows
             if (row.annotation, row.region, row.statistic) not in done
         )
+        study.audit(session, "measure", job_id, {"label maps": len({row.annotation for row in result.rows})})
     return Changes(measurements=True, jobs=True)
 
 

@@ -293,7 +293,8 @@ class ModellingRoom:
         scores: list[dict[str, object]] = []
         for case, key in zip(result.cases, keys, strict=True):
             found: dict[str, object] = dict(case.scores)
-            accepted = [row for row in versions.get(int(case.key), []) if row.verdict is Verdict.ACCEPT]
+            own = versions.get(int(case.key), [])
+            accepted = [row for row in own if row.verdict is Verdict.ACCEPT and not row.aside]
             other = next((row for row in accepted if row.origin is not Origin.MODEL), None)
             if other is not None:
                 overlap = dice(study.store.get(key).voxels, study.store.get(other.labels_key).voxels, codes)
@@ -314,23 +315,25 @@ class ModellingRoom:
                 if int(case.key) in done:
                     continue
                 version = next_version(session, int(case.key))
-                session.add(
-                    Annotation(
-                        scan_id=int(case.key),
-                        scheme=study.scheme,
-                        version=version,
-                        parent_id=None,
-                        labels_key=key,
-                        author=f"model {run.id}",
-                        origin=Origin.MODEL,
-                        comment="",
-                        scores=found,
-                        parameters={"weights": run.weights_hash, "network": run.network, "preset": run.preset},
-                        model_id=run.id,
-                        code_version=study.jobs.job(job_id).code_version,
-                        job_id=job_id,
-                    )
+                row = Annotation(
+                    scan_id=int(case.key),
+                    scheme=study.scheme,
+                    version=version,
+                    parent_id=None,
+                    labels_key=key,
+                    author=f"model {run.id}",
+                    origin=Origin.MODEL,
+                    comment="",
+                    scores=found,
+                    parameters={"weights": run.weights_hash, "network": run.network, "preset": run.preset},
+                    model_id=run.id,
+                    code_version=study.jobs.job(job_id).code_version,
+                    job_id=job_id,
                 )
+                session.add(row)
+                session.flush()
+                told = {"version": version, "model": run.id, "job": job_id}
+                study.audit(session, "segment", f"annotation {row.id}", told, int(case.key))
         study.discard(*(case.labels for case in result.cases))
         return Changes(annotations=True, jobs=True)
 

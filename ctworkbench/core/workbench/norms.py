@@ -137,7 +137,7 @@ class NormsRoom:
 
     def volumes(self, source: str = CURRENT) -> list[VolumeRow]:
         """The volumes of one label map per scan, in cm³; see `volumes.volumes`."""
-        return volumes_of.volumes(self._study, source)
+        return volumes_of.volumes(self._study, source, self._study.settings.author)
 
     def chart(self, region: str, source: str = CURRENT) -> ChartData:
         """Volume of one region against age: the cohort's dots, the published norm's bands by sex."""
@@ -203,7 +203,9 @@ class NormsRoom:
         Raises:
             WorkbenchError: nothing was measured, or the folder cannot be written.
         """
-        return tables.statistics(self._study, out, source, formats, repeats, tell, harmonize)
+        made = tables.statistics(self._study, out, source, formats, repeats, tell, harmonize)
+        self._study.log("write tables", "study", {"source": source, "scans": made.n_scans, "out": str(out)})
+        return made
 
     def further_tables(
         self, source: str = CURRENT, harmonize: Harmonizing | None = None, repeats: Repeats = "first"
@@ -232,7 +234,9 @@ class NormsRoom:
         Raises:
             WorkbenchError: no such subject, or none of its scans has a measured label map.
         """
-        return reporting.report(self._study, subject_code, out, source)
+        written = reporting.report(self._study, subject_code, out, source)
+        self._study.log("report", subject_code, {"source": source, "out": str(out)})
+        return written
 
     def reports(self, out: Path, source: str = CURRENT, initiator: object = None) -> list[str]:
         """Start the reports of all subjects into a folder; the jobs' ids. What is there and up to date is kept.

@@ -13,13 +13,15 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ctworkbench.core import trail
 from ctworkbench.core.code_version import code_version
 from ctworkbench.core.database import Database
-from ctworkbench.core.errors import StudyError, WorkbenchError
+from ctworkbench.core.errors import ReaderError, StudyError, WorkbenchError
 from ctworkbench.core.jobs import Job, JobRunner, JobState
-from ctworkbench.core.model import Audit, JobRecord, Scan
-from ctworkbench.core.settings import Settings
+from ctworkbench.core.model import JobRecord, Scan
+from ctworkbench.core.settings import UNKNOWN, Settings
 from ctworkbench.core.store import VoxelStore
+from ctworkbench.core.trail import Entry
 from ctworkbench.core.workbench.rows import Changes
 
 log = logging.getLogger(__name__)
@@ -29,9 +31,9 @@ Announce = Callable[[Changes, object], None]
 _LOCK_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class OpenStudy:
-    """One open study; the rooms get it and nothing else."""
+    """One open study; the rooms get it and nothing else. Its settings change when another reader signs in."""
 
     folder: Path
     scheme: str
@@ -56,7 +58,7 @@ class OpenStudy:
         )
         with self.database.writing() as session:
             session.add(JobRecord(id=job.id, kind=kind, scan_id=scan_id, state=JobState.QUEUED, message=""))
-            self.audit(session, f"start {kind}", job.id, {"title": title})
+            self.audit(session, f"start {kind}", job.id, {"title": title}, scan_id)
         self.jobs.submit(job)
         return job.id
 
@@ -67,7 +69,7 @@ class OpenStudy:
             record = session.get_one(JobRecord, job_id)
             record.state = JobState.QUEUED
             record.message = ""
-            self.audit(session, f"restart {job.kind}", job_id, {"title": job.title})
+            self.audit(session, f"restart {job.kind}", job_id, {"title": job.title}, job.subject)
         self.jobs.submit(job)
 
     @contextmanager
@@ -158,9 +160,39 @@ class OpenStudy:
         record.state = JobState.DONE
         return True
 
-    def audit(self, session: Session, action: str, subject: str, details: dict[str, Any]) -> None:
-        """Add a line to the trail, in the transaction of what it tells."""
-        session.add(Audit(author=self.settings.author, action=action, subject=subject, details=details))
+    def audit(
+        self,
+        session: Session,
+        action: str,
+        subject: str,
+        details: Mapping[str, Any],
+        scan_id: int | None = None,
+        author: str = "",
+    ) -> None:
+        """Add an entry to the trail, in the transaction of what it tells.
+
+        Args:
+            session: that transaction's.
+            action: what was done.
+            subject: what it was done to.
+            details: from which version, and why.
+            scan_id: the scan that it belongs to.
+            author: who did it; by default the author of the settings.
+        """
+        trail.tell(session, Entry(author or self.settings.author, action, subject, details, scan_id))
+
+    def reader(self, name: str = "") -> str:
+        """Who gives a verdict or draws a label map: a name, never nobody.
+
+        Raises:
+            ReaderError: nobody's name is known.
+        """
+        return name_of_person(name or self.settings.author)
+
+    def log(self, action: str, subject: str, details: Mapping[str, Any], scan_id: int | None = None) -> None:
+        """Add an entry to the trail of an act that writes nothing else into the study, such as an export."""
+        with self.database.writing() as session:
+            self.audit(session, action, subject, details, scan_id)
 
     @property
     def code_version(self) -> str:
@@ -171,6 +203,22 @@ class OpenStudy:
         """Remove job files whose content now stands in the store."""
         for path in paths:
             path.unlink(missing_ok=True)
+
+
+def name_of_person(name: str) -> str:
+    """A name as it is kept.
+
+    Raises:
+        ReaderError: it is none.
+    """
+    told = " ".join(name.split())
+    if not told or told.casefold() == UNKNOWN:
+        raise ReaderError(
+            "The name of the reader is missing.", "Give it: --author NAME, or `ctworkbench author NAME` for good."
+        )
+    if len(told) > 100:
+        raise ReaderError("The name of the reader is longer than 100 characters.", "Give a shorter one.")
+    return told
 
 
 def _is_live(state: JobState) -> bool:

@@ -9,7 +9,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, Review, Role, Scan, Template, Verdict
+from ctworkbench.core.model import (
+    Annotation,
+    ModelRun,
+    Origin,
+    Preprocessing,
+    Review,
+    Role,
+    Scan,
+    Subject,
+    Template,
+    Verdict,
+)
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.child import Child
 from ctworkbench.core.norms.fitted import FittedNorm
@@ -20,6 +31,8 @@ from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.child import Chosen, ErrorsOf, Found, describe_child, find, latest, reader
 from ctworkbench.core.workbench.current import CURRENT, machine_made, verdict_text
 from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.readers import refuse_hidden
+from ctworkbench.core.workbench.reading import readings
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes
 from ctworkbench.core.workbench.tables import LEANING
 
@@ -46,6 +59,7 @@ def report(study: OpenStudy, subject_code: str, out: Path, source: str = CURRENT
     """
     norm = norm_library.norm(study)
     with study.database.reading() as session:
+        refuse_hidden(session, study.settings.author, "This report", _scans_of(session, subject_code))
         found = find(session, [subject_code], source)
         sources = _read_sources(session)
     if subject_code not in found:
@@ -65,6 +79,7 @@ def reports(study: OpenStudy, out: Path, source: str = CURRENT, initiator: objec
     out = out.resolve()
     norm = norm_library.norm(study)
     with study.database.reading() as session:
+        refuse_hidden(session, study.settings.author, "These reports")
         found = find(session, None, source)
         sources = _read_sources(session)
     errors = reader(study)
@@ -95,10 +110,11 @@ def reports(study: OpenStudy, out: Path, source: str = CURRENT, initiator: objec
 
 def record_reports(study: OpenStudy, job_id: str) -> Changes:
     """Take note that a job of reports ended; its files are its outcome."""
-    ReportsResult.model_validate(study.jobs.result(job_id))
+    result = ReportsResult.model_validate(study.jobs.result(job_id))
     with study.database.writing() as session:
         if not study.claim(session, job_id):
             return Changes()
+        study.audit(session, "report", job_id, {"written": len(result.written), "kept": len(result.kept)})
     return Changes(jobs=True)
 
 
@@ -252,5 +268,10 @@ def _read_sources(session: Session) -> _Sources:
         template_of={annotation: template for annotation, template in session.execute(used).tuples() if template},
         models={row.id: row for row in session.scalars(select(ModelRun))},
         prepared=dict(session.execute(prepared).tuples().all()),
-        reviewers=dict(session.execute(reviews).tuples().all()),
+        reviewers=dict(session.execute(reviews).tuples().all())
+        | {one.annotation_id: one.reader for scan in readings(session).values() for one in scan.standing()},
     )
+
+
+def _scans_of(session: Session, code: str) -> list[int]:
+    return list(session.scalars(select(Scan.id).join(Subject).where(Subject.code == code)))

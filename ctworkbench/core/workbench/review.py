@@ -9,16 +9,16 @@ from ctworkbench.core.model import Annotation, Origin, Review, Scan, Subject, Ve
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench.current import (
-    annotation_row,
     annotation_rows,
     corrected_already,
     current,
-    last_verdicts,
     next_version,
     standing_of,
 )
 from ctworkbench.core.workbench.open_study import OpenStudy
-from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReviewRow, WorklistRow
+from ctworkbench.core.workbench.overlaps import count_new_version, count_readings
+from ctworkbench.core.workbench.reading import readings, tasks_of
+from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReadingRow, ReviewRow, WorklistRow
 
 
 class ReviewRoom:
@@ -28,9 +28,9 @@ class ReviewRoom:
         self._study = study
 
     def annotations(self, scan_id: int) -> list[AnnotationRow]:
-        """All versions of a scan's label map, newest first."""
+        """All versions of a scan's label map that the reader may see, newest first."""
         with self._study.database.reading() as session:
-            return annotation_rows(session, [scan_id]).get(scan_id, [])
+            return annotation_rows(session, [scan_id], self._study.settings.author).get(scan_id, [])
 
     def current(self, scan_id: int) -> AnnotationRow | None:
         """The version that counts: the newest accepted one, else the newest not rejected."""
@@ -40,13 +40,19 @@ class ReviewRoom:
         """One version.
 
         Raises:
-            WorkbenchError: there is none of that number.
+            WorkbenchError: there is none of that number, or it is kept from the reader until their own verdict.
         """
         with self._study.database.reading() as session:
-            row = session.get(Annotation, annotation_id)
-            if row is None:
-                raise WorkbenchError(f"There is no label map {annotation_id} in this study.")
-            return annotation_row(row, *last_verdicts(session, [row.scan_id]).get(annotation_id, (None, False)))
+            scan_id = session.scalar(select(Annotation.scan_id).where(Annotation.id == annotation_id))
+        if scan_id is None:
+            raise WorkbenchError(f"There is no label map {annotation_id} in this study.")
+        found = next((row for row in self.annotations(scan_id) if row.id == annotation_id), None)
+        if found is None:
+            raise WorkbenchError(
+                f"The label map {annotation_id} is another reader's, and is kept from {self._study.settings.author}.",
+                "Give your own verdict on this scan first.",
+            )
+        return found
 
     def labels(self, annotation_id: int) -> Volume:
         """The label map of a version: uint8 codes on the grid of its scan's image."""
@@ -76,6 +82,7 @@ class ReviewRoom:
             WorkbenchError: the grid or the codes do not fit the scan or the scheme.
         """
         study = self._study
+        author = study.reader(author)
         with study.database.reading() as session:
             scan = session.get(Scan, scan_id)
             if scan is None:
@@ -83,10 +90,9 @@ class ReviewRoom:
             image_key = scan.image_key
         self._check(labels, image_key)
         key = study.store.put(Volume(labels.voxels.astype("uint8"), labels.affine))
-        author = author or study.settings.author
         try:
             with study.database.writing() as session:
-                taken = corrected_already(session, scan_id, parent_id)
+                taken = corrected_already(session, scan_id, parent_id, author)
                 if taken is not None:
                     raise ConflictError(
                         f"Version {taken} was drawn from the same label map and saved meanwhile.",
@@ -108,17 +114,22 @@ class ReviewRoom:
                 )
                 session.add(row)
                 session.flush()
-                study.audit(
-                    session, "save label map", f"annotation {row.id}", {"scan": scan_id, "version": row.version}
-                )
-                saved = annotation_row(row)
+                told: dict[str, object] = {"version": row.version, "why": comment}
+                parent = None if parent_id is None else session.get(Annotation, parent_id)
+                if parent is not None:
+                    told["from version"] = parent.version
+                study.audit(session, "save label map", f"annotation {row.id}", told, scan_id, author)
+                saved_id = row.id
         except IntegrityError as error:
             raise ConflictError(
                 "Another save of this label map came first.",
                 "Your work is kept: compare with the newest version, then save upon it.",
             ) from error
+        count_new_version(study, scan_id, saved_id)
         study.announce(Changes(annotations=True), initiator)
-        return saved
+        with study.database.reading() as session:
+            rows = annotation_rows(session, [scan_id], author)[scan_id]
+        return next(row for row in rows if row.id == saved_id)
 
     def judge(
         self,
@@ -134,12 +145,14 @@ class ReviewRoom:
         """Write down a verdict on a version; an earlier one stays and is no longer the last.
 
         Raises:
+            ReaderError: the name of the reader is missing.
             WorkbenchError: no such version, or a grade outside 1 to 5.
         """
         if grade is not None and not 1 <= grade <= 5:
             raise WorkbenchError(f"The grade {grade} is outside 1 to 5.")
         study = self._study
-        self.annotation(annotation_id)
+        reviewer = study.reader(reviewer)
+        judged = self.annotation(annotation_id)
         with study.database.writing() as session:
             session.add(
                 Review(
@@ -147,22 +160,32 @@ class ReviewRoom:
                     verdict=Verdict(verdict),
                     grade=grade,
                     reasons=list(reasons),
-                    reviewer=reviewer or study.settings.author,
+                    reviewer=reviewer,
                     seconds=seconds,
                     comment=comment,
                 )
             )
-            study.audit(session, "judge", f"annotation {annotation_id}", {"verdict": str(verdict)})
+            told = {"version": judged.version, "verdict": str(verdict), "grade": grade, "reasons": list(reasons)}
+            told |= {"why": comment, "seconds": seconds}
+            study.audit(session, "judge", f"annotation {annotation_id}", told, judged.scan_id, reviewer)
+        count_readings(study, judged.scan_id)
         study.announce(Changes(reviews=True), initiator)
 
     def accept_all(self, initiator: object = None) -> int:
         """Accept the version that counts of every scan where it has no verdict; how many those were.
 
-        Newer versions beside an accepted one are left to a reader: to accept them unread would change what counts.
+        Newer versions beside an accepted one are left to a reader: to accept them unread would change what counts. So
+        are scans that were assigned to readers.
+
+        Raises:
+            ReaderError: the name of the reader is missing.
         """
         study = self._study
+        reviewer = study.reader()
         with study.database.writing() as session:
-            rows = [current(versions) for versions in annotation_rows(session).values()]
+            assigned = tasks_of(session)
+            found = annotation_rows(session).items()
+            rows = [current(versions) for scan_id, versions in found if scan_id not in assigned]
             open_ones = [row for row in rows if row is not None and row.verdict is None]
             for row in open_ones:
                 session.add(
@@ -171,7 +194,7 @@ class ReviewRoom:
                         verdict=Verdict.ACCEPT,
                         grade=None,
                         reasons=[],
-                        reviewer=study.settings.author,
+                        reviewer=reviewer,
                         seconds=0.0,
                         comment="accepted together with all others, unread",
                     )
@@ -189,6 +212,7 @@ class ReviewRoom:
         reviewer: str = "",
         version: int | None = None,
         grade: int | None = None,
+        reasons: tuple[str, ...] = (),
     ) -> list[AnnotationRow]:
         """Judge one version of the label map of every scan of a subject; those versions as they stand now.
 
@@ -199,6 +223,7 @@ class ReviewRoom:
             reviewer: who says it; by default the author of the settings.
             version: which version; by default the one that counts.
             grade: 1 to 5; an acceptance without one stands as "accepted unread".
+            reasons: what is wrong with them, in words of the study's list or others.
 
         Raises:
             WorkbenchError: no such subject or version, nothing of it to judge, or a grade outside 1 to 5.
@@ -206,7 +231,7 @@ class ReviewRoom:
         with self._study.database.reading() as session:
             query = select(Scan.id).join(Subject, Subject.id == Scan.subject_id).where(Subject.code == code)
             scans = list(session.scalars(query))
-            versions = annotation_rows(session, scans)
+            versions = annotation_rows(session, scans, self._study.settings.author)
         if not scans:
             raise WorkbenchError(
                 f"There is no subject {code} in this study.", "See who is there: ctworkbench review STUDY"
@@ -225,7 +250,7 @@ class ReviewRoom:
                 f"{code} has no version {version} of its label map.", f"There is {', '.join(map(str, there))}."
             )
         for row in rows:
-            self.judge(row.id, verdict, grade=grade, comment=comment, reviewer=reviewer)
+            self.judge(row.id, verdict, grade=grade, reasons=reasons, comment=comment, reviewer=reviewer)
         return [self.annotation(row.id) for row in rows]
 
     def worklist(self) -> list[WorklistRow]:
@@ -233,7 +258,7 @@ class ReviewRoom:
         with self._study.database.reading() as session:
             query = select(Scan.id, Subject.code).join(Subject, Subject.id == Scan.subject_id)
             scans = session.execute(query.order_by(Subject.code, Scan.id)).tuples().all()
-            versions = annotation_rows(session)
+            versions = annotation_rows(session, None, self._study.settings.author)
         rows: list[WorklistRow] = []
         for scan_id, code in scans:
             standing = standing_of(versions.get(scan_id, []))
@@ -256,9 +281,16 @@ class ReviewRoom:
         return rows
 
     def reviews(self, annotation_id: int) -> list[ReviewRow]:
-        """All verdicts on a version, oldest first."""
+        """All verdicts on a version that the reader may see, oldest first."""
         with self._study.database.reading() as session:
-            rows = session.scalars(select(Review).where(Review.annotation_id == annotation_id).order_by(Review.id))
+            rows = session.scalars(
+                select(Review).where(Review.annotation_id == annotation_id).order_by(Review.id)
+            ).all()
+            scan_id = session.scalar(select(Annotation.scan_id).where(Annotation.id == annotation_id))
+            scan = None if scan_id is None else readings(session, [scan_id]).get(scan_id)
+            task = None if scan is None else scan.blinded(self._study.settings.author)
+            if scan is not None and task is not None:
+                rows = [row for row in rows if row.reviewer == task.reader and scan.within(task, row.created)]
             return [
                 ReviewRow(
                     id=row.id,
@@ -273,6 +305,20 @@ class ReviewRoom:
                 )
                 for row in rows
             ]
+
+    def readings(self, scan_id: int) -> list[ReadingRow]:
+        """What each of several readers made of a scan; nothing for a reader who is still to read it blinded."""
+        with self._study.database.reading() as session:
+            scan = readings(session, [scan_id]).get(scan_id)
+        if scan is None or scan.blinded(self._study.settings.author) is not None:
+            return []
+        version_of = {row.id: row.version for row in self.annotations(scan_id)}
+        told: list[ReadingRow] = []
+        for one in scan.readings:
+            said = next(row for row in self.reviews(one.said.annotation_id) if row.id == one.said.id)
+            role, version = str(one.role), version_of[said.annotation_id]
+            told.append(ReadingRow(one.reader, role, version, said.verdict, said.grade, said.reasons, said.comment))
+        return told
 
     def _check(self, labels: Volume, image_key: str) -> None:
         """Refuse a label map that does not fit its scan or its scheme."""

@@ -70,6 +70,10 @@ class AnnotationRow:
     Attributes:
         accepted_unread: whether it was accepted though nobody has looked at it: together with all others, or by a
             program.
+        aside: whether it does not count by itself: a second or repeated reading, or one that was not chosen.
+        disputed: whether readers disagree, so that the scan is to adjudicate; on the first reader's version.
+        settled: whether it waits for others, not for the one who looks.
+        due: whether it was assigned to the one who looks, who has not read it yet.
     """
 
     id: int
@@ -88,6 +92,10 @@ class AnnotationRow:
     code_version: str
     labels_key: str
     accepted_unread: bool = False
+    aside: bool = False
+    disputed: bool = False
+    settled: bool = False
+    due: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,11 @@ class Standing:
     waiting: AnnotationRow | None = None
 
     @property
+    def disputed(self) -> bool:
+        """Whether readers disagree, so that the scan is to adjudicate."""
+        return any(row is not None and row.disputed for row in (self.counts, self.waiting))
+
+    @property
     def newer(self) -> AnnotationRow | None:
         """The version that is to review, where another one counts."""
         return None if self.waiting == self.counts else self.waiting
@@ -166,6 +179,24 @@ class ReviewRow:
     seconds: float
     comment: str
     created: datetime
+
+
+@dataclass(frozen=True)
+class ReadingRow:
+    """What one of several readers made of a scan.
+
+    Attributes:
+        role: "first", "second" or "repeat".
+        version: of the label map that the verdict is of.
+    """
+
+    reader: str
+    role: str
+    version: int
+    verdict: Verdict
+    grade: int | None
+    reasons: tuple[str, ...]
+    comment: str
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from typing import Any
 from psygnal import Signal
 from sqlalchemy import URL, select
 
+from ctworkbench.core import trail
 from ctworkbench.core.database import Database
-from ctworkbench.core.errors import StudyError, WorkbenchError
+from ctworkbench.core.errors import ReaderError, StudyError, WorkbenchError
 from ctworkbench.core.jobs import Event, JobRunner, JobState, read_events, replace_text
 from ctworkbench.core.model import JobRecord, Study
 from ctworkbench.core.schemes import DEFAULT
@@ -30,9 +31,11 @@ from ctworkbench.core.workbench import (
     norms,
     reporting,
 )
+from ctworkbench.core.workbench.auditing import AuditRoom
 from ctworkbench.core.workbench.exchange import ExchangeRoom
 from ctworkbench.core.workbench.exporting import export_study
-from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.open_study import OpenStudy, name_of_person
+from ctworkbench.core.workbench.readers import ReadersRoom
 from ctworkbench.core.workbench.review import ReviewRoom
 from ctworkbench.core.workbench.rows import Changes, StatusSummary
 from ctworkbench.core.workbench.status import summarize
@@ -43,6 +46,7 @@ log = logging.getLogger(__name__)
 
 STUDY_FILE = "study.toml"
 DATABASE_FILE = "study.db"
+HEADS_FILE = "audit.heads"
 DEFAULT_SPLIT_SEED = 20250424
 _FOLDERS = ("voxels", "jobs", "models", "recovery")
 
@@ -82,6 +86,10 @@ class Workbench:
         self.modelling = modelling.ModellingRoom(self._study)
         self.norms = norms.NormsRoom(self._study)
         self.methods = methods.MethodsRoom(self._study, self.name)
+        self.audit = AuditRoom(self._study)
+        self.readers = ReadersRoom(self._study)
+        self.settings = settings.model_copy(update={"author": self.readers.spelling(settings.author)})
+        self._study.settings = self.settings  # "Ada" must not see what is kept from "ada"
         self._recorders: dict[str, Callable[[str], Changes]] = {
             cohort.IMPORT: self.cohort.record_import,
             cohort.PREPROCESS: self.cohort.record_preprocess,
@@ -93,6 +101,26 @@ class Workbench:
             norm_library.FIT: self.norms.record_fit,
             reporting.REPORT: self.norms.record_reports,
         }
+
+    @property
+    def author(self) -> str:
+        """Who is signed in: the name that verdicts and label maps are given under; "" if it is not known."""
+        try:
+            return self._study.reader()
+        except ReaderError:
+            return ""
+
+    def sign_in(self, name: str) -> None:
+        """Let somebody else read, from now on, in this program.
+
+        Raises:
+            ReaderError: no name.
+        """
+        before, name = self.settings.author, self.readers.spelling(name_of_person(name))
+        self.settings = self.settings.model_copy(update={"author": name})
+        self._study.settings = self.settings
+        self._study.log("sign in", name[:64], {"before": before})
+        self._announce(Changes(scans=True, annotations=True, reviews=True, measurements=True), None)
 
     @classmethod
     def create(cls, folder: Path, settings: Settings, database_url: str | None = None) -> "Workbench":
@@ -110,12 +138,14 @@ class Workbench:
                 (folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StudyError(f"{folder} cannot be written: {error.strerror}.", "Choose another folder.") from error
-        database = Database.create(database_url or _sqlite_url(folder))
+        database = Database.create(database_url or _sqlite_url(folder), folder / HEADS_FILE)
         name = folder.resolve().name
         with database.writing() as session:
             if session.scalar(select(Study.id)) is None:
                 study = Study(name=name, uid=str(uuid.uuid4()), scheme=DEFAULT, split_seed=DEFAULT_SPLIT_SEED)
                 session.add(study)
+                session.flush()
+                trail.begin(session, settings.author)
             elif database_url is not None:
                 raise StudyError(f"The database {database_url} holds a study already.", "Give an empty database.")
         content: dict[str, Any] = {"name": name, "format": 1}
@@ -135,7 +165,12 @@ class Workbench:
         url = content.get("database")
         if url is None and not (folder / DATABASE_FILE).exists():
             raise StudyError(f"The database of {folder} is missing.", "Restore it from a backup.")
-        database = Database.open(url or _sqlite_url(folder), str(content.get("name", folder.name)))
+        database = Database.open(url or _sqlite_url(folder), str(content.get("name", folder.name)), folder / HEADS_FILE)
+        with database.reading() as session:
+            begun = trail.begun(session)
+        if not begun:
+            with database.writing() as session:
+                trail.begin(session, settings.author)
         if not settings.cluster:
             settings = settings.model_copy(update={"cluster": str(content.get("cluster", ""))})
         return cls(folder, database, settings)
@@ -277,7 +312,7 @@ def _is_half_made(folder: Path) -> bool:
     """Whether a folder holds nothing, or only what a `create` leaves that was cut off before it wrote `study.toml`."""
     return all(
         (entry.name in _FOLDERS and entry.is_dir() and not any(entry.iterdir()))
-        or entry.name.startswith((DATABASE_FILE, f".{STUDY_FILE}."))
+        or entry.name.startswith((DATABASE_FILE, HEADS_FILE, f".{STUDY_FILE}."))
         for entry in folder.iterdir()
     )
 

@@ -30,7 +30,7 @@ def summarize(study: OpenStudy, name: str) -> StatusSummary:
 
         subjects, scans = number(Subject), number(Scan)
         preprocessed = len(set(session.scalars(select(Preprocessing.scan_id))))
-        versions = annotation_rows(session)
+        versions = annotation_rows(session, None, study.settings.author)
         models = number(ModelRun)
         refused = number(select(Refusal.id).where(Refusal.skipped.is_(False)).subquery())
         measured = set(session.scalars(select(Measurement.annotation_id).distinct()))

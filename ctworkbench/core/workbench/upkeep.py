@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from ctworkbench.core import trail
 from ctworkbench.core.errors import StudyError
 from ctworkbench.core.model import Annotation, JobRecord, ModelRun, Preprocessing, Scan, Subject, Template
 from ctworkbench.core.workbench import norm_library
@@ -46,7 +47,9 @@ def verify_study(study: OpenStudy) -> list[str]:
             remedy = f"Restore models/{weights_hash}.safetensors from a backup of the study, or train again (--again)."
             problems.append(f"model {model_id}: {problem} {remedy}")
     problems += [f"{problem} Restore the study from a backup." for problem in norm_library.damaged(study)]
-    return problems
+    with study.database.reading() as session:
+        told = trail.check(session, study.database.heads)
+    return problems + [f"{problem} Restore the study from a backup, or find out who did it." for problem in told]
 
 
 def clean_study(study: OpenStudy, grace: timedelta = GRACE) -> Cleaned:

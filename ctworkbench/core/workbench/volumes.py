@@ -19,13 +19,14 @@ def sources(study: OpenStudy) -> list[str]:
     return [CURRENT, *origins] if origins else []
 
 
-def volumes(study: OpenStudy, source: str = CURRENT) -> list[VolumeRow]:
+def volumes(study: OpenStudy, source: str = CURRENT, seen_by: str = "") -> list[VolumeRow]:
     """The volumes of one label map per scan, in cm³.
 
     Args:
         study: the open study.
         source: "current" for the version that counts, or "registration", "expert" or "model" for the newest
             version of that origin that was not rejected.
+        seen_by: the reader to whom single scans are shown; "" for what stands, whatever is kept from whom.
 
     Raises:
         WorkbenchError: an unknown source.
@@ -34,7 +35,7 @@ def volumes(study: OpenStudy, source: str = CURRENT) -> list[VolumeRow]:
         raise WorkbenchError(f"There is no source {source!r}.", f"Choose {CURRENT}, {', '.join(Origin)}.")
     with study.database.reading() as session:
         chosen: dict[int, AnnotationRow] = {}
-        for versions in annotation_rows(session).values():
+        for versions in annotation_rows(session, None, seen_by).values():
             row = version_for(versions, source)
             if row is not None:
                 chosen[row.id] = row

@@ -1,0 +1,314 @@
+"""The reader in the window: a name for every verdict, blinding, reasons, comments, history, readers, agreement."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QFileDialog, QInputDialog
+from pytestqt.qtbot import QtBot
+
+from ctworkbench.core.model import ReaderRole
+from ctworkbench.core.settings import Settings
+from ctworkbench.core.volume import Volume
+from ctworkbench.core.workbench import Verdict, Workbench
+from ctworkbench.ui.audit_dialog import AuditDialog
+from ctworkbench.ui.bridge import Bridge
+from ctworkbench.ui.main_window import MainWindow
+from ctworkbench.ui.reader_name import NameDialog
+from ctworkbench.ui.readers_dialog import ReadersDialog
+from ctworkbench.ui.review import ReviewPage
+from ctworkbench.ui.worklist import chip_of
+from tests.ui.seeded_study import seed
+from tests.ui.study_with_heads import CEREBELLUM, make_study
+from tests.ui.test_review import open_scan, press
+
+
+class Desk:
+    """The review room over three scans, with the mouse and the keys of one reader after the other."""
+
+    def __init__(self, workbench: Workbench, qtbot: QtBot) -> None:
+        self.workbench, self.qtbot = workbench, qtbot
+        self.bridge = Bridge(workbench)
+        self.page = ReviewPage(workbench, self.bridge)
+        self.page.resize(1200, 700)
+        self.page.show()
+        self.ids = [row.id for row in workbench.cohort.scans()]
+        self.page.refresh()
+        qtbot.waitUntil(lambda: len(self.page.worklist.rows) == len(self.ids), timeout=20_000)
+        self.page.activateWindow()
+        qtbot.waitUntil(self.page.isActiveWindow)
+
+    def open(self, scan_id: int) -> None:
+        open_scan(self.page, scan_id, self.qtbot)
+
+    def titles(self) -> list[str]:
+        box = self.page.header.versions
+        return [box.itemText(place) for place in range(box.count())]
+
+    def sign_in(self, name: str) -> None:
+        """Click on the reader's name and choose another."""
+        answer_name(name)
+        self.page.desk.button.click()
+        self.qtbot.waitUntil(lambda: self.page.desk.button.text().startswith(f"Reading as {name}"))
+        self.qtbot.waitUntil(lambda: not self.page._loading)
+
+
+@pytest.fixture
+def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
+    make_study(tmp_path / "study", scans=3).close()
+    workbench = Workbench.open(tmp_path / "study", Settings(author="ada"))
+    desk = Desk(workbench, qtbot)
+    yield desk
+    if desk.page.session.dirty:
+        desk.page.session.discard_edits()
+    desk.page.dispose()
+    desk.bridge.close()
+    desk.page.close()
+    desk.page.deleteLater()
+    workbench.close()
+
+
+def answer(kind: type[QDialog], act: Callable[[QDialog], object]) -> None:
+    """Do something in the next dialog of a kind, as soon as it stands."""
+
+    def look() -> None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, kind):
+            act(dialog)
+        else:
+            QTimer.singleShot(30, look)
+
+    QTimer.singleShot(30, look)
+
+
+def answer_name(name: str, keep: bool = False) -> None:
+    def give(dialog: QDialog) -> None:
+        assert isinstance(dialog, NameDialog)
+        dialog.name.setEditText(name)
+        dialog.keep.setChecked(keep)
+        box = dialog.findChild(QDialogButtonBox)
+        assert box is not None
+        box.button(QDialogButtonBox.StandardButton.Ok).click()
+
+    answer(NameDialog, give)
+
+
+def test_that_a_missing_name_is_asked_for_at_the_first_verdict_and_remembered(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    make_study(tmp_path / "study", scans=1).close()
+    with Workbench.open(tmp_path / "study", Settings(author="unknown")) as workbench:
+        desk = Desk(workbench, qtbot)
+        desk.open(desk.ids[0])
+        (row,) = workbench.review.annotations(desk.ids[0])
+        answer(NameDialog, lambda dialog: dialog.reject())
+        press(desk.page, Qt.Key.Key_A)
+        assert workbench.review.reviews(row.id) == []
+        answer_name("Dr. Eve", keep=True)
+        press(desk.page, Qt.Key.Key_A)
+        assert [review.reviewer for review in workbench.review.reviews(row.id)] == ["Dr. Eve"]
+        desk.page.dispose()
+        desk.bridge.close()
+        desk.page.close()
+    assert Settings.from_environment().author == "Dr. Eve"
+
+
+def test_that_no_name_is_no_answer(qtbot: QtBot) -> None:
+    dialog = NameDialog(["ada"], "")
+    qtbot.addWidget(dialog)
+    ok = dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok)
+    for name, possible in (("", False), ("  ", False), ("Unknown", False), ("ada", True)):
+        dialog.name.setEditText(name)
+        assert ok.isEnabled() is possible
+
+
+def test_that_shift_a_puts_the_cursor_into_the_comment_and_enter_accepts(desk: Desk) -> None:
+    scan_id = desk.ids[0]
+    desk.open(scan_id)
+    (row,) = desk.workbench.review.annotations(scan_id)
+    press(desk.page, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    comment = desk.page.verdicts.comment
+    desk.qtbot.waitUntil(comment.hasFocus)
+    assert comment.placeholderText() == "Comment, then Enter accepts"
+    QTest.keyClicks(comment, "good, A to Z")
+    assert desk.workbench.review.reviews(row.id) == []
+    QTest.keyClick(comment, Qt.Key.Key_Return)
+    (review,) = desk.workbench.review.reviews(row.id)
+    assert (review.verdict, review.comment) == (Verdict.ACCEPT, "good, A to Z")
+    assert comment.placeholderText() == "Comment"
+
+
+def test_that_esc_gives_the_comment_up_without_a_verdict(desk: Desk) -> None:
+    desk.open(desk.ids[0])
+    press(desk.page, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    comment = desk.page.verdicts.comment
+    desk.qtbot.waitUntil(comment.hasFocus)
+    QTest.keyClick(comment, Qt.Key.Key_Escape)
+    comment.setFocus()
+    QTest.keyClick(comment, Qt.Key.Key_Return)  # an ordinary comment again
+    assert desk.workbench.review.reviews(desk.workbench.review.annotations(desk.ids[0])[0].id) == []
+
+
+def test_that_reasons_are_edited_at_the_end_of_their_menu(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = desk.page.verdicts
+    bar._reasons["leak"].trigger()
+    monkeypatch.setattr(QInputDialog, "getMultiLineText", lambda *_: ("leak\nsinus included\n\n", True))
+    last = bar.reasons.menu().actions()[-1]
+    assert last.text() == "Edit reasons…"
+    last.trigger()
+    desk.qtbot.waitUntil(lambda: list(bar._reasons) == ["leak", "sinus included"])
+    assert bar.chosen_reasons == ("leak",)
+    assert desk.workbench.readers.reasons()["sinus included"] == "sinus included"
+
+
+def test_that_a_blinded_reader_sees_the_machines_map_alone_until_their_own_verdict(desk: Desk) -> None:
+    workbench, page, scan_id = desk.workbench, desk.page, desk.ids[0]
+    for name in ("ada", "bob"):
+        workbench.readers.add(name)
+    workbench.readers.assign("bob", ReaderRole.SECOND, scan_ids=[scan_id])
+    desk.open(scan_id)
+    page.view.select_region(CEREBELLUM)
+    (base,) = workbench.review.annotations(scan_id)
+    labels = workbench.review.labels(base.id)
+    voxels = np.array(labels.voxels)
+    voxels[20:24, 18:22, 10:14] = CEREBELLUM
+    workbench.review.save(scan_id, base.id, Volume(voxels, labels.affine))
+    desk.qtbot.waitUntil(lambda: desk.titles() == ["v2 expert · no verdict", "v1 registration · no verdict"])
+    press(page, Qt.Key.Key_A)
+    desk.qtbot.waitUntil(lambda: workbench.review.annotations(scan_id)[0].verdict is Verdict.ACCEPT)
+
+    desk.qtbot.waitUntil(lambda: not page._loading)
+    desk.open(scan_id)
+    desk.sign_in("bob")
+    desk.qtbot.waitUntil(lambda: desk.titles() == ["v1 registration · no verdict"])
+    assert int(np.count_nonzero(page.view.edited_labels() == CEREBELLUM)) == 0
+    assert not page.header.compare.isEnabled()
+    row = next(row for row in page.worklist.rows if row.id == scan_id)
+    assert chip_of(row)[0] == "to review" and row.versions == 1
+    press(page, Qt.Key.Key_H, Qt.KeyboardModifier.ShiftModifier)
+    history = next(dialog for dialog in page.window().findChildren(AuditDialog))
+    desk.qtbot.waitUntil(lambda: "left out" in history.told.text())
+    assert all(entry.author == "bob" for entry in history._all)
+    history.close()
+    page.activateWindow()
+    desk.qtbot.waitUntil(page.isActiveWindow)
+
+    press(page, Qt.Key.Key_R)
+    desk.qtbot.waitUntil(lambda: workbench.readers.hidden() == 0 and not page._loading)
+    desk.open(scan_id)
+    desk.qtbot.waitUntil(lambda: len(desk.titles()) == 2)
+    assert desk.titles()[0] == "v2 expert (ada) · accepted"
+    assert page.banner.text.text().startswith("Readers disagree: ada: accepted v2  ·  bob: rejected v1.")
+    page.refresh()
+    desk.qtbot.waitUntil(
+        lambda: chip_of(next(row for row in page.worklist.rows if row.id == scan_id))[0] == "to adjudicate"
+    )
+
+
+def test_that_unsaved_corrections_are_offered_to_the_one_who_drew_them_alone(desk: Desk) -> None:
+    for name in ("ada", "bob"):
+        desk.workbench.readers.add(name)
+    desk.page.desk._follow()
+    own = desk.page.session.recovery.folder
+    desk.sign_in("bob")
+    assert desk.page.session.recovery.folder != own
+    desk.sign_in("ada")
+    assert desk.page.session.recovery.folder == own
+
+
+@pytest.fixture
+def window(qtbot: QtBot, tmp_path: Path, memory: QSettings) -> Iterator[MainWindow]:
+    seed(tmp_path / "study", children=11, settings=Settings(author="coordinator")).close()
+    window = MainWindow(Settings(author="coordinator"), memory, preload=False)
+    window.show()
+    window.open_study(tmp_path / "study", place="cohort")
+    yield window
+    window.close()
+
+
+def action(window: MainWindow, title: str) -> None:
+    next(entry for entry in window._study_actions if entry.text().replace("&", "") == title).trigger()
+
+
+def test_that_the_coordinator_adds_readers_and_gives_them_scans(window: MainWindow, qtbot: QtBot) -> None:
+    action(window, "Readers and agreement…")
+    dialog = window.findChild(ReadersDialog)
+    assert dialog is not None and window.study is not None
+    readers = window.study.workbench.readers
+    qtbot.waitUntil(lambda: "No readers yet" in dialog.told.text())
+    assert not dialog.give.isEnabled()
+    for name in ("ada", "bob"):
+        QTest.keyClicks(dialog.name, name)
+        QTest.keyClick(dialog.name, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda name=name: name in readers.names() and not dialog.name.text())
+    qtbot.waitUntil(lambda: dialog.reader.count() == 2)
+    dialog.reader.setCurrentText("bob")
+    dialog.share.setValue(50)
+    QTest.mouseClick(dialog.give, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(readers.assignments()) == 6)
+    qtbot.waitUntil(lambda: "0 of 6" in str(dialog.sheet.sheet and dialog.sheet.sheet.rows))
+    dialog.reader.setCurrentText("ada")
+    dialog.role.setCurrentIndex(dialog.role.findData(ReaderRole.REPEAT))
+    QTest.mouseClick(dialog.give, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "no scan that ada can be given" in dialog.told.text())
+    dialog.role.setCurrentIndex(dialog.role.findData(ReaderRole.SECOND))
+    dialog.reader.setCurrentText("bob")
+    QTest.mouseClick(dialog.withdraw, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: readers.assignments() == [])
+    dialog.bound.setValue(0.8)
+    dialog.bound.editingFinished.emit()
+    qtbot.waitUntil(lambda: readers.dice_bound == 0.8)
+    dialog.close()
+
+
+def test_that_agreement_is_shown_and_exported(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert window.study is not None
+    workbench = window.study.workbench
+    workbench.readers.add("bob")
+    given = workbench.readers.assign("bob", ReaderRole.SECOND, share=0.5)
+    action(window, "Readers and agreement…")
+    dialog = window.findChild(ReadersDialog)
+    assert dialog is not None
+    dialog.tabs.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: "No scan was read twice" in dialog.note.text())
+    assert not dialog.export.isEnabled()
+    for place, scan_id in enumerate(given):
+        row = workbench.review.annotations(scan_id)[0]
+        verdict = Verdict.REJECT if place == 0 else Verdict.ACCEPT
+        workbench.review.judge(row.id, verdict, grade=4, seconds=9.0, reviewer="bob")
+    dialog.tabs.setCurrentIndex(0)
+    dialog.tabs.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: dialog.which.count() == 2, timeout=20_000)
+    assert dialog.table.sheet is not None and dialog.table.sheet.rows[0][1] == "reader – bob"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "out"))
+    QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Written" in dialog.note.text(), timeout=20_000)
+    assert (tmp_path / "out" / "agreement_label_maps.csv").exists()
+    dialog.close()
+
+
+def test_that_the_trail_is_read_filtered_checked_and_exported(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert window.study is not None
+    workbench = window.study.workbench
+    workbench.review.judge(1, Verdict.REJECT, comment="sinus")
+    action(window, "Audit trail…")
+    dialog = window.findChild(AuditDialog)
+    assert dialog is not None
+    qtbot.waitUntil(lambda: len(dialog._all) > 2)
+    QTest.keyClicks(dialog.filter, "sinus")
+    assert len(dialog.sheet.shown_rows()) == 1
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "trail.csv"), ""))
+    QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Written" in dialog.told.text())
+    assert len((tmp_path / "trail.csv").read_text().splitlines()) == 2
+    QTest.mouseClick(dialog.check, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "whole" in dialog.told.text())
+    dialog.close()
