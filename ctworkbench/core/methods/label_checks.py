@@ -13,7 +13,7 @@ drawn from the norm are off by 3.3 and 7.8 % (medians of 1,000), of the bundled 
 
 def phantoms_among_children(facts: StudyFacts) -> list[SoundnessWarning]:
     """Digital phantoms in a study: their numbers show that the program works, and nothing about children."""
-    rows = [scan for scan in facts.scans if scan.protocol.get("phantom")]
+    rows = [scan for scan in facts.scans if scan.phantom]
     if not rows:
         return []
     return [

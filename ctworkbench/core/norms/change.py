@@ -25,6 +25,7 @@ class ChildScan:
         thickness_mm: of the slices, None where not known.
         image_key: what tells the images from all others.
         phantom: a digital phantom's, which is no child.
+        cautions: what must be known of the labels for what their model learned from, one sentence each.
     """
 
     scan_id: int
@@ -40,6 +41,7 @@ class ChildScan:
     image_key: str = ""
     series_uid: str = ""
     phantom: bool = False
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class NormScan(BaseModel):
     Attributes:
         source: what made the label map: "registration", "expert" or "model"; annotation: its number in the study.
         accepted: whether that label map was accepted; unread: by somebody who did not look at it.
-        remembered: whether it was made by a model that was trained on this child.
+        remembered: whether it was made by a model that was trained on this child, or corrected from what that made.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -248,7 +248,9 @@ def _notes(scans: Sequence[NormScan]) -> list[str]:
         )
     remembered = sum(scan.remembered for scan in scans)
     if remembered:
-        notes.append(f"{count(remembered, 'label map')} by a model that was trained on that child.")
+        notes.append(
+            f"{count(remembered, 'label map')} of a model that was trained on that child, or corrected from it."
+        )
     scanners = Counter(scan.scanner or "unknown" for scan in scans)
     if len(scanners) > 1:
         notes.append(

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Scan, Sex, Subject
+from ctworkbench.core.model import Annotation, Scan, Sex, Subject
 from ctworkbench.core.norms import Norm, centile_of
 from ctworkbench.core.norms.norm import deviate_of
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.current import CURRENT, last_verdicts
+from ctworkbench.core.workbench.lineage import learned_roles
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Band, ChartData, Dot, VolumeRow
 from ctworkbench.core.workbench.volumes import volumes
@@ -160,33 +161,19 @@ class _Cohort:
 def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
     """What is known of the scan, the subject and the label map of each annotation, by its id."""
     with study.database.reading() as session:
-        splits = dict(session.execute(select(ModelRun.id, ModelRun.split)).tuples().all())
-        verdicts = last_verdicts(session)
-        drawn = select(Annotation.id, Annotation.parent_id, Annotation.origin, Annotation.model_id)
-        origins = {row[0]: row[1:] for row in session.execute(drawn).tuples()}
+        verdicts, learned = last_verdicts(session), learned_roles(session)
         query = (
-            select(Annotation.id, Subject.code, Subject.role, Scan.site, Scan.warnings)
+            select(Annotation.id, Subject.role, Scan.site, Scan.warnings)
             .join_from(Annotation, Scan, Scan.id == Annotation.scan_id)
             .join(Subject, Subject.id == Scan.subject_id)
         )
         rows = session.execute(query).tuples().all()
 
-    def model_of(annotation: int | None) -> int | None:
-        """The model that a label map goes back to: expert corrections are drawn from what a machine made."""
-        while annotation is not None and annotation in origins:
-            parent, origin, model = origins[annotation]
-            if origin is not Origin.EXPERT:
-                return model
-            annotation = parent
-        return None
-
     found: dict[int, _Facts] = {}
-    for annotation, code, role, site, warnings in rows:
-        model = model_of(annotation)
-        learned = "" if model is None else str(splits.get(model, {}).get(code, ""))
+    for annotation, role, site, warnings in rows:
         told, unread = verdicts.get(annotation, ("", False))
         verdict = f"{told} unread" if unread else str(told)
-        found[annotation] = _Facts(site, str(role or ""), verdict, len(warnings), learned)
+        found[annotation] = _Facts(site, str(role or ""), verdict, len(warnings), learned.get(annotation, ""))
     return found
 
 

@@ -15,10 +15,10 @@ from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.change import ChildScan
 from ctworkbench.core.norms.child import Child, describe
 from ctworkbench.core.norms.measurement_error import MeasurementError
-from ctworkbench.core.phantom_dicom import SITE
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
+from ctworkbench.core.workbench.lineage import is_phantom, scan_cautions
 from ctworkbench.core.workbench.measuring import VOLUME
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.repeatability import Method, errors_of, method_of
@@ -36,6 +36,7 @@ class Chosen:
     versions: Sequence[AnnotationRow]
     annotation: AnnotationRow | None
     volumes_cm3: dict[str, float]
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,9 @@ def find(session: Session, codes: Sequence[str] | None, source: str) -> dict[str
     ids = None if codes is None else [scan.id for scan, _ in scans]
     versions = annotation_rows(session, ids)
     chosen = {scan.id: version_for(versions.get(scan.id, []), source) for scan, _ in scans}
-    wanted = [row.id for row in chosen.values() if row is not None]
+    there = {scan: row for scan, row in chosen.items() if row is not None}
+    wanted = [row.id for row in there.values()]
+    cautions = scan_cautions(session, ((scan, subject.code) for scan, subject in scans), there, versions)
     measured = select(Measurement.annotation_id, Measurement.region, Measurement.value)
     measured = measured.where(Measurement.statistic == VOLUME)
     if codes is not None:
@@ -128,7 +131,7 @@ def find(session: Session, codes: Sequence[str] | None, source: str) -> dict[str
         row = chosen[scan.id]
         subjects[subject.code] = subject
         told = {} if row is None else volumes.get(row.id, {})
-        grouped[subject.code].append(Chosen(scan, versions.get(scan.id, []), row, told))
+        grouped[subject.code].append(Chosen(scan, versions.get(scan.id, []), row, told, cautions.get(scan.id, ())))
     return {code: Found(subjects[code], tuple(sorted(rows, key=_when))) for code, rows in grouped.items()}
 
 
@@ -157,10 +160,6 @@ def _scan(one: Chosen, errors: ErrorsOf) -> ChildScan:
         day=str(protocol.get("study_date", "")),
         image_key=one.scan.image_key,
         series_uid=one.scan.series_uid,
-        phantom=is_phantom(one.scan),
+        phantom=is_phantom(protocol, one.scan.site),
+        cautions=one.cautions,
     )
-
-
-def is_phantom(scan: Scan) -> bool:
-    """Whether a scan is of a digital phantom: its numbers must never be taken for a child's."""
-    return "phantom" in scan.protocol or scan.site == SITE

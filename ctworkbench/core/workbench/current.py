@@ -123,20 +123,6 @@ def version_for(versions: Sequence[AnnotationRow], source: str) -> AnnotationRow
     return next((row for row in versions if row.origin == source and row.verdict is not Verdict.REJECT), None)
 
 
-def machine_made(versions: Sequence[AnnotationRow], row: AnnotationRow) -> AnnotationRow | None:
-    """The registration's or model's label map that a version goes back to; None if it was drawn from nothing.
-
-    Args:
-        versions: all versions of one scan.
-        row: one of them.
-    """
-    known = {version.id: version for version in versions}
-    found: AnnotationRow | None = row
-    while found is not None and found.origin is Origin.EXPERT:
-        found = None if found.parent_id is None else known.get(found.parent_id)
-    return found
-
-
 def next_version(session: Session, scan_id: int) -> int:
     """Number of the next version of a scan's label map."""
     newest = session.scalar(select(func.max(Annotation.version)).where(Annotation.scan_id == scan_id))

@@ -9,12 +9,13 @@ from sqlalchemy import select
 
 from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.jobs import JobState, replace_text
-from ctworkbench.core.model import Annotation, ModelRun, NormChoice, NormRecord, Role, Scan, Subject, Verdict
+from ctworkbench.core.model import NormChoice, NormRecord, Scan, Verdict
 from ctworkbench.core.norms import Norm, card, card_pages, comparing, norm_file, published_norm
 from ctworkbench.core.norms.cohort import LEAST_PER_SEX, METHOD_TITLES, Method, NormScan, Selection, check, gather
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.fitting import FitParams, FitResult
 from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
+from ctworkbench.core.workbench.lineage import trained_on
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, NormPreview, NormRow
 from ctworkbench.core.workbench.volumes import volumes
@@ -289,13 +290,7 @@ def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
             if (row := version_for(versions, source)) is not None
         }
         sites = dict(session.execute(select(Scan.id, Scan.site)).tuples().all())
-        query = (
-            select(Annotation.id, Subject.code, ModelRun.split)
-            .join_from(Annotation, ModelRun, ModelRun.id == Annotation.model_id)
-            .join(Scan, Scan.id == Annotation.scan_id)
-            .join(Subject, Subject.id == Scan.subject_id)
-        )
-        learned = {row for row, code, split in session.execute(query).tuples() if split.get(code) == Role.TRAIN}
+        learned = trained_on(session)
     found: dict[int, NormScan] = {}
     regions: dict[int, dict[str, float]] = {}
     for row in rows:

@@ -36,6 +36,9 @@ class ScanRow:
         unread: number of its label maps that have no verdict.
         origin, verdict, accepted_unread: of the label map that counts; of the newest where all were rejected.
         standing: which of its label maps counts, and which one is to review.
+        phantom: whether it is of a digital phantom, and of no child.
+        cautions: what must be known of the label map that counts for what its model learned from: this child, phantoms
+            alone, children of other ages; the gravest first, one sentence each.
     """
 
     id: int
@@ -60,6 +63,8 @@ class ScanRow:
     protocol: dict[str, Any]
     accepted_unread: bool = False
     standing: "Standing" = field(default_factory=lambda: Standing())
+    phantom: bool = False
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

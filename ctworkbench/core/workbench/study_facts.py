@@ -40,6 +40,7 @@ from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import label_facts, norm_library
 from ctworkbench.core.workbench.current import CURRENT
+from ctworkbench.core.workbench.lineage import is_phantom
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
 from ctworkbench.core.workbench.volumes import scanner_of, thickness_of, volumes
@@ -140,6 +141,7 @@ def _scans(session: Session, scans: Sequence[tuple[Scan, str]]) -> tuple[ScanFac
             warnings=tuple(scan.warnings),
             preprocessed_by=prepared.get(scan.id, ""),
             imported=f"{scan.created:%Y-%m-%d}",
+            phantom=is_phantom(scan.protocol, scan.site),
         )
         for scan, code in scans
     )

@@ -11,10 +11,12 @@ from ctworkbench.core.analysis.observations import Exclusion, Ledger, Observatio
 from ctworkbench.core.analysis.tables import Repeats, StatisticsTables, prepared, tables
 from ctworkbench.core.analysis.writing import TABLE_FORMATS, write
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
+from ctworkbench.core.model import Origin, Scan, Subject
+from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.figures import figures
 from ctworkbench.core.workbench.harmonizing import harmonized_observations
+from ctworkbench.core.workbench.lineage import trained_on
 from ctworkbench.core.workbench.methods import volume_notes
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
@@ -90,12 +92,16 @@ def statistics(
 
 def source_notes(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[str]:
     """What must be said of volumes for where their label maps come from, one sentence each."""
-    remembered = _labelled_from_memory(study, {row.annotation_id for row in rows})
+    with study.database.reading() as session:
+        learned = trained_on(session)
+    remembered = sorted({row.subject for row in rows if row.annotation_id in learned})
     notes = [LEANING] if any(row.source is Origin.REGISTRATION for row in rows) else []
     if remembered:
+        one = len(remembered) == 1
         notes.append(
-            f"{len(remembered)} subjects were labelled by a model that was trained on them: "
-            f"{', '.join(remembered)}. Their volumes tell how well it remembers."
+            f"{count(len(remembered), 'subject')} {'has' if one else 'have'} labels of a model that was trained on "
+            f"{'it' if one else 'them'}, or corrections of such labels: {', '.join(remembered)}. Volumes of what no "
+            "reader corrected tell how well it remembers."
         )
     return notes
 
@@ -140,16 +146,3 @@ def _observations(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[Observati
         )
         for row in rows
     ]
-
-
-def _labelled_from_memory(study: OpenStudy, annotation_ids: set[int]) -> list[str]:
-    """Subjects among these label maps whose model had them in its training set."""
-    query = (
-        select(Annotation.id, Subject.code, ModelRun.split)
-        .join_from(Annotation, ModelRun, ModelRun.id == Annotation.model_id)
-        .join(Scan, Scan.id == Annotation.scan_id)
-        .join(Subject, Subject.id == Scan.subject_id)
-    )
-    with study.database.reading() as session:
-        rows = session.execute(query).all()
-    return sorted({code for row, code, split in rows if row in annotation_ids and split.get(code) == Role.TRAIN})
