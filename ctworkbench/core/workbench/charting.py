@@ -15,7 +15,7 @@ from ctworkbench.core.workbench.current import CURRENT, last_verdicts
 from ctworkbench.core.workbench.lineage import learned_roles
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Band, ChartData, Dot, VolumeRow
-from ctworkbench.core.workbench.volumes import volumes
+from ctworkbench.core.workbench.volumes import scanners, volumes
 
 CENTILES = (5, 25, 50, 75, 95)
 
@@ -25,6 +25,7 @@ class _Facts:
     """What a dot tells beside its volume."""
 
     site: str
+    scanner: str
     role: str
     verdict: str
     warnings: int
@@ -149,7 +150,7 @@ class _Cohort:
             str(row.source),
             None if z is None else centile_of(z),
             facts.site,
-            row.scanner,
+            facts.scanner,
             facts.role,
             facts.verdict,
             facts.warnings,
@@ -161,19 +162,21 @@ class _Cohort:
 def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
     """What is known of the scan, the subject and the label map of each annotation, by its id."""
     with study.database.reading() as session:
-        verdicts, learned = last_verdicts(session), learned_roles(session)
+        verdicts, learned, device = last_verdicts(session), learned_roles(session), scanners(session)
         query = (
-            select(Annotation.id, Subject.role, Scan.site, Scan.warnings)
+            select(Annotation.id, Scan.id, Subject.role, Scan.site, Scan.warnings)
             .join_from(Annotation, Scan, Scan.id == Annotation.scan_id)
             .join(Subject, Subject.id == Scan.subject_id)
         )
         rows = session.execute(query).tuples().all()
 
     found: dict[int, _Facts] = {}
-    for annotation, role, site, warnings in rows:
+    for annotation, scan, role, site, warnings in rows:
         told, unread = verdicts.get(annotation, ("", False))
         verdict = f"{told} unread" if unread else str(told)
-        found[annotation] = _Facts(site, str(role or ""), verdict, len(warnings), learned.get(annotation, ""))
+        found[annotation] = _Facts(
+            site, device[scan], str(role or ""), verdict, len(warnings), learned.get(annotation, "")
+        )
     return found
 
 

@@ -146,7 +146,7 @@ def _scan(one: Chosen, errors: ErrorsOf) -> ChildScan:
         raise WorkbenchError("A scan without a label map has no volumes.", "Label and measure it first.")
     method = method_of(one.annotation)
     protocol: dict[str, Any] = one.scan.protocol
-    age, thickness = one.scan.age_years, thickness_of(one.scan)
+    age, thickness = one.scan.age_years, thickness_of(protocol)
     return ChildScan(
         scan_id=one.scan.id,
         age_years=age,
@@ -155,7 +155,7 @@ def _scan(one: Chosen, errors: ErrorsOf) -> ChildScan:
         labels=f"{one.annotation.origin}, version {one.annotation.version}",
         method=method.title,
         method_key=repr(method),
-        scanner=scanner_of(one.scan),
+        scanner=scanner_of(protocol, one.scan.scanner),
         thickness_mm=thickness,
         day=str(protocol.get("study_date", "")),
         image_key=one.scan.image_key,

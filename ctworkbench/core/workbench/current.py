@@ -1,7 +1,7 @@
 """Which label map of a scan counts, which one is to review, and what a verdict is called: queries, never flags."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -18,6 +18,34 @@ _VERDICT_TEXTS = {
     Verdict.REJECT: "rejected",
     Verdict.LATER: "later",
 }
+
+
+class Judged(Protocol):
+    """What is asked of a version to choose one by."""
+
+    @property
+    def origin(self) -> Origin:
+        """What made it."""
+        ...
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The last one on it."""
+        ...
+
+
+V = TypeVar("V", bound=Judged)
+
+
+class Version(NamedTuple):
+    """As much of a version as it takes to choose one a scan: a cohort has thousands."""
+
+    id: int
+    scan_id: int
+    version: int
+    origin: Origin
+    verdict: Verdict | None
+    accepted_unread: bool
 
 
 def verdict_text(verdict: Verdict | None, accepted_unread: bool = False) -> str:
@@ -88,7 +116,20 @@ def annotation_row(
     )
 
 
-def current(versions: Sequence[AnnotationRow]) -> AnnotationRow | None:
+def chosen_versions(session: Session, source: str) -> dict[int, Version]:
+    """By scan the version that a source stands for; scans without one are not in it. See `version_for`."""
+    verdicts = last_verdicts(session)
+    # columns, not objects: scores and parameters, which choose nothing, are most of a row
+    columns = select(Annotation.id, Annotation.scan_id, Annotation.version, Annotation.origin)
+    versions: dict[int, list[Version]] = {}
+    for number, scan, version, origin in session.execute(columns.order_by(Annotation.version.desc())).tuples():
+        row = Version(number, scan, version, origin, *verdicts.get(number, (None, False)))
+        versions.setdefault(scan, []).append(row)
+    chosen = {scan: version_for(own, source) for scan, own in versions.items()}
+    return {scan: row for scan, row in chosen.items() if row is not None}
+
+
+def current(versions: Sequence[V]) -> V | None:
     """The version that counts: the newest accepted one, else the newest that was not rejected.
 
     Args:
@@ -111,7 +152,7 @@ def standing_of(versions: Sequence[AnnotationRow]) -> Standing:
     return Standing(counts, next(open_ones, None))
 
 
-def version_for(versions: Sequence[AnnotationRow], source: str) -> AnnotationRow | None:
+def version_for(versions: Sequence[V], source: str) -> V | None:
     """The version that a source stands for: "current", or the newest of an origin that was not rejected.
 
     Args:

@@ -14,11 +14,11 @@ from ctworkbench.core.norms import Norm, card, card_pages, comparing, norm_file,
 from ctworkbench.core.norms.cohort import LEAST_PER_SEX, METHOD_TITLES, Method, NormScan, Selection, check, gather
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.fitting import FitParams, FitResult
-from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
+from ctworkbench.core.workbench.current import CURRENT, chosen_versions
 from ctworkbench.core.workbench.lineage import trained_on
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, NormPreview, NormRow
-from ctworkbench.core.workbench.volumes import volumes
+from ctworkbench.core.workbench.volumes import scanners, volumes
 
 FIT = "fit norm"
 _MOST_REPEATS = 5000
@@ -284,11 +284,7 @@ def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
     """The measured scans of a study with what a norm asks of them."""
     rows = volumes(study, source)
     with study.database.reading() as session:
-        verdicts = {
-            row.id: (row.verdict, row.accepted_unread)
-            for versions in annotation_rows(session).values()
-            if (row := version_for(versions, source)) is not None
-        }
+        chosen_ones, device = chosen_versions(session, source), scanners(session)
         sites = dict(session.execute(select(Scan.id, Scan.site)).tuples().all())
         learned = trained_on(session)
     found: dict[int, NormScan] = {}
@@ -296,7 +292,6 @@ def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
     for row in rows:
         regions.setdefault(row.scan_id, {})[row.region] = row.volume_cm3
         if row.scan_id not in found:
-            verdict, unread = verdicts[row.annotation_id]
             found[row.scan_id] = NormScan(
                 subject=row.subject,
                 scan=row.scan_id,
@@ -305,11 +300,11 @@ def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
                 volumes_cm3={},
                 source=str(row.source),
                 annotation=row.annotation_id,
-                accepted=verdict is Verdict.ACCEPT,
-                unread=unread,
+                accepted=chosen_ones[row.scan_id].verdict is Verdict.ACCEPT,
+                unread=chosen_ones[row.scan_id].accepted_unread,
                 remembered=row.annotation_id in learned,
                 site=sites[row.scan_id],
-                scanner=row.scanner,
+                scanner=device[row.scan_id],
                 thickness_mm=row.thickness_mm,
             )
     return [scan.model_copy(update={"volumes_cm3": regions[number]}) for number, scan in found.items()]

@@ -43,7 +43,7 @@ from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.lineage import is_phantom
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
-from ctworkbench.core.workbench.volumes import scanner_of, thickness_of, volumes
+from ctworkbench.core.workbench.volumes import scanners, thickness_of, volumes
 
 _PACKAGES = ("numpy", "scipy", "statsmodels", "torch", "SimpleITK", "antspyx", "scikit-image", "nibabel", "pydicom")
 _KINDS = {"pseudo": PSEUDO, "expert": EXPERT}
@@ -126,16 +126,16 @@ def _subjects(session: Session) -> tuple[SubjectFact, ...]:
 
 def _scans(session: Session, scans: Sequence[tuple[Scan, str]]) -> tuple[ScanFact, ...]:
     versions = select(Preprocessing.scan_id, Preprocessing.code_version).order_by(Preprocessing.id)
-    prepared = dict(session.execute(versions).tuples().all())
+    prepared, device = dict(session.execute(versions).tuples().all()), scanners(session)
     return tuple(
         ScanFact(
             id=scan.id,
             subject=code,
             age_years=scan.age_years,
             site=scan.site,
-            scanner=scanner_of(scan),
+            scanner=device[scan.id],
             spacing=tuple(scan.spacing),
-            thickness_mm=thickness_of(scan),
+            thickness_mm=thickness_of(scan.protocol),
             protocol=dict(scan.protocol),
             corrections=tuple(scan.corrections),
             warnings=tuple(scan.warnings),
@@ -236,9 +236,7 @@ def _norm(norm: Norm, origin: str, rows: Sequence[VolumeRow], scans: Mapping[int
     outside: dict[int, str] = {}
     for row in rows:
         scan = scans[row.scan_id]
-        found = norm.assess(
-            row.region, row.sex, row.age_years, row.volume_cm3, scanner_of(scan) or None, thickness_of(scan)
-        )
+        found = norm.assess(row.region, row.sex, row.age_years, row.volume_cm3, row.scanner or None, row.thickness_mm)
         if found.z is not None:
             sex = None if row.sex is None else str(row.sex)
             z.append(ZFact(row.scan_id, sex, scan.site, row.region, found.z))

@@ -20,7 +20,7 @@ from ctworkbench.core.workbench.lineage import trained_on
 from ctworkbench.core.workbench.methods import volume_notes
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
-from ctworkbench.core.workbench.volumes import scanner_of, volumes
+from ctworkbench.core.workbench.volumes import scanners, volumes
 
 LEANING = (
     "Labels of a registration lean towards the template, whose regions have the norm's mean proportions: "
@@ -127,10 +127,9 @@ def _tables(
 def _observations(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[Observation]:
     """The volumes with the set, site and scanner of each scan."""
     with study.database.reading() as session:
-        query = select(Scan, Subject.role).join(Subject, Subject.id == Scan.subject_id)
-        places = {
-            scan.id: (str(role or ""), scan.site, scanner_of(scan)) for scan, role in session.execute(query).tuples()
-        }
+        device = scanners(session)
+        query = select(Scan.id, Scan.site, Subject.role).join(Subject, Subject.id == Scan.subject_id)
+        places = {scan: (str(role or ""), site, device[scan]) for scan, site, role in session.execute(query).tuples()}
     return [
         Observation(
             subject=row.subject,
