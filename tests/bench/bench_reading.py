@@ -1,6 +1,6 @@
 """Time in which a study of 1,487 scans × 10 regions is read from its database: volumes, charts, the list of scans.
 
-    make bench-reading ARGS="1487 5"
+make bench-reading ARGS="1487 5"
 """
 
 import sys
