@@ -81,7 +81,7 @@ def hemispheres(rows: Sequence[Observation], ledger: Ledger | None = None) -> li
             continue
         right = np.array([both["right"].volume_cm3 for both in whole])
         left = np.array([both["left"].volume_cm3 for both in whole])
-        row = _test(pair, sex, right, left)
+        row = paired_test(pair, sex, right, left)
         if row.t is None:
             ledger.note(f"Table 5 has no t of the {pair} pair in {name}: all differences are equal.")
         found.append(row)
@@ -94,7 +94,15 @@ def hemispheres(rows: Sequence[Observation], ledger: Ledger | None = None) -> li
     ]
 
 
-def _test(pair: str, sex: str, right: "NDArray[np.float64]", left: "NDArray[np.float64]") -> Hemispheres:
+def paired_test(pair: str, sex: str, right: "NDArray[np.float64]", left: "NDArray[np.float64]") -> Hemispheres:
+    """One line of Table 5, its p not corrected yet; no t and no d_z where all differences are equal.
+
+    Args:
+        pair: such as "frontal".
+        sex: "M" or "F".
+        right: volumes in cm³, of two scans or more.
+        left: of the same scans in the same order.
+    """
     from scipy.special import stdtr, stdtrit
 
     difference, n = right - left, right.size
