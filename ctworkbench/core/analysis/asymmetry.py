@@ -80,7 +80,7 @@ def against_zero(scans: Sequence[ScanVolumes], account: Account) -> list[Asymmet
         ps = [row.p for row in rows]
         for row, by_holm, by_fdr in zip(rows, holm(ps), fdr(ps), strict=True):
             done.append(row.model_copy(update={"p_holm": by_holm, "p_fdr": by_fdr}))
-    if len({scan.sex for scan in known}) < 2:
+    if len({scan.sex for scan in known}) == 1:
         account.note(f"{ASYMMETRY}: all scans are of one sex.")
     return done
 
@@ -93,6 +93,9 @@ def with_covariates(scans: Sequence[ScanVolumes], account: Account) -> list[Effe
     rows: list[Effect] = []
     for pair in pairs_of(regions_of(scans)):
         used = [scan for scan in known if index(scan, pair) is not None]
+        if not used:
+            account.no_fit(ASYMMETRY, pair, "no scan is left")
+            continue
         sex = np.array([scan.female for scan in used], dtype=float)
         age = np.array([scan.age for scan in used], dtype=float)
         columns: dict[str, NDArray[np.float64]] = {}

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.norms.units import LARGEST_CM3, OLDEST_YEARS, months_doubt
 from ctworkbench.core.wording import count
 
 Method = Literal["lms", "linear", "quantile"]
@@ -21,8 +22,6 @@ METHOD_TITLES: dict[str, str] = {
     "linear": "linear, normal residuals",
     "quantile": "quantile regression",
 }
-_OLDEST_YEARS = 120.0
-_LARGEST_CM3 = 2500.0  # no human brain is larger, so no region of one
 _WIDEST_GAP = 0.25  # of the range of ages
 _SEXES = {"M": "boys", "F": "girls"}
 
@@ -184,11 +183,11 @@ def check(cohort: Cohort, method: Method, selection: Selection) -> None:
 
 def _check_units(scans: Sequence[NormScan]) -> None:
     """Refuse ages that cannot be years and volumes that cannot be cm³."""
-    old = [scan for scan in scans if scan.age_years is not None and scan.age_years > _OLDEST_YEARS]
+    old = [scan for scan in scans if scan.age_years is not None and scan.age_years > OLDEST_YEARS]
     if old:
         age = max(scan.age_years or 0.0 for scan in old)
         raise WorkbenchError(
-            f"{old[0].subject} is {old[0].age_years:g} years old ({count(len(old), 'scan')} over {_OLDEST_YEARS:g}): "
+            f"{old[0].subject} is {old[0].age_years:g} years old ({count(len(old), 'scan')} over {OLDEST_YEARS:g}): "
             f"ages must be years, not {'days' if age > 365 else 'months or days'}.",
             "Correct the ages in the cohort table and import it again.",
         )
@@ -199,7 +198,7 @@ def _check_units(scans: Sequence[NormScan]) -> None:
         )
     for scan in scans:
         region, volume = max(scan.volumes_cm3.items(), key=lambda item: item[1], default=("", 0.0))
-        if volume > _LARGEST_CM3:
+        if volume > LARGEST_CM3:
             raise WorkbenchError(
                 f"The region {region} of {scan.subject} has {volume:,.0f} cm³, more than a whole brain: "
                 "volumes must be cm³, not mm³.",
@@ -232,7 +231,10 @@ def _notes(scans: Sequence[NormScan]) -> list[str]:
     """What must be known of the children who stayed."""
     notes: list[str] = []
     ages = [scan.age_years for scan in scans if scan.age_years is not None]
-    if len(ages) > 10 and all(float(age).is_integer() for age in ages):
+    months = months_doubt(ages)
+    if months:
+        notes.append(months)
+    elif len(ages) > 10 and all(float(age).is_integer() for age in ages):
         notes.append(
             f"All ages are whole numbers, {min(ages):g} to {max(ages):g}, and are taken as completed years: "
             "a year's growth lies within one age. If they are months, correct them in the cohort table."

@@ -101,9 +101,12 @@ def fit_norm(params: FitParams, context: JobContext) -> FitResult:
     if not fitted:
         raise WorkbenchError("No region is in enough label maps for a norm.", "Look at the label maps in Review.")
     entries = tuple(fitted)
+    samples = len(entries[0].replicates)
     cautions.append(
-        f"Intervals are from {len(entries[0].replicates)} bootstrap samples of the children with the terms of the "
-        "model held; they do not tell what other children, another scanner or other labels would have given."
+        f"Intervals are from {samples} bootstrap samples of the children with the terms of the model held; they do "
+        "not tell what other children, another scanner or other labels would have given."
+        if samples
+        else "No centile has an interval, for no bootstrap sample of the children was drawn."
     )
     pairs = tuple(_pairs(cohort, names))
     lack = {name.removeprefix("right_") for name in names if name.startswith("right_")} - {

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.norms.units import volume_fault
 from ctworkbench.core.scanners import same_scanner
 
 SEX_CODE: dict[str, int] = {"M": 1, "F": 2}
@@ -263,8 +264,9 @@ class Norm(ABC):
         if reason is not None or sex is None or age_years is None:
             return Assessment(region, volume_cm3, None, None, None, reason or "")
         expected = self.mean(region, sex, age_years)
-        if not math.isfinite(volume_cm3) or volume_cm3 <= 0:
-            return Assessment(region, volume_cm3, expected, None, None, "the region is not in the label map")
+        fault = volume_fault(volume_cm3)
+        if fault:
+            return Assessment(region, volume_cm3, expected, None, None, fault)
         z = self.z(region, sex, age_years, volume_cm3)
         low, high = self.centile_interval(region, sex, age_years, volume_cm3) or (None, None)
         return Assessment(region, volume_cm3, expected, z, centile_of(z), "", low, high)

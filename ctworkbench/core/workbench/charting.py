@@ -9,6 +9,7 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Scan, Sex, Subject
 from ctworkbench.core.norms import Norm, centile_of
 from ctworkbench.core.norms.norm import deviate_of
+from ctworkbench.core.norms.units import volume_fault
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.current import CURRENT, last_verdicts
@@ -97,8 +98,8 @@ class _Cohort:
             reason, z = self._refusal(row), None
             if reason is None and not known:
                 reason = "the norm has no such region"
-            elif reason is None and row.volume_cm3 <= 0:
-                reason = "the region is not in the label map"
+            elif reason is None:
+                reason = volume_fault(row.volume_cm3) or None
             if reason is not None:
                 outside[row.scan_id] = reason
             elif row.sex is not None and row.age_years is not None:
@@ -118,7 +119,8 @@ class _Cohort:
             if right is None or left is None or min(right.volume_cm3, left.volume_cm3) <= 0:
                 outside[scan_id] = "one side is not in the label map"
                 continue
-            reason, z = self._refusal(right) if known else "the norm has no such pair", None
+            fault = volume_fault(right.volume_cm3) or volume_fault(left.volume_cm3) or None
+            reason, z = (self._refusal(right) or fault) if known else "the norm has no such pair", None
             if reason is not None:
                 outside[scan_id] = reason
             elif right.sex is not None and right.age_years is not None:

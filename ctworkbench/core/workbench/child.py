@@ -1,5 +1,6 @@
 """One child of the study against the norm in use, with all of its measured scans."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,8 @@ def find(session: Session, codes: Sequence[str] | None, source: str) -> dict[str
         measured = measured.where(Measurement.annotation_id.in_(wanted))
     volumes: dict[int, dict[str, float]] = defaultdict(dict)
     for annotation, region, value in session.execute(measured).tuples():
-        volumes[annotation][region] = value
+        if math.isfinite(value):  # a number that is none, as in a damaged study, is not measured
+            volumes[annotation][region] = value
     subjects: dict[str, Subject] = {}
     grouped: dict[str, list[Chosen]] = defaultdict(list)
     for scan, subject in scans:

@@ -14,6 +14,7 @@ from ctworkbench.core.norms import Norm, card, card_pages, comparing, norm_file,
 from ctworkbench.core.norms.cohort import LEAST_PER_SEX, METHOD_TITLES, Method, NormScan, Selection, check, gather
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.fitting import FitParams, FitResult
+from ctworkbench.core.schemes import load
 from ctworkbench.core.workbench.current import CURRENT, chosen_versions
 from ctworkbench.core.workbench.lineage import trained_on
 from ctworkbench.core.workbench.open_study import OpenStudy
@@ -182,6 +183,12 @@ def import_norm(study: OpenStudy, path: Path, name: str = "", initiator: object 
     """
     found = norm_file.read(path)
     _check_scheme(study, found.card.scheme, path.name)
+    foreign = sorted({entry.region for entry in found.regions} - set(load(study.scheme).region_names))
+    if foreign:
+        raise WorkbenchError(
+            f"The norm {path.name} has regions that the scheme {study.scheme} does not know: {', '.join(foreign)}.",
+            "Ask for the file where it comes from.",
+        )
     with study.database.reading() as session:
         same = session.scalar(select(NormRecord.name).where(NormRecord.sha256 == found.sha256))
     if same is not None:

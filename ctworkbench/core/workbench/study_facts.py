@@ -37,6 +37,7 @@ from ctworkbench.core.model import (
 )
 from ctworkbench.core.norms import Norm, PublishedNorm
 from ctworkbench.core.norms.fitted import FittedNorm
+from ctworkbench.core.norms.units import age_possible, volume_fault
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import label_facts, norm_library
 from ctworkbench.core.workbench.current import CURRENT
@@ -75,7 +76,7 @@ def study_facts(study: OpenStudy, name: str = "", source: str = CURRENT) -> Stud
             scans=_scans(session, scans),
             label_maps=label_facts.label_maps(session, source),
             models=_models(session),
-            volumes=tuple(_volume(row) for row in rows),
+            volumes=_volumes(rows),
             registered=label_facts.registered(session),
             templates=label_facts.templates(study, session),
             norm=_norm(norm, _origin(session, norm), rows, {scan.id: scan for scan, _ in scans}),
@@ -94,7 +95,7 @@ def volume_facts(study: OpenStudy, rows: Sequence[VolumeRow], tests: tuple[Signi
         return StudyFacts(
             label_maps=label_facts.origins(session, {row.annotation_id for row in rows}),
             models=_models(session),
-            volumes=tuple(_volume(row) for row in rows),
+            volumes=_volumes(rows),
             registered=label_facts.registered(session),
             templates=label_facts.templates(study, session),
             tests=tests,
@@ -210,12 +211,17 @@ def _test_figures(scores: Mapping[str, Sequence[float]]) -> list[Figure]:
     ]
 
 
+def _volumes(rows: Sequence[VolumeRow]) -> tuple[VolumeFact, ...]:
+    """The volumes that can be some, as the tables take them: in mm³ or below 0 there is none."""
+    return tuple(_volume(row) for row in rows if row.volume_cm3 == 0 or not volume_fault(row.volume_cm3))
+
+
 def _volume(row: VolumeRow) -> VolumeFact:
     return VolumeFact(
         scan_id=row.scan_id,
         subject=row.subject,
         sex=None if row.sex is None else str(row.sex),
-        age_years=row.age_years,
+        age_years=row.age_years if age_possible(row.age_years) else None,
         region=row.region,
         volume_cm3=row.volume_cm3,
         label_map=row.annotation_id,

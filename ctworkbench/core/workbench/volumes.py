@@ -1,5 +1,6 @@
 """The volumes of a study: one label map per scan, from the source that is asked for."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ def sources(study: OpenStudy) -> list[str]:
 
 
 def volumes(study: OpenStudy, source: str = CURRENT) -> list[VolumeRow]:
-    """The volumes of one label map per scan, in cm³.
+    """The volumes of one label map per scan, in cm³; a number that is none, as in a damaged study, is not measured.
 
     Args:
         study: the open study.
@@ -52,7 +53,7 @@ def volumes(study: OpenStudy, source: str = CURRENT) -> list[VolumeRow]:
         )
         found: dict[int, list[tuple[str, float]]] = {row.id: [] for row in chosen.values()}
         for annotation, region, value in session.execute(measured).tuples():
-            if annotation in found:
+            if annotation in found and math.isfinite(value):
                 found[annotation].append((region, value))
         return [
             VolumeRow(
