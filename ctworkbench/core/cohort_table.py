@@ -1,6 +1,7 @@
 """The cohort table: who the subjects are, read from a CSV file that a coordinator wrote."""
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -10,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ctworkbench.core.errors import ImportRefused
+from ctworkbench.core.files import unguarded
 
 Sex = Literal["M", "F"]
 
@@ -65,7 +67,7 @@ def read_cohort(path: Path) -> dict[str, CohortRow]:
                 f"row {line}: {len(cells)} cells under {len(heading)} headings (write 1.98 with a point, not a comma)"
             )
             continue
-        row = {name: cells[index].strip() if index < len(cells) else "" for name, index in columns.items()}
+        row = {name: unguarded(cells[index].strip()) if index < len(cells) else "" for name, index in columns.items()}
         subject = row["subject"]
         if not subject:
             faults.append(f"row {line}, column subject: empty; name the subject by its code")
@@ -172,7 +174,7 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ImportRefused(f"{path.name} is not a text file.", "Save the table as CSV UTF-8.")
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     if not rows:
         raise ImportRefused(f"{path.name} is empty.", "Give a table with the columns subject, sex, age_years.")

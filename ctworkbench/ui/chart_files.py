@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QApplication, QGridLayout, QWidget
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.files import need_folder
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.ui.chart_canvas import Look
 from ctworkbench.ui.chart_export import Figure, write_numbers, write_picture
@@ -58,13 +59,13 @@ def write_charts(workbench: "Workbench", out: Path, wanted: Wanted) -> list[Path
         OSError: a file cannot be written.
     """
     names = {region: _charts_of(region) for region in wanted.regions}
+    need_folder(out)
     read = workbench.norms.charts(list(dict.fromkeys(name for of in names.values() for name in of)), wanted.source)
     first = next(iter(read.values()))
     if not first.dots:
         told = "" if wanted.source == "current" else f" of the source {wanted.source!r}"
         raise WorkbenchError(f"No label map{told} was measured.", "Run `ctworkbench measure` first.")
     marked = _latest(first.dots, wanted.subject)
-    out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for region, of in names.items():
         charts = [read[name] for name in of]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ctworkbench.core.analysis.article_tables import region_names
 from ctworkbench.core.analysis.observations import Ledger, Observation, by_region, with_sex_and_age
 from ctworkbench.core.errors import StudyError, WorkbenchError
+from ctworkbench.core.files import replace_bytes
 from ctworkbench.core.report.images import Cut, cuts, draw_cut
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
@@ -57,9 +58,7 @@ def save(picture: Picture, out: Path, formats: Sequence[str] = FIGURE_FORMATS) -
             picture.figure.savefig(content, format=kind, dpi=300, metadata=metadata)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".part")
-            temporary.write_bytes(content.getvalue())
-            temporary.replace(path)
+            replace_bytes(path, content.getvalue())
         except OSError as error:
             raise StudyError(f"{path} cannot be written: {error}", "Choose a folder that can be written.") from error
         paths.append(path)

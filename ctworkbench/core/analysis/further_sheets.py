@@ -11,7 +11,7 @@ from ctworkbench.core.analysis.scans import sentences
 from ctworkbench.core.analysis.sheet import Cell, Column, TableSheet
 from ctworkbench.core.analysis.writing import RESEARCH_USE, TABLE_FORMATS, csv_text, write_sheets
 from ctworkbench.core.errors import StudyError
-from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.files import replace_text
 
 FOLDER = "further"
 """Folder beside the article's tables that the further tables are written to."""

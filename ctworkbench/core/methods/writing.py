@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ctworkbench.core.errors import StudyError
-from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.files import guarded, replace_bytes, replace_text
 from ctworkbench.core.methods.checklist import FilledChecklist, FilledItem, State
 from ctworkbench.core.methods.checks import CHECKS
 from ctworkbench.core.methods.soundness import Assurance, SoundnessWarning
@@ -99,7 +99,7 @@ def checklist_csv(filled: FilledChecklist) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(_COLUMNS)
-    writer.writerows((filled.checklist.title, *_cells(item)) for item in filled.items)
+    writer.writerows(guarded((filled.checklist.title, *_cells(item))) for item in filled.items)
     return stream.getvalue()
 
 
@@ -110,7 +110,7 @@ def warnings_csv(warnings: Sequence[SoundnessWarning]) -> str:
     writer.writerow(_WARNING_COLUMNS)
     for row in warnings:
         rests_on = " | ".join(basis.text for basis in row.basis)
-        writer.writerow((row.severity, row.check, row.title, row.meaning, row.remedy, rests_on))
+        writer.writerow(guarded((row.severity, row.check, row.title, row.meaning, row.remedy, rests_on)))
     return stream.getvalue()
 
 
@@ -209,7 +209,7 @@ def _write_docx(report: MethodsReport, filled: FilledChecklist, path: Path) -> P
     for row in table.rows:
         for cell, width in zip(row.cells, widths, strict=False):
             cell.width = width
-    temporary = path.with_name(f".{path.name}.part")
-    document.save(str(temporary))
-    temporary.replace(path)
+    content = io.BytesIO()
+    document.save(content)
+    replace_bytes(path, content.getvalue())
     return path

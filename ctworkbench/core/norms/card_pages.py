@@ -5,6 +5,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ctworkbench.core.files import replace_bytes
 from ctworkbench.core.norms.calibration import BINS, worm_band
 from ctworkbench.core.norms.card import RESEARCH_ONLY, calibration_table, sections
 from ctworkbench.core.norms.fitted import FittedNorm
@@ -42,7 +43,7 @@ def write(norm: Norm, out: Path) -> None:
         _curves(norm, pages)
         if isinstance(norm, FittedNorm):
             _calibration(norm, pages)
-    out.write_bytes(content.getvalue())
+    replace_bytes(out, content.getvalue())
 
 
 def _page(norm: Norm, heading: str) -> "Figure":

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from ctworkbench.core import schemes
 from ctworkbench.core.code_version import code_version
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.jobs import JobContext, replace_text
+from ctworkbench.core.files import replace_text
+from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.norms.calibration import calibrate, folds_of
 from ctworkbench.core.norms.cohort import LEAST_PER_SEX, Cohort, Method, NormScan, Selection, check, gather
 from ctworkbench.core.norms.design import AgeScale, Array

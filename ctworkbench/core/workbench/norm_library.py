@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import select
 
 from ctworkbench.core.errors import StudyError, WorkbenchError
-from ctworkbench.core.jobs import JobState, replace_text
+from ctworkbench.core.files import replace_text
+from ctworkbench.core.jobs import JobState
 from ctworkbench.core.model import NormChoice, NormRecord, Scan, Verdict
 from ctworkbench.core.norms import Norm, card, card_pages, comparing, norm_file, published_norm
 from ctworkbench.core.norms.cohort import LEAST_PER_SEX, METHOD_TITLES, Method, NormScan, Selection, check, gather

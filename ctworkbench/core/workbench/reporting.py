@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.files import need_folder
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, Review, Scan, Template, Verdict
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.child import Child
@@ -64,6 +65,7 @@ def reports(study: OpenStudy, out: Path, source: str = CURRENT, initiator: objec
         WorkbenchError: no subject has a measured label map.
     """
     out = out.resolve()
+    need_folder(out)
     norm = norm_library.norm(study)
     with study.database.reading() as session:
         found = find(session, None, source)

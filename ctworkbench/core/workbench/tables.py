@@ -11,6 +11,7 @@ from ctworkbench.core.analysis.observations import Exclusion, Ledger, Observatio
 from ctworkbench.core.analysis.tables import Repeats, StatisticsTables, prepared, tables
 from ctworkbench.core.analysis.writing import TABLE_FORMATS, write
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.files import need_folder
 from ctworkbench.core.model import Origin, Scan, Subject
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import CURRENT
@@ -72,6 +73,7 @@ def statistics(
     Raises:
         WorkbenchError: an unknown source, nothing was measured, or the folder cannot be written.
     """
+    need_folder(out)
     result, observations, annotation_ids = _tables(study, source, repeats, harmonize)
     kinds = [kind for kind in FIGURE_FORMATS if kind in formats]
     if kinds:
