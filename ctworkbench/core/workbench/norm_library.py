@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.files import replace_text
@@ -47,8 +48,12 @@ def norm(study: OpenStudy, name: str | None = None) -> Norm:
 def chosen(study: OpenStudy) -> str:
     """Name of the norm in use: the published one unless another was chosen."""
     with study.database.reading() as session:
-        newest = select(NormChoice.name).order_by(NormChoice.id.desc()).limit(1)
-        return session.scalar(newest) or published_norm().name
+        return _chosen(session)
+
+
+def _chosen(session: Session) -> str:
+    newest = select(NormChoice.name).order_by(NormChoice.id.desc()).limit(1)
+    return session.scalar(newest) or published_norm().name
 
 
 def library(study: OpenStudy) -> list[NormRow]:
@@ -68,9 +73,9 @@ def choose_norm(study: OpenStudy, name: str, initiator: object = None) -> None:
         WorkbenchError: there is no norm of that name, or it is of another region scheme than the study.
     """
     _check_scheme(study, norm(study, name).scheme, name)
-    if name == chosen(study):
-        return
     with study.database.writing() as session:
+        if name == _chosen(session):  # asked in the transaction: another program may choose at the same time
+            return
         session.add(NormChoice(name=name, author=study.settings.author))
         study.audit(session, "use norm", name, {})
     study.announce(Changes(norms=True), initiator)
@@ -110,7 +115,8 @@ def fit_norm(
     Raises:
         WorkbenchError: the name cannot be used, or the children cannot carry a norm: too few of a sex, all of one age …
     """
-    _check_name(study, name)
+    with study.database.reading() as session:
+        _check_name(session, name)
     if repeats is not None and not 0 <= repeats <= _MOST_REPEATS:
         raise WorkbenchError(f"{repeats} bootstrap samples cannot be drawn.", f"Ask for 0 to {_MOST_REPEATS}.")
     scans = _scans(study, source)
@@ -190,13 +196,12 @@ def import_norm(study: OpenStudy, path: Path, name: str = "", initiator: object 
             f"The norm {path.name} has regions that the scheme {study.scheme} does not know: {', '.join(foreign)}.",
             "Ask for the file where it comes from.",
         )
-    with study.database.reading() as session:
-        same = session.scalar(select(NormRecord.name).where(NormRecord.sha256 == found.sha256))
-    if same is not None:
-        raise WorkbenchError(f"The study has this norm already, as {same}.", f"Use it: norm use STUDY {same}")
     name = name or found.card.name
-    _check_name(study, name)
-    with study.database.writing() as session:
+    with study.database.writing() as session:  # asked in the transaction: another program may import the same
+        same = session.scalar(select(NormRecord.name).where(NormRecord.sha256 == found.sha256))
+        if same is not None:
+            raise WorkbenchError(f"The study has this norm already, as {same}.", f"Use it: norm use STUDY {same}")
+        _check_name(session, name)
         record = NormRecord(
             name=name,
             sha256=found.sha256,
@@ -268,14 +273,13 @@ def _parsed(name: str, sha256: str, content: str) -> FittedNorm:
     return FittedNorm(found, name)
 
 
-def _check_name(study: OpenStudy, name: str) -> None:
+def _check_name(session: Session, name: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise WorkbenchError(
             f"{name!r} cannot be the name of a norm.",
             "Use letters, digits, point, hyphen and underscore, 64 at most, a letter or digit first.",
         )
-    with study.database.reading() as session:
-        taken = {published_norm().name.lower(), *(known.lower() for known in session.scalars(select(NormRecord.name)))}
+    taken = {published_norm().name.lower(), *(known.lower() for known in session.scalars(select(NormRecord.name)))}
     if name.lower() in taken:
         raise WorkbenchError(f"The study has a norm {name} already; norms are kept for good.", "Choose another name.")
 
