@@ -19,6 +19,9 @@ MAX_AGE_YEARS = 120.0
 _DAYS_PER_YEAR = 365.25
 _SEXES: Mapping[str, Sex | None] = {"M": "M", "F": "F", "MALE": "M", "FEMALE": "F", "U": None}
 _SHOWN = 10
+_YOUNG_YEARS = 25.0
+_LONGEST_CODE = 64
+_LONGEST = 1000
 
 
 class CohortRow(BaseModel):
@@ -68,7 +71,16 @@ def read_cohort(path: Path) -> dict[str, CohortRow]:
             )
             continue
         row = {name: unguarded(cells[index].strip()) if index < len(cells) else "" for name, index in columns.items()}
+        unfit = next((name for name, text in row.items() if not (text.isprintable() and len(text) <= _LONGEST)), None)
+        if unfit is not None:
+            faults.append(
+                f"row {line}, column {unfit}: signs that cannot be printed, such as a line end, or more than {_LONGEST}"
+            )
+            continue
         subject = row["subject"]
+        if len(subject) > _LONGEST_CODE:
+            faults.append(f"row {line}, column subject: {len(subject)} signs; a code has {_LONGEST_CODE} at most")
+            continue
         if not subject:
             faults.append(f"row {line}, column subject: empty; name the subject by its code")
             continue
@@ -175,7 +187,12 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    try:
+        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise ImportRefused(
+            f"{path.name} is no table: {error} (line {reader.line_num}).", "Look for a quote that is not closed."
+        ) from error
     if not rows:
         raise ImportRefused(f"{path.name} is empty.", "Give a table with the columns subject, sex, age_years.")
     return rows[0][1], rows[1:]
@@ -258,9 +275,9 @@ def _age(row: Mapping[str, str], line: int, faults: list[str]) -> float | None:
         faults.append(f"row {line}, column {column}: {text} is negative; write the age at the scan in years")
         return None
     if age > MAX_AGE_YEARS:
-        hint = (
-            f"; if it is in months, write {age / 12:.2f}" if column == "age_years" and age <= MAX_AGE_YEARS * 12 else ""
-        )
+        units = (("months", 12.0), ("days", _DAYS_PER_YEAR))
+        unit, per_year = next(((name, n) for name, n in units if age / n <= _YOUNG_YEARS), ("", 1.0))
+        hint = f"; if it is in {unit}, write {age / per_year:.2f}" if column == "age_years" and unit else ""
         faults.append(f"row {line}, column {column}: {text} is no human age in years{hint}")
         return None
     return age

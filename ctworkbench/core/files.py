@@ -41,7 +41,7 @@ def need_folder(path: Path) -> None:
     """
     remedy = "Choose a folder that can be written."
     if path.exists() and not path.is_dir():
-        raise StudyError(f"{path} is a file, not a folder.", remedy)
+        raise StudyError(f"{path} cannot be written to: it is a file, not a folder.", remedy)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
