@@ -1,6 +1,7 @@
 """An axis with one level of ticks: 1, 2 or 5 apart, and as many as have room."""
 
 import math
+from collections.abc import Sequence
 
 import pyqtgraph as pg
 
@@ -17,6 +18,10 @@ class Axis(pg.AxisItem):
         super().__init__(orientation)
         self._least_pixels = least_pixels
         self.setStyle(hideOverlappingLabels=False)  # else the first and the last age have no number
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """The numbers at the ticks, negative ones with a true minus sign."""
+        return [text.replace("-", "−") for text in super().tickStrings(values, scale, spacing)]
 
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:  # noqa: N803 - Qt's way
         """The distance of the ticks and where they start, in the axis' unit, for `size` pixels."""

@@ -32,7 +32,7 @@ def tip(plot: "DotPlot", dot: "Dot") -> str:
     where = [dot.site and f"site {dot.site}", dot.scanner, dot.role and f"split: {dot.role}"]
     if dot.warnings:
         where.append(f"{dot.warnings} warning{'s' * (dot.warnings > 1)}")
-    value = f"{dot.value:+.1f}".replace("-", "−") if "right minus left" in data.title else f"{dot.value:.1f}"
+    value = f"{dot.value:+.1f}".replace("-", "−") if data.signed else f"{dot.value:.1f}"
     lines = (
         f"{dot.subject} · {SEX_TITLES[sex_key(dot.sex)]} · {age_text(dot.age_years)}",
         f"{value} {data.unit} · {standing}",

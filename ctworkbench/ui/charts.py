@@ -132,7 +132,7 @@ class ChartsPage(QWidget):
         single.setChildrenCollapsible(False)
         single.addWidget(captioned(self.chart))
         single.addWidget(captioned(self.asymmetry))
-        single.setSizes([430, 330])
+        single.setSizes([415, 345])
         self._grid = QWidget()
         self._grid_layout = QGridLayout(self._grid)
         self._grid_layout.setContentsMargins(0, 0, 0, 0)

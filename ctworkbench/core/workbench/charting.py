@@ -13,7 +13,7 @@ from ctworkbench.core.norms.units import volume_fault
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.current import CURRENT, last_verdicts
-from ctworkbench.core.workbench.lineage import learned_roles
+from ctworkbench.core.workbench.lineage import is_phantom, learned_roles
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Band, ChartData, Dot, VolumeRow
 from ctworkbench.core.workbench.volumes import scanners, volumes
@@ -31,6 +31,7 @@ class _Facts:
     verdict: str
     warnings: int
     learned: str
+    phantom: bool
 
 
 def charts(study: OpenStudy, names: Sequence[str], source: str = CURRENT) -> dict[str, ChartData]:
@@ -128,7 +129,7 @@ class _Cohort:
             dots.append(self._dot(right, right.volume_cm3 - left.volume_cm3, z))
         bands = [_asymmetry_band(norm, pair, sex) for sex in self._sexes()] if known else []
         title = f"{pair.capitalize()} lobe, right minus left"
-        return ChartData(title, "cm³", dots, bands, norm.limits.text, outside, pair, norm.title)
+        return ChartData(title, "cm³", dots, bands, norm.limits.text, outside, pair, norm.title, signed=True)
 
     def _sexes(self) -> list[Sex]:
         """The sexes that the norm holds for."""
@@ -158,6 +159,7 @@ class _Cohort:
             facts.warnings,
             facts.learned,
             row.version,
+            facts.phantom,
         )
 
 
@@ -166,19 +168,18 @@ def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
     with study.database.reading() as session:
         verdicts, learned, device = last_verdicts(session), learned_roles(session), scanners(session)
         query = (
-            select(Annotation.id, Scan.id, Subject.role, Scan.site, Scan.warnings)
+            select(Annotation.id, Scan.id, Subject.role, Scan.site, Scan.warnings, Scan.protocol)
             .join_from(Annotation, Scan, Scan.id == Annotation.scan_id)
             .join(Subject, Subject.id == Scan.subject_id)
         )
         rows = session.execute(query).tuples().all()
 
     found: dict[int, _Facts] = {}
-    for annotation, scan, role, site, warnings in rows:
+    for annotation, scan, role, site, warnings, protocol in rows:
         told, unread = verdicts.get(annotation, ("", False))
         verdict = f"{told} unread" if unread else str(told)
-        found[annotation] = _Facts(
-            site, device[scan], str(role or ""), verdict, len(warnings), learned.get(annotation, "")
-        )
+        part, phantom = learned.get(annotation, ""), is_phantom(protocol, site)
+        found[annotation] = _Facts(site, device[scan], str(role or ""), verdict, len(warnings), part, phantom)
     return found
 
 

@@ -219,6 +219,7 @@ class Dot:
         warnings: number of warnings on the scan.
         learned: the part its subject had in the training of the model that this label map goes back to; "" if none.
         version: of the label map.
+        phantom: whether it is of a digital phantom, and of no child.
     """
 
     scan_id: int
@@ -236,6 +237,7 @@ class Dot:
     warnings: int = 0
     learned: str = ""
     version: int = 0
+    phantom: bool = False
 
 
 @dataclass(frozen=True)
@@ -259,6 +261,7 @@ class ChartData:
     Attributes:
         name: of the region or, for right minus left, of the pair.
         norm: title of the norm that the bands are of.
+        signed: whether it is of right minus left; else a value of 0 says that the region was not found.
     """
 
     title: str
@@ -269,6 +272,7 @@ class ChartData:
     outside: dict[int, str] = field(default_factory=dict)
     name: str = ""
     norm: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True)
