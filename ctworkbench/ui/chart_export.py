@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData
 
 CSV_COLUMNS = (
-    "chart", "subject", "sex", "age_years", "value", "unit", "z", "centile", "no_centile_because", "labels", "version",
-    "verdict", "site", "scanner", "split", "part_in_training_of_model", "scan",
+    "chart", "subject", "phantom", "sex", "age_years", "value", "unit", "z", "centile", "no_centile_because", "labels",
+    "version", "verdict", "site", "scanner", "split", "part_in_training_of_model", "scan",
 )  # fmt: skip
 _PURPOSE = "Research use only – not for diagnosis"
 _MARGIN = 12.0
@@ -228,10 +228,10 @@ def write_numbers(
                     continue
                 writer.writerow(
                     guarded((
-                        data.title, dot.subject, dot.sex or "", _number(dot.age_years, 4), _number(dot.value, 3),
-                        data.unit, _number(dot.z, 3), _number(dot.centile, 2), data.outside.get(dot.scan_id, ""),
-                        dot.source, dot.version, dot.verdict, dot.site, dot.scanner, dot.role, dot.learned,
-                        dot.scan_id,
+                        data.title, dot.subject, "yes" if dot.phantom else "no", dot.sex or "",
+                        _number(dot.age_years, 4), _number(dot.value, 3), data.unit, _number(dot.z, 3),
+                        _number(dot.centile, 2), data.outside.get(dot.scan_id, ""), dot.source, dot.version,
+                        dot.verdict, dot.site, dot.scanner, dot.role, dot.learned, dot.scan_id,
                     ))
                 )  # fmt: skip
 

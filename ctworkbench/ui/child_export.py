@@ -76,7 +76,8 @@ def write_child(child: Child, path: Path) -> None:
                         "note": " ".join(one.notes),
                     }
                 )
-        writer.writerow(own | {"table": "note", "note": " ".join((child.error_note, *child.doubts))})
+        told = " ".join((child.error_note, *child.scan.cautions, *child.doubts))
+        writer.writerow(own | {"table": "note", "note": told})
 
 
 def _text(value: float | None) -> str:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.report.numbers import years_text
+from ctworkbench.core.wording import PHANTOM
 from ctworkbench.core.workbench.current import version_for
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_groups import SEX_TITLES, sex_key
@@ -193,8 +194,7 @@ class ChildPanel(QFrame):
     def _show(self, answer: "tuple[ScanRow, AnnotationRow | None, Child | None, Norm, str]") -> None:
         scan, version, self._child, self._norm, self._source = answer
         self._subject = scan.subject
-        phantom = self._child is not None and self._child.scan.phantom
-        self.title.setText(f"{scan.subject} – digital phantom, no child" if phantom else scan.subject)
+        self.title.setText(f"{scan.subject} – {PHANTOM}" if scan.phantom else scan.subject)
         labels = f"labels v{version.version} {version.origin}" if version is not None else "no such labels yet"
         day = f" · {self._child.scan.day}" if self._child is not None and self._child.scan.day else ""
         age = "age unknown" if scan.age_years is None else age_text(scan.age_years)
@@ -213,7 +213,8 @@ class ChildPanel(QFrame):
             self.reason.setText("" if measured else "Its volumes are not measured yet: Run → Measure.")
             self.reason.setVisible(not measured)
             return
-        told = [f"No centile, because {child.refusal}."] if child.refusal else list(child.doubts)
+        refused = (f"No centile, because {child.refusal}.",) if child.refusal else ()
+        told = (*refused, *child.scan.cautions, *child.doubts)
         self.reason.setText(" ".join(told))
         self.reason.setVisible(bool(told))
         fill_volumes(self.table, child)

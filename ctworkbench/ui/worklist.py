@@ -61,7 +61,7 @@ class _Scans(QAbstractListModel):
         if role == _SCAN:
             return row
         if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join([f"{row.subject}: {row.series_uid}", *row.warnings])
+            return "\n".join([f"{row.subject}: {row.series_uid}", *row.cautions, *row.warnings])
         return None
 
     def show(self, rows: list[ScanRow]) -> None:
@@ -237,7 +237,7 @@ class Worklist(QWidget):
         if self._only is not None and row.id not in self._only:
             return False
         words = self.filter.text().lower().split()
-        text = " ".join((row.subject, row.site, row.scanner, row.series_uid)).lower()
+        text = " ".join((row.subject, row.site, row.scanner, row.series_uid, who(row))).lower()
         return all(word in text for word in words)
 
     def _fill(self) -> None:
@@ -271,12 +271,9 @@ class Worklist(QWidget):
 
 
 def who(row: ScanRow) -> str:
-    """Sex and age, as far as they are known."""
-    return " ".join(
-        part
-        for part in (row.sex.value if row.sex else "", "" if row.age_years is None else f"{row.age_years:.1f} y")
-        if part
-    )
+    """Sex and age, as far as they are known; of a phantom that it is one, and no child."""
+    age = "" if row.age_years is None else f"{row.age_years:.1f} y"
+    return " ".join(part for part in ("phantom" if row.phantom else "", row.sex.value if row.sex else "", age) if part)
 
 
 def urgency(row: ScanRow) -> int:

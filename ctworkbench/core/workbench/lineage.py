@@ -134,6 +134,12 @@ def is_phantom(protocol: Mapping[str, Any], site: str) -> bool:
     return bool(protocol.get("phantom")) or site == SITE
 
 
+def phantom_scans(session: Session) -> set[int]:
+    """Scans of the study that are of digital phantoms."""
+    query = select(Scan.id, Scan.protocol, Scan.site)
+    return {scan for scan, protocol, site in session.execute(query).tuples() if is_phantom(protocol, site)}
+
+
 def scan_cautions(
     session: Session, scans: Iterable[tuple[Scan, str]], chosen: Mapping[int, AnnotationRow], versions: Versions
 ) -> dict[int, tuple[str, ...]]:

@@ -13,11 +13,11 @@ from ctworkbench.core.analysis.writing import TABLE_FORMATS, write
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.files import need_folder
 from ctworkbench.core.model import Origin, Scan, Subject
-from ctworkbench.core.wording import count
+from ctworkbench.core.wording import count, phantoms
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.figures import figures
 from ctworkbench.core.workbench.harmonizing import harmonized_observations
-from ctworkbench.core.workbench.lineage import trained_on
+from ctworkbench.core.workbench.lineage import phantom_scans, trained_on
 from ctworkbench.core.workbench.methods import volume_notes
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
@@ -95,9 +95,12 @@ def statistics(
 def source_notes(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[str]:
     """What must be said of volumes for where their label maps come from, one sentence each."""
     with study.database.reading() as session:
-        learned = trained_on(session)
+        learned, phantom = trained_on(session), phantom_scans(session)
+    scans = {row.scan_id for row in rows}
+    told = phantoms(len(scans & phantom), len(scans))
     remembered = sorted({row.subject for row in rows if row.annotation_id in learned})
-    notes = [LEANING] if any(row.source is Origin.REGISTRATION for row in rows) else []
+    notes = [f"{told} Their numbers say nothing about children."] if told else []
+    notes += [LEANING] if any(row.source is Origin.REGISTRATION for row in rows) else []
     if remembered:
         one = len(remembered) == 1
         notes.append(
