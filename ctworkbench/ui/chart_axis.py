@@ -28,6 +28,11 @@ class Axis(pg.AxisItem):
         return [(nice_step(abs(maxVal - minVal) * self._least_pixels / max(size, 1.0)), 0.0)]
 
 
+def axes(left_pixels: float = 26.0, bottom_pixels: float = 42.0) -> dict[str, pg.AxisItem]:
+    """Both axes of a plot, as pyqtgraph takes them."""
+    return {"left": Axis("left", left_pixels), "bottom": Axis("bottom", bottom_pixels)}
+
+
 def nice_step(least: float) -> float:
     """The smallest of … 0.1, 0.2, 0.5, 1, 2, 5, 10 … that is no smaller than `least`."""
     if least <= 0 or not math.isfinite(least):

@@ -13,6 +13,7 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.files import need_folder
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.core.wording import phantoms
+from ctworkbench.core.workbench.volumes import nothing_measured
 from ctworkbench.ui.chart_canvas import Look
 from ctworkbench.ui.chart_export import Figure, write_numbers, write_picture
 from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
@@ -64,8 +65,7 @@ def write_charts(workbench: "Workbench", out: Path, wanted: Wanted) -> list[Path
     read = workbench.norms.charts(list(dict.fromkeys(name for of in names.values() for name in of)), wanted.source)
     first = next(iter(read.values()))
     if not first.dots:
-        told = "" if wanted.source == "current" else f" of the source {wanted.source!r}"
-        raise WorkbenchError(f"No label map{told} was measured.", "Run `ctworkbench measure` first.")
+        raise nothing_measured(wanted.source)
     marked = _latest(first.dots, wanted.subject)
     written: list[Path] = []
     for region, of in names.items():

@@ -80,7 +80,7 @@ class ChildPanel(QFrame):
         self._norm: Norm | None = None
         self._course = "right_frontal"
         self.setProperty("role", "card")
-        self.setMinimumWidth(420)
+        self.setMinimumWidth(424)
         self.title, self.facts, self.reason = QLabel("No scan is open"), QLabel(), QLabel()
         self.words, self.error_note = QLabel(), QLabel()
         for label, name, role in (
@@ -123,6 +123,7 @@ class ChildPanel(QFrame):
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.words)
         layout.addWidget(self.error_note)
+        layout.addStretch()  # where there is nothing to show, what is said stays at the top
         layout.addLayout(self._build_buttons())
         self._show_nothing()
 
@@ -233,9 +234,16 @@ class ChildPanel(QFrame):
         own = [n for n, one in enumerate(child.comparisons) if one.after.scan_id == child.scan.scan_id]
         self.spans.setCurrentIndex(own[0] if own else 0)
         self._show_change()
-        self.words.setText(_NORMAL)
+        self.words.setText(self._first_words)
         more = ' <a href="errors" style="color:#6cb8ec">How well volumes can be measured…</a>'
         self.error_note.setText(child.error_note + more)
+
+    @property
+    def _first_words(self) -> str:
+        """What stands below a table before a row is chosen."""
+        if self._child is None or self.tabs.currentIndex() or self._child.refusal:
+            return _NORMAL
+        return f"{_NORMAL} Total: {self._child.total.reason}."
 
     def _show_change(self) -> None:
         child, number = self._child, self.spans.currentIndex()
@@ -251,7 +259,7 @@ class ChildPanel(QFrame):
         self.stack.setCurrentIndex(index)
         self._wanted = index
         self._memory.setValue(_TAB, _TABS[index][0])
-        self.words.setText(_NORMAL)
+        self.words.setText(self._first_words)
 
     def _choose_region(self, region: str) -> None:
         child = self._child

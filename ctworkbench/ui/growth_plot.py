@@ -7,6 +7,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
+from ctworkbench.ui.chart_axis import axes
 from ctworkbench.ui.chart_theme import DARK
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class GrowthPlot(pg.PlotWidget):
     """Volume against age of one region; the norm is drawn where it holds for this child and scan."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=DARK.ground)
+        super().__init__(parent, background=DARK.ground, axisItems=axes(20.0, 40.0))
         self.setObjectName("child_course")
         self.setAccessibleName("Course of one region")
         self.setMinimumHeight(_HEIGHT)

@@ -383,6 +383,7 @@ def _number(value: float, low: float, high: float, suffix: str, tip: str, digits
     box.setSuffix(suffix)
     box.setToolTip(tip)
     box.setKeyboardTracking(False)
+    box.lineEdit().setTextMargins(6, 0, 0, 0)
     return box
 
 
@@ -392,4 +393,5 @@ def _count(value: int, low: int, high: int, tip: str) -> QSpinBox:
     box.setValue(value)
     box.setToolTip(tip)
     box.setKeyboardTracking(False)
+    box.lineEdit().setTextMargins(6, 0, 0, 0)
     return box

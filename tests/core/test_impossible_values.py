@@ -81,7 +81,7 @@ def test_that_volumes_below_0_are_said_once_and_left_out(workbench: Workbench) -
     tables = workbench.norms.tables()
     assert any(note.startswith("20 volumes below 0, left out: ") for note in tables.notes)
     (left,) = [entry for entry in tables.exclusions if "below 0" in entry.reason]
-    assert (left.volumes, left.reason) == (20, "a volume of brainstem below 0 is none")
+    assert (left.volumes, left.reason) == (20, "a volume of the brainstem below 0 is none")
     assert {row.n for row in tables.descriptions if row.region == "brainstem" and row.sex == "all"} == {40}
 
 

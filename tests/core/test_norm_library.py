@@ -116,7 +116,7 @@ def test_that_too_few_children_are_refused_before_a_job_is_started(kept: Workben
     before = len(kept.jobs.jobs())
     with pytest.raises(WorkbenchError, match="needs 120 of each sex"):
         kept.norms.fit_norm("larger", method="lms")
-    with pytest.raises(WorkbenchError, match="No volumes of source 'model'"):
+    with pytest.raises(WorkbenchError, match="No label map by a model was measured yet"):
         kept.norms.fit_norm("larger", method="linear", source="model")
     with pytest.raises(WorkbenchError, match="-1 bootstrap samples"):
         kept.norms.fit_norm("larger", method="linear", repeats=-1)

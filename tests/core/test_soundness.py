@@ -266,8 +266,8 @@ def test_that_a_model_leans_on_the_template_that_all_its_labels_come_from() -> N
 def test_that_the_articles_paired_effects_are_told_and_effects_of_one_size_are_not() -> None:
     warning = found(checks.paired_effect_as_group, ARTICLE)
     assert len(warning.basis) == 8
-    assert warning.basis[0].text.startswith("frontal, boys: d_z -1.0")  # Table 5: 1.06, by d_av 0.21
-    assert "d_av -0.2" in warning.basis[0].text
+    assert warning.basis[0].text.startswith("frontal, boys: d_z −1.0")  # Table 5: 1.06, by d_av 0.21
+    assert "d_av −0.2" in warning.basis[0].text
     apart = [
         replace(child, volumes_cm3={"right_frontal": 100.0 + 7 * ((i * 7) % 13), "left_frontal": 100.0 + 7 * (i % 13)})
         for i, child in enumerate(CHILDREN)

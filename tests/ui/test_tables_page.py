@@ -151,7 +151,7 @@ def test_that_a_study_without_volumes_says_what_to_do(tmp_path: Path, memory: QS
     with seed(tmp_path / "study", 3, measured=False) as workbench:
         bridge = Bridge(workbench)
         page = open_page(workbench, bridge, memory, qtbot)
-        assert "No volumes" in page.empty.text() and "measure" in page.empty.text()
+        assert page.empty.text().startswith("No label map was measured yet.") and "Run → Measure" in page.empty.text()
         assert not page.export_button.isEnabled() and not page.copy_button.isEnabled()
         bridge.close()
 

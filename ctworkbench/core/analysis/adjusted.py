@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ctworkbench.core.analysis.effects import Effect, corrected, least_squares, varies
 from ctworkbench.core.analysis.scans import Account, ScanVolumes, regions_of, tell_repeats, with_sex_and_age
+from ctworkbench.core.schemes import spoken
 from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _volumes(
     used = [scan for scan in scans if scan.volume(region) is not None]
     for scan in scans:
         if scan.volume(region) is None:
-            account.leave_out(model, f"{region} is not in the label map", scan)
+            account.leave_out(model, f"{spoken(region)} is not in the label map", scan)
     return used, np.array([scan.volume(region) for scan in used], dtype=float)
 
 

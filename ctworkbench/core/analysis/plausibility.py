@@ -7,6 +7,7 @@ from statistics import median
 
 from ctworkbench.core.analysis.observations import Ledger, Observation
 from ctworkbench.core.norms.units import CHILD_YEARS, LARGEST_CM3, OLDEST_YEARS, months_doubt
+from ctworkbench.core.schemes import spoken
 from ctworkbench.core.wording import count
 
 _APART = 4.0
@@ -27,17 +28,17 @@ def plausible(rows: Sequence[Observation], ledger: Ledger) -> list[Observation]:
     for row in rows:
         if math.isfinite(row.volume_cm3) and row.volume_cm3 > LARGEST_CM3:
             huge[row.region].append(row.volume_cm3)
-            ledger.exclude("all tables", f"no {row.region} is larger than {LARGEST_CM3:g} cm³: mm³?", row)
+            ledger.exclude("all tables", f"no {spoken(row.region)} is larger than {LARGEST_CM3:g} cm³: mm³?", row)
         elif row.volume_cm3 < 0:
             negative.append(row.subject)
-            ledger.exclude("all tables", f"a volume of {row.region} below 0 is none", row)
+            ledger.exclude("all tables", f"a volume of the {spoken(row.region)} below 0 is none", row)
         else:
             kept.append(row)
     if huge:
         region, values = next(iter(huge.items()))
         middle = median(values)
         ledger.note(
-            f"{count(sum(map(len, huge.values())), 'volume')} too large for cm³, left out: {region}, median "
+            f"{count(sum(map(len, huge.values())), 'volume')} too large for cm³, left out: {spoken(region)}, median "
             f"{middle:,.0f}. If these are mm³, {middle / 1000:.1f} cm³ is meant; nothing was converted. Correct the "
             "volumes and make the tables again."
         )

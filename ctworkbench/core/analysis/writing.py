@@ -84,7 +84,7 @@ def notes_text(result: StatisticsTables) -> str:
     lines = [
         RESEARCH_USE,
         "",
-        f"{result.n_scans} scans of {result.n_subjects} subjects; labels from: {sources}.",
+        f"{count(result.n_scans, 'scan')} of {count(result.n_subjects, 'subject')}; labels from: {sources}.",
         "Volumes in cm³. SD with n - 1. Sex is coded 1 male, 2 female; age in years. Differences are right minus left.",
         "p is exact and two-sided; p_holm (Holm) and p_fdr (Benjamini and Hochberg) are corrected over the regions of",
         "one term (tables 3, 4), of one group of children (correlation), or over all tests of the table (table 5).",

@@ -10,6 +10,7 @@ from ctworkbench.core.analysis.hemispheres import paired_test
 from ctworkbench.core.analysis.scans import Account
 from ctworkbench.core.methods.facts import StudyFacts, VolumeFact
 from ctworkbench.core.methods.soundness import Basis, Severity, SoundnessWarning, counted
+from ctworkbench.core.wording import signed
 
 _SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"), (0.0, "negligible"))
 """Cohen (1988), Statistical Power Analysis, for a difference of two groups; d_z is on another scale."""
@@ -39,7 +40,7 @@ def paired_effect_as_group(facts: StudyFacts) -> list[SoundnessWarning]:
             if d_z is None or d_av is None:
                 continue
             if _size(d_z) != _size(d_av) and abs(d_z) >= _MUCH * abs(d_av) and _size(d_z) != "negligible":
-                words = f"d_z {d_z:.2f} ({_size(d_z)} if misread), d_av {d_av:.2f} ({_size(d_av)})"
+                words = f"d_z {signed(d_z)} ({_size(d_z)} if misread), d_av {signed(d_av)} ({_size(d_av)})"
                 rows.append(Basis("table", "hemispheres", f"{pair}, {who}: {words}, n {len(own)}"))
     if not rows:
         return []
@@ -74,7 +75,7 @@ def sex_gap_with_unequal_ages(facts: StudyFacts) -> list[SoundnessWarning]:
         return []
     older = fmean(boys) - fmean(girls)
     rows = [
-        Basis("table", "sex", f"{region}: raw {raw:+.2f} cm³, adjusted for age {adjusted:+.2f} cm³")
+        Basis("table", "sex", f"{region}: raw {signed(raw, 2)} cm³, adjusted for age {signed(adjusted, 2)} cm³")
         for region, (raw, adjusted) in known.items()
     ]
     return [
@@ -120,7 +121,13 @@ def sex_gap_is_brain_size(facts: StudyFacts) -> list[SoundnessWarning]:
             "goes once the sum of the regions is held equal.",
             "The sexes differ in the size of the head; that is no finding about single regions.",
             "Report the differences adjusted for total brain or intracranial volume beside the raw ones.",
-            (Basis("table", "sex", f"mean difference {fmean(plain):+.2f} cm³, at equal total {fmean(held):+.2f} cm³"),),
+            (
+                Basis(
+                    "table",
+                    "sex",
+                    f"mean difference {signed(fmean(plain), 2)} cm³, at equal total {signed(fmean(held), 2)} cm³",
+                ),
+            ),
         )
     ]
 
@@ -143,7 +150,8 @@ def repeated_scans(facts: StudyFacts) -> list[SoundnessWarning]:
             "too small.",
             "Keep one scan a child, or use the mixed model with an intercept of the child.",
             tuple(
-                Basis("scan", str(min(own)), f"{code}: {len(own)} scans", code) for code, own in sorted(many.items())
+                Basis("scan", str(min(own)), f"{code}: {counted(len(own), 'scan')}", code)
+                for code, own in sorted(many.items())
             ),
         )
     ]

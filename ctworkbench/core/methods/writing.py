@@ -12,6 +12,7 @@ from ctworkbench.core.files import guarded, replace_bytes, replace_text
 from ctworkbench.core.methods.checklist import FilledChecklist, FilledItem, State
 from ctworkbench.core.methods.checks import CHECKS
 from ctworkbench.core.methods.soundness import Assurance, SoundnessWarning
+from ctworkbench.core.wording import label_map
 
 RESEARCH = "Research use only – not for diagnosis."
 _COLUMNS = ("checklist", "number", "section", "item", "state", "from_the_study", "by_the_authors", "still_to_write")
@@ -172,7 +173,7 @@ def _summary(filled: FilledChecklist) -> str:
 
 
 def _foot(report: MethodsReport) -> str:
-    source = "the label maps that count" if report.source == "current" else f"label maps of the source {report.source}"
+    source = "the label maps that count" if report.source == "current" else f"each newest {label_map(report.source)}"
     return f"{RESEARCH} Read from the study on {report.made} by {report.program}; volumes of {source}."
 
 

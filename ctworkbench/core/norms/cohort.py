@@ -162,7 +162,7 @@ def check(cohort: Cohort, method: Method, selection: Selection) -> None:
         if lone and not selection.sex:
             remedy += f"For a norm of {_SEXES[lone]} alone choose the sex {lone}."
         raise WorkbenchError(
-            f"There are {' and '.join(few)}; a norm by the method {method} needs {least} of each sex it is for.",
+            f"There are {' and '.join(few)}; a norm by {METHOD_TITLES[method]} needs {least} of each sex it is for.",
             remedy.strip() or "Accept more label maps, or take in more children.",
         )
     for sex in sexes:

@@ -17,6 +17,7 @@ from ctworkbench.core.norms.change import ChildScan
 from ctworkbench.core.norms.child import Child, describe
 from ctworkbench.core.norms.measurement_error import MeasurementError
 from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.wording import label_map
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
 from ctworkbench.core.workbench.lineage import is_phantom, scan_cautions
@@ -90,8 +91,7 @@ def latest(found: Found | None, code: str, source: str) -> tuple[Found, Chosen]:
     if found.measured:
         return found, found.measured[-1]
     if all(one.annotation is None for one in found.scans):
-        kind = "" if source == CURRENT else f" of the source {source!r}"
-        raise WorkbenchError(f"{code} has no label map{kind}.", "Make one, or choose another source.")
+        raise WorkbenchError(f"{code} has no {label_map(source)}.", "Make one, or choose another source.")
     raise WorkbenchError(f"The label map of {code} was not measured.", "Run `ctworkbench measure`.")
 
 

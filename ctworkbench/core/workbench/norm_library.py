@@ -21,7 +21,7 @@ from ctworkbench.core.workbench.current import CURRENT, chosen_versions
 from ctworkbench.core.workbench.lineage import trained_on
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, NormPreview, NormRow
-from ctworkbench.core.workbench.volumes import scanners, volumes
+from ctworkbench.core.workbench.volumes import nothing_measured, scanners, volumes
 
 FIT = "fit norm"
 _MOST_REPEATS = 5000
@@ -121,11 +121,11 @@ def fit_norm(
         raise WorkbenchError(f"{repeats} bootstrap samples cannot be drawn.", f"Ask for 0 to {_MOST_REPEATS}.")
     scans = _scans(study, source)
     if not scans:
-        raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
+        raise nothing_measured(source)
     check(gather(scans, selection), method, selection)
     params = FitParams(
         name=name,
-        title=title or f"{METHOD_TITLES[method].capitalize()}, {study.folder.name}",
+        title=title or f"{METHOD_TITLES[method][0].upper()}{METHOD_TITLES[method][1:]}, {study.folder.name}",
         method=method,
         scheme=study.scheme,
         scans=tuple(scans),

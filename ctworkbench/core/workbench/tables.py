@@ -10,7 +10,6 @@ from ctworkbench.core.analysis.harmonization import Harmonizing
 from ctworkbench.core.analysis.observations import Exclusion, Ledger, Observation
 from ctworkbench.core.analysis.tables import Repeats, StatisticsTables, prepared, tables
 from ctworkbench.core.analysis.writing import TABLE_FORMATS, write
-from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.files import need_folder
 from ctworkbench.core.model import Origin, Scan, Subject
 from ctworkbench.core.wording import count, phantoms
@@ -21,7 +20,7 @@ from ctworkbench.core.workbench.lineage import phantom_scans, trained_on
 from ctworkbench.core.workbench.methods import volume_notes
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
-from ctworkbench.core.workbench.volumes import scanners, volumes
+from ctworkbench.core.workbench.volumes import nothing_measured, scanners, volumes
 
 LEANING = (
     "Labels of a registration lean towards the template, whose regions have the norm's mean proportions: "
@@ -117,7 +116,7 @@ def _tables(
     """The tables, what they were made from, and from which label maps."""
     rows = volumes(study, source)
     if not rows:
-        raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
+        raise nothing_measured(source)
     observations, notes, left_out = _observations(study, rows), list[str](), tuple[Exclusion, ...]()
     if harmonize is not None:
         observations, notes, left_out = harmonized_observations(study, source, harmonize, observations)
@@ -125,7 +124,7 @@ def _tables(
     result = tables(observations, repeats)
     notes += source_notes(study, rows)
     notes += volume_notes(study, rows, result.coefficients, result.hemispheres)
-    told = {"notes": (*result.notes, *notes), "exclusions": (*left_out, *result.exclusions)}
+    told = {"notes": tuple(dict.fromkeys((*result.notes, *notes))), "exclusions": (*left_out, *result.exclusions)}
     return result.model_copy(update=told), observations, annotation_ids
 
 

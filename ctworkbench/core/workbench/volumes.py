@@ -11,6 +11,7 @@ from ctworkbench.core.dicom_series import THICK_MM
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Measurement, Origin, Scan, Subject
 from ctworkbench.core.scanners import one_name_each
+from ctworkbench.core.wording import label_map
 from ctworkbench.core.workbench.current import CURRENT, chosen_versions
 from ctworkbench.core.workbench.measuring import VOLUME
 from ctworkbench.core.workbench.open_study import OpenStudy
@@ -75,6 +76,14 @@ def volumes(study: OpenStudy, source: str = CURRENT) -> list[VolumeRow]:
             for device, thickness in ((scanner_of(protocol, named), thickness_of(protocol)),)
             for region, value in found[chosen[scan].id]
         ]
+
+
+def nothing_measured(source: str) -> WorkbenchError:
+    """The error of tables, charts and norms of a study in which no label map of this source has volumes."""
+    return WorkbenchError(
+        f"No {label_map(source)} was measured yet.",
+        "Label the scans, then measure them: Run → Measure, or `ctworkbench measure`.",
+    )
 
 
 def scanner_of(protocol: Mapping[str, Any], named: str) -> str:
