@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from ctworkbench.ui.chart_axis import Axis
 from ctworkbench.ui.chart_bands import BandLook, NormBand, levels_of
 from ctworkbench.ui.chart_dots import DotsItem, Style
-from ctworkbench.ui.chart_edges import beyond_text, placed
+from ctworkbench.ui.chart_edges import beyond_text, no_fault, placed
 from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
 from ctworkbench.ui.chart_lasso import LassoBox
 from ctworkbench.ui.chart_marks import Marks
@@ -202,14 +202,14 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             for number, dot in enumerate(entries)
         }
         values, others = (np.array([dot.value for dot in layer], float) for layer in (self._inside, self._beside))
-        lacking = (values <= 0) & (not data.signed)
-        span = self._span(data, values[~lacking] if self._inside else others)
+        whole, whole_beside = (no_fault(layer, data.signed) for layer in (values, others))
+        span = self._span(data, values[whole] if whole.any() else others[whole_beside])
         self._show_bands(data, grouping)
-        levels = placed(values, span, lacking)
+        levels = placed(values, span, ~whole)
         self._set(self.scatter, self._inside, ages[within], levels, grouping)
         # those beside have no place along the ages, and stop at the ends of the vertical axis
         places = np.arange(1, len(self._beside) + 1) / (len(self._beside) + 1)
-        heights = placed(others, span, np.zeros(others.size, bool))
+        heights = placed(others, span, ~whole_beside)
         self._set(self.outside, self._beside, places, heights, grouping)
         self._show_beyond(data, (values, levels), (others, heights))
         self.marks.join([dot.subject for dot in self._inside])
@@ -251,7 +251,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             off = np.flatnonzero(values != levels)
             found |= {dots[number].scan_id for number in off}
             texts = ["" if self._compact else beyond_text(dots[number].value, data.signed) for number in off]
-            signs = np.sign(values[off] - levels[off])
+            signs = np.where(values[off] > levels[off], 1.0, -1.0)
             gap = _GAP_SMALL if self._compact else _GAP
             marks.beyond.show_beyond(item.xs[off], item.ys[off], signs, texts, item.size / 2 + gap)
         self.beyond_ids = frozenset(found)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPolygonF
 
+from ctworkbench.core.norms.units import LARGEST_CM3
 from ctworkbench.ui.chart_pixels import LinesItem, PixelItem
 
 _WIDE, _HIGH = 7.0, 5.0
@@ -111,18 +112,25 @@ def draw_arrow(painter: QPainter, foot: QPointF, sign: float, color: QColor) -> 
     painter.drawPolygon(QPolygonF([foot + QPointF(*corner) for corner in corners]))
 
 
-def placed(values: NDArray[np.float64], span: tuple[float, float], lacking: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Where dots stand upwards: those that the scale cannot hold, and regions that were not found, just beyond it."""
+def no_fault(values: NDArray[np.float64], signed: bool) -> NDArray[np.bool_]:
+    """Which values can be a volume of a region in cm³, or a difference of two; the others stretch no scale."""
+    return np.isfinite(values) & (np.abs(values) <= LARGEST_CM3) & (signed | (values > 0))
+
+
+def placed(values: NDArray[np.float64], span: tuple[float, float], faulty: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Where dots stand upwards: those that the scale cannot hold, and values that are no volumes, just beyond it."""
     low, high = span
     if not np.isfinite(low):
-        return values
+        return np.where(np.isfinite(values), values, 0.0)
     off = _BEYOND * (high - low)
-    placed = np.where(values > high, high + off, np.where(values < low, low - off, values))
-    return np.where(lacking, low - off, placed)
+    levels = np.where(values > high, high + off, np.where(values < low, low - off, values))
+    return np.where(faulty & ~(values > high), low - off, levels)
 
 
 def beyond_text(value: float, signed: bool) -> str:
     """What is written beside a dot that has no place on the scale."""
+    if not np.isfinite(value):
+        return "no volume"
     if signed:
-        return f"{value:+.0f}".replace("-", "−")
-    return f"{value:.0f}" if value > 0 else "not found"
+        return f"{value:+,.0f}".replace("-", "−")
+    return f"{value:,.0f}".replace("-", "−") if value else "not found"

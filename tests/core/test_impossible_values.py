@@ -67,7 +67,7 @@ def test_that_a_number_that_is_none_is_not_measured_and_every_table_is_made(
     change(workbench, f"UPDATE measurement SET value = {value} WHERE annotation_id = 1 AND region = 'right_parietal'")
     assert not any(row.scan_id == 1 and row.region == "right_parietal" for row in workbench.norms.volumes())
     notes = " ".join(workbench.norms.tables().notes)
-    assert f"right_parietal was not measured in 1 of 60 scans: {CHILDREN[0].subject}." in notes
+    assert f"The right parietal lobe was not measured in 1 of 60 scans: {CHILDREN[0].subject}." in notes
     workbench.norms.further_tables()
     row = next(row for row in workbench.norms.subject(CHILDREN[0].subject).rows if row.region == "right_parietal")
     assert (row.volume_cm3, row.z) == (0.0, None)

@@ -60,6 +60,19 @@ def test_that_a_region_that_was_not_found_neither_stretches_the_scale_nor_lies_o
     assert plot.screen_position(2) is not None
 
 
+def test_that_a_volume_in_cubic_millimetres_below_0_or_without_end_leaves_the_scale_to_the_others(
+    plot: DotPlot,
+) -> None:
+    dots = [dot(1, 2.0, 205.0), dot(2, 2.1, 198000.0), dot(3, 2.2, -4.0), dot(4, 2.3, float("nan"))]
+    plot.show_chart(chart(*dots, dot(5, None, float("inf"))))
+    bottom, top = plot.boxes[0].viewRange()[1]
+    assert 140 < bottom < top < 260
+    assert plot.marks.beyond.texts == ("198,000", "−4", "no volume")
+    assert plot.outside_marks.beyond.texts == ("no volume",)
+    assert np.isfinite(plot.scatter.ys).all()
+    plot.grab()
+
+
 def test_that_no_difference_of_the_sides_is_a_value_like_any_other(plot: DotPlot) -> None:
     plot.show_chart(chart(dot(1, 2.0, 205.0), dot(2, 2.1, 0.0), signed=True))
     assert plot.beyond_ids == frozenset()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.norms.units import LARGEST_CM3, OLDEST_YEARS, months_doubt
+from ctworkbench.core.schemes import spoken
 from ctworkbench.core.wording import count
 
 Method = Literal["lms", "linear", "quantile"]
@@ -200,7 +201,7 @@ def _check_units(scans: Sequence[NormScan]) -> None:
         region, volume = max(scan.volumes_cm3.items(), key=lambda item: item[1], default=("", 0.0))
         if volume > LARGEST_CM3:
             raise WorkbenchError(
-                f"The region {region} of {scan.subject} has {volume:,.0f} cm³, more than a whole brain: "
+                f"The {spoken(region)} of {scan.subject} has {volume:,.0f} cm³, more than a whole brain: "
                 "volumes must be cm³, not mm³.",
                 "Measure the label map again, or look at it in Review.",
             )
