@@ -101,7 +101,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self.boxes[0].sigResized.connect(lambda _: self._fit_ages())
 
     def _add_plot(self, column: int, box: LassoBox) -> pg.PlotItem:
-        pixels = {"left": 30.0, "bottom": 24.0} if self._compact else {"left": 38.0, "bottom": 29.0}
+        pixels = {"left": 30.0, "bottom": 24.0} if self._compact else {"left": 38.0, "bottom": 32.0}
         axes = {side: Axis(side, least) for side, least in pixels.items()}
         return self.addPlot(0, column, viewBox=box, axisItems=axes)  # type: ignore[attr-defined]
 

@@ -101,6 +101,7 @@ class ChartsPage(QWidget):
         self._reader.ready.connect(self._show)
         self.tools.source_changed.connect(self._change_source)
         self.tools.look_changed.connect(self._draw)
+        self.tools.look_changed.connect(self.child.dress)
         self.tools.lasso_taken.connect(self._take_lasso)
         self.tools.reset_asked.connect(self._reset)
         self.tools.export_asked.connect(self._ask_export)

@@ -23,6 +23,7 @@ from ctworkbench.core.wording import PHANTOM
 from ctworkbench.core.workbench.current import version_for
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_groups import SEX_TITLES, sex_key
+from ctworkbench.ui.chart_theme import DARK, THEMES, Theme
 from ctworkbench.ui.child_export import write_child
 from ctworkbench.ui.child_tables import (
     asymmetry_sentence,
@@ -80,7 +81,7 @@ class ChildPanel(QFrame):
         self._norm: Norm | None = None
         self._course = "right_frontal"
         self.setProperty("role", "card")
-        self.setMinimumWidth(424)
+        self.setMinimumWidth(428)
         self.title, self.facts, self.reason = QLabel("No scan is open"), QLabel(), QLabel()
         self.words, self.error_note = QLabel(), QLabel()
         for label, name, role in (
@@ -238,6 +239,15 @@ class ChildPanel(QFrame):
         more = ' <a href="errors" style="color:#6cb8ec">How well volumes can be measured…</a>'
         self.error_note.setText(child.error_note + more)
 
+    def dress(self) -> None:
+        """Draw the course anew on the ground of the charts."""
+        self._show_change()
+
+    @property
+    def _theme(self) -> Theme:
+        """The ground of the charts."""
+        return THEMES[str(self._memory.value("charts/theme", DARK.name))]
+
     @property
     def _first_words(self) -> str:
         """What stands below a table before a row is chosen."""
@@ -253,7 +263,7 @@ class ChildPanel(QFrame):
         fill_changes(self.changes, comparison)
         self.change_note.setText(" ".join(comparison.notes))
         self.change_note.setVisible(bool(comparison.notes))
-        self.course.show_course(child, self._course, self._norm)
+        self.course.show_course(child, self._course, self._norm, self._theme)
 
     def _turn_to(self, index: int) -> None:
         self.stack.setCurrentIndex(index)
@@ -284,7 +294,7 @@ class ChildPanel(QFrame):
         self.words.setText(change_sentence(next(row for row in rows if row.region == region)))
         if region in child.scan.volumes_cm3:
             self._course = region
-            self.course.show_course(child, region, self._norm)
+            self.course.show_course(child, region, self._norm, self._theme)
 
     # -- what the user does ----------------------------------------------------------------------------------------
 

@@ -112,10 +112,12 @@ class _RowPainter(QStyledItemDelegate):
         painter.drawText(box, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, name)
         painter.setFont(small)
         painter.setPen(QColor("#aab4c1"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, _second_line(row))
-        if row.warnings:
+        marks = f"⚠ {len(row.warnings)}" if row.warnings else ""
+        room = box.width() - painter.fontMetrics().horizontalAdvance(f"  {marks}")
+        second = painter.fontMetrics().elidedText(_second_line(row), Qt.TextElideMode.ElideRight, room)
+        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, second)
+        if marks:
             painter.setPen(QColor("#f2b84b"))
-            marks = f"⚠ {len(row.warnings)}"
             painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, marks)
         painter.restore()
 

@@ -20,6 +20,7 @@ from ctworkbench.core.report.batch import ReportsResult
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge
+from ctworkbench.ui.chart_theme import DARK, LIGHT
 from ctworkbench.ui.child_panel import ChildPanel
 from ctworkbench.ui.child_tables import ASYMMETRY_TITLES, VOLUME_TITLES
 from ctworkbench.ui.error_dialog import ErrorDialog
@@ -232,3 +233,11 @@ def test_that_the_panel_says_without_a_click_why_the_total_has_no_z(panel: Child
 def test_that_what_is_expected_has_one_name_in_all_tables_of_a_child() -> None:
     assert "Expected" in VOLUME_TITLES and "Expected" in ASYMMETRY_TITLES
     assert "Mean" not in (*VOLUME_TITLES, *ASYMMETRY_TITLES)
+
+
+def test_that_the_course_lies_on_the_ground_of_the_charts(panel: ChildPanel, memory: QSettings, qtbot: QtBot) -> None:
+    follow(panel, FIRST, qtbot)
+    assert panel.course.backgroundBrush().color().name() == DARK.ground
+    memory.setValue("charts/theme", "light")
+    panel.dress()
+    assert panel.course.backgroundBrush().color().name() == LIGHT.ground
