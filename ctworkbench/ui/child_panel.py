@@ -81,7 +81,7 @@ class ChildPanel(QFrame):
         self._norm: Norm | None = None
         self._course = "right_frontal"
         self.setProperty("role", "card")
-        self.setMinimumWidth(428)
+        self.setMinimumWidth(430)
         self.title, self.facts, self.reason = QLabel("No scan is open"), QLabel(), QLabel()
         self.words, self.error_note = QLabel(), QLabel()
         for label, name, role in (

@@ -129,7 +129,7 @@ _Look = tuple[QColor | None, bool, str]
 
 def volume_table(parent: QWidget | None = None) -> NumberTable:
     """The empty table of volumes."""
-    table = NumberTable(VOLUME_TITLES, _VOLUME_TIPS, (86, 60, 62, 50, 54), "child_table")
+    table = NumberTable(VOLUME_TITLES, _VOLUME_TIPS, (86, 60, 62, 50, 56), "child_table")
     table.setAccessibleName("Volumes of the open subject")
     return table
 
