@@ -193,7 +193,7 @@ def test_that_a_folder_that_cannot_be_written_is_told(
     bridge.noticed.connect(notices.append)
     with qtbot.waitSignal(bridge.noticed, timeout=30_000):
         page.export(tmp_path / "file", ("csv",))
-    assert notices[0].kind == "error" and "cannot be written" in notices[0].message
+    assert notices[0].kind == "error" and "is a file, not a folder" in notices[0].message
     assert page.export_button.isEnabled()
 
 
