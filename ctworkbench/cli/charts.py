@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ctworkbench.cli.terminal import SOURCES, Grammar, open_study
 
-COLOR_BY = ("sex", "site", "scanner", "role", "verdict", "warnings", "source")
+COLOR_BY = ("sex", "site", "scanner", "role", "verdict", "warnings", "source", "phantom")
 
 
 def add(grammar: Grammar) -> None:

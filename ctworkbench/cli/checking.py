@@ -84,7 +84,7 @@ def _plain(row: "CheckedMap") -> dict[str, Any]:
 
 def _write_csv(rows: "list[CheckedMap]", path: Path) -> None:
     """Every finding in a line, wholly there or not at all."""
-    from ctworkbench.core.jobs import replace_text
+    from ctworkbench.core.files import replace_text
 
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -1,13 +1,15 @@
-"""How many children a study needs, without any study being open."""
+"""How many children a study needs; a study is opened only for its norm."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctworkbench.cli.terminal import Grammar
+from ctworkbench.cli.terminal import Grammar, open_study, say
 from ctworkbench.core.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from ctworkbench.core.analysis.power import Level, SampleSize
+    from ctworkbench.core.norms import Norm
 
 
 def add(grammar: Grammar) -> None:
@@ -25,14 +27,19 @@ def add(grammar: Grammar) -> None:
     entry = designs.add_parser("paired", help="two numbers of each child, such as left and right, t-test")
     _add_effect(entry, "mean difference in SD of the differences (d_z)", "mean difference in cm³, with --sd or --pair")
     entry.add_argument("--sd", type=float, metavar="CM3", help="SD of the differences")
-    entry.add_argument("--pair", help="take the SD of right minus left from the published norm, such as frontal")
+    entry.add_argument("--pair", help="take the SD of right minus left from the norm, such as frontal")
+    _add_norm(entry)
     _add_test(entry)
     entry.set_defaults(command=_paired)
 
     entry = designs.add_parser("slope", help="growth with age, or another slope of a linear model")
     entry.add_argument("--slope", type=float, required=True, help="cm³ a year")
     _add_sd(entry, "SD of the volume around the model, in cm³")
-    entry.add_argument("--age-sd", type=float, help="SD of age in years (default: that of the published norm, 0.285)")
+    entry.add_argument(
+        "--age-sd",
+        type=float,
+        help="SD of age in years (default: the published norm's, 0.285)",
+    )
     entry.add_argument("--covariates", type=int, default=1, help="other predictors in the model (default: 1, sex)")
     _add_test(entry)
     entry.set_defaults(command=_slope)
@@ -61,7 +68,15 @@ def _add_effect(entry: argparse.ArgumentParser, effect: str, difference: str) ->
 def _add_sd(entry: argparse.ArgumentParser, text: str = "SD of the volume of children of one age and sex") -> None:
     spread = entry.add_mutually_exclusive_group()
     spread.add_argument("--sd", type=float, metavar="CM3", help=text)
-    spread.add_argument("--region", help="take that SD from the published norm, such as right_frontal")
+    spread.add_argument("--region", help="take that SD from the norm, such as right_frontal")
+    _add_norm(entry)
+
+
+def _add_norm(entry: argparse.ArgumentParser) -> None:
+    entry.add_argument(
+        "--study", type=Path, metavar="STUDY", help="take SDs from the norm this study uses, not from the published one"
+    )
+    entry.add_argument("--norm", metavar="NAME", help="take them from this norm of the study (`ctworkbench norm list`)")
 
 
 def _add_test(entry: argparse.ArgumentParser) -> None:
@@ -85,12 +100,10 @@ def _two_groups(arguments: argparse.Namespace) -> int:
 
 def _paired(arguments: argparse.Namespace) -> int:
     from ctworkbench.core.analysis.power import paired
-    from ctworkbench.core.norms import published_norm
 
     effect, sd = arguments.effect, arguments.sd
     if sd is None and arguments.pair is not None:
-        norm = published_norm()  # the wider spread of the two sexes asks for more children, not for too few
-        sd = max(norm.asymmetry_sd(arguments.pair, sex) for sex in ("M", "F"))
+        sd = _spread(arguments, arguments.pair, difference=True)
     if effect is None:
         effect = _standardized(arguments.difference, sd, "--sd or --pair")
     return _tell(paired(effect, arguments.power, arguments.n, _level(arguments)), arguments.json)
@@ -98,13 +111,12 @@ def _paired(arguments: argparse.Namespace) -> int:
 
 def _slope(arguments: argparse.Namespace) -> int:
     from ctworkbench.core.analysis.power import slope
-    from ctworkbench.core.norms import published_norm
 
     sd, age_sd = _sd(arguments), arguments.age_sd
     if sd is None:
         raise WorkbenchError("A slope needs the SD around the model.", "Give --sd or --region.")
     if age_sd is None:
-        age_sd = published_norm().age_sd_years
+        age_sd = _age_sd(_norm(arguments))
     answer = slope(arguments.slope, sd, age_sd, arguments.power, arguments.n, arguments.covariates, _level(arguments))
     return _tell(answer, arguments.json)
 
@@ -126,9 +138,42 @@ def _centile(arguments: argparse.Namespace) -> int:
 
 
 def _sd(arguments: argparse.Namespace) -> float | None:
+    return arguments.sd if arguments.region is None else _spread(arguments, arguments.region)
+
+
+def _spread(arguments: argparse.Namespace, name: str, difference: bool = False) -> float:
+    """SD of a region or pair of the norm that is asked for, and a line that tells which."""
+    from ctworkbench.core.analysis.power import spread_of
+
+    norm = _norm(arguments)
+    sd = spread_of(norm, name, difference)
+    what = f"right minus left, {name}" if difference else name
+    say(f"note: SD {sd:.2f} cm³ ({what}) of the norm {norm.name}: {norm.title}.")
+    return sd
+
+
+def _norm(arguments: argparse.Namespace) -> "Norm":
+    """The norm of a name, the one that the study uses, or without a study the published one."""
     from ctworkbench.core.norms import published_norm
 
-    return arguments.sd if arguments.region is None else published_norm().sd(arguments.region)
+    if arguments.study is not None:
+        with open_study(arguments) as workbench:
+            return workbench.norms.norm(arguments.norm)
+    if arguments.norm not in (None, published_norm().name):
+        raise WorkbenchError(
+            f"The norm {arguments.norm} stands in a study.",
+            f"Add --study STUDY; without one there is {published_norm().name}.",
+        )
+    return published_norm()
+
+
+def _age_sd(norm: "Norm") -> float:
+    """SD of the ages of a norm's children, in years."""
+    from ctworkbench.core.norms import PublishedNorm
+
+    if not isinstance(norm, PublishedNorm):
+        raise WorkbenchError(f"The norm {norm.name} does not tell how far its ages spread.", "Give --age-sd in years.")
+    return norm.age_sd_years
 
 
 def _standardized(difference: float, sd: float | None, options: str) -> float:

@@ -98,7 +98,7 @@ def _lines(child: "Child") -> list[str]:
                 f"{row.title:20} {signed(row.change_cm3, 1):>9} {signed(row.percent, 1):>8} {least:>9} "
                 f"{signed(row.expected_cm3, 1):>9}{verdict}"
             )
-    return [*lines, child.error_note, *child.doubts]
+    return [*lines, child.error_note, *child.scan.cautions, *child.doubts]
 
 
 def _error_text(row: "ChildRow | AsymmetryRow") -> str:

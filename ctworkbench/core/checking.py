@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from ctworkbench.core import plugins, schemes
 from ctworkbench.core.check_case import CheckCase, Head, make_case
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.files import replace_text
 from ctworkbench.core.findings import Finding, Severity
-from ctworkbench.core.jobs import JobContext, replace_text
+from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume, read_nifti
 

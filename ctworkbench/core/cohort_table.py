@@ -1,6 +1,7 @@
 """The cohort table: who the subjects are, read from a CSV file that a coordinator wrote."""
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -10,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ctworkbench.core.errors import ImportRefused
+from ctworkbench.core.files import unguarded
 
 Sex = Literal["M", "F"]
 
@@ -17,6 +19,9 @@ MAX_AGE_YEARS = 120.0
 _DAYS_PER_YEAR = 365.25
 _SEXES: Mapping[str, Sex | None] = {"M": "M", "F": "F", "MALE": "M", "FEMALE": "F", "U": None}
 _SHOWN = 10
+_YOUNG_YEARS = 25.0
+_LONGEST_CODE = 64
+_LONGEST = 1000
 
 
 class CohortRow(BaseModel):
@@ -65,8 +70,17 @@ def read_cohort(path: Path) -> dict[str, CohortRow]:
                 f"row {line}: {len(cells)} cells under {len(heading)} headings (write 1.98 with a point, not a comma)"
             )
             continue
-        row = {name: cells[index].strip() if index < len(cells) else "" for name, index in columns.items()}
+        row = {name: unguarded(cells[index].strip()) if index < len(cells) else "" for name, index in columns.items()}
+        unfit = next((name for name, text in row.items() if not (text.isprintable() and len(text) <= _LONGEST)), None)
+        if unfit is not None:
+            faults.append(
+                f"row {line}, column {unfit}: signs that cannot be printed, such as a line end, or more than {_LONGEST}"
+            )
+            continue
         subject = row["subject"]
+        if len(subject) > _LONGEST_CODE:
+            faults.append(f"row {line}, column subject: {len(subject)} signs; a code has {_LONGEST_CODE} at most")
+            continue
         if not subject:
             faults.append(f"row {line}, column subject: empty; name the subject by its code")
             continue
@@ -172,8 +186,13 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ImportRefused(f"{path.name} is not a text file.", "Save the table as CSV UTF-8.")
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise ImportRefused(
+            f"{path.name} is no table: {error} (line {reader.line_num}).", "Look for a quote that is not closed."
+        ) from error
     if not rows:
         raise ImportRefused(f"{path.name} is empty.", "Give a table with the columns subject, sex, age_years.")
     return rows[0][1], rows[1:]
@@ -256,9 +275,9 @@ def _age(row: Mapping[str, str], line: int, faults: list[str]) -> float | None:
         faults.append(f"row {line}, column {column}: {text} is negative; write the age at the scan in years")
         return None
     if age > MAX_AGE_YEARS:
-        hint = (
-            f"; if it is in months, write {age / 12:.2f}" if column == "age_years" and age <= MAX_AGE_YEARS * 12 else ""
-        )
+        units = (("months", 12.0), ("days", _DAYS_PER_YEAR))
+        unit, per_year = next(((name, n) for name, n in units if age / n <= _YOUNG_YEARS), ("", 1.0))
+        hint = f"; if it is in {unit}, write {age / per_year:.2f}" if column == "age_years" and unit else ""
         faults.append(f"row {line}, column {column}: {text} is no human age in years{hint}")
         return None
     return age

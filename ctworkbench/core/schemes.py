@@ -98,3 +98,13 @@ def load(name: str = DEFAULT) -> Scheme:
     if len(mirrors) != len(regions) or any(mirrors.get(mirrors[code]) != code for code in mirrors):
         raise WorkbenchError(f"The region scheme {name!r} has codes that repeat or mirrors that do not match.")
     return Scheme(name, content["title"], regions)
+
+
+def spoken(name: str) -> str:
+    """A region or a pair within a sentence: "right frontal lobe", "frontal lobe"; other names as they are."""
+    for region in load(DEFAULT).regions:
+        if name == region.name:
+            return region.title.lower()
+        if region.side == "right" and name == region.name.removeprefix("right_"):
+            return region.title.removeprefix("Right ").lower()
+    return name

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ctworkbench.core import plugins, schemes
-from ctworkbench.core.jobs import JobContext, replace_text
+from ctworkbench.core.files import replace_text
+from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_maps import keep_largest_components, labels_from_probabilities, resample_labels
 from ctworkbench.core.training import SegmentedScan, SegmentRequest, SegmentResult
 from ctworkbench.core.volume import Grid, Volume, nifti_bytes, read_grid, read_nifti

@@ -103,10 +103,10 @@ class CaseHeader(QFrame):
         text = "  ·  ".join(part for part in parts if part)
         self.details.setText(text)
         self.details.setToolTip("\n".join([text, *scan.corrections, f"Series {scan.series_uid}"]))
-        count = len(scan.warnings)
-        self.warnings.setText(f"⚠ {count}")
-        self.warnings.setToolTip("\n".join(scan.warnings))
-        self.warnings.setVisible(bool(count))
+        known = (*scan.cautions, *scan.warnings)
+        self.warnings.setText(f"⚠ {len(known)}")
+        self.warnings.setToolTip("\n".join(known))
+        self.warnings.setVisible(bool(known))
 
     def show_tilt(self, degrees: float) -> None:
         """Say of an oblique scan that it is shown along its own slices."""

@@ -1,6 +1,7 @@
 """An axis with one level of ticks: 1, 2 or 5 apart, and as many as have room."""
 
 import math
+from collections.abc import Sequence
 
 import pyqtgraph as pg
 
@@ -18,9 +19,18 @@ class Axis(pg.AxisItem):
         self._least_pixels = least_pixels
         self.setStyle(hideOverlappingLabels=False)  # else the first and the last age have no number
 
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """The numbers at the ticks, negative ones with a true minus sign."""
+        return [text.replace("-", "−") for text in super().tickStrings(values, scale, spacing)]
+
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:  # noqa: N803 - Qt's way
         """The distance of the ticks and where they start, in the axis' unit, for `size` pixels."""
         return [(nice_step(abs(maxVal - minVal) * self._least_pixels / max(size, 1.0)), 0.0)]
+
+
+def axes(left_pixels: float = 26.0, bottom_pixels: float = 42.0) -> dict[str, pg.AxisItem]:
+    """Both axes of a plot, as pyqtgraph takes them."""
+    return {"left": Axis("left", left_pixels), "bottom": Axis("bottom", bottom_pixels)}
 
 
 def nice_step(least: float) -> float:

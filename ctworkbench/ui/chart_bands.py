@@ -1,4 +1,4 @@
-"""The norm of one sex in a chart: five lines, two fillings, and their names at the right end."""
+"""The norm of one sex in a chart: five lines, two fillings, and their names beside the last age."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("outer_low", "inner_low", "middle", "inner_high", "outer_high")
 BAND_KINDS = {"sd": "±1 and ±2 SD", "centiles": "Centiles 5 25 50 75 95"}
-_NAMES = {"sd": ("−2 SD", "−1 SD", "mean", "+1 SD", "+2 SD"), "centiles": ("5th", "25th", "50th", "75th", "95th")}
+_NAMES = {"sd": ("−2 SD", "−1 SD", "0 SD", "+1 SD", "+2 SD"), "centiles": ("5th", "25th", "50th", "75th", "95th")}
 
 
 def levels_of(band: "Band", kind: str) -> "Sequence[Sequence[float]]":
@@ -60,7 +60,7 @@ class NormBand(PixelItem):
     def __init__(self, plot: pg.PlotItem) -> None:
         super().__init__()
         self.lines = _NormLines(self)
-        self.names = {name: pg.TextItem(anchor=(1, 0.9)) for name in LEVELS}
+        self.names = {name: pg.TextItem(anchor=(0, 0.5)) for name in LEVELS}
         self.look: BandLook | None = None
         self.ages: NDArray[np.float64] = np.empty(0)
         self.levels: NDArray[np.float64] = np.empty((len(LEVELS), 0))

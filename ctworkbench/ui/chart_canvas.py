@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from ctworkbench.ui.chart_axis import Axis
 from ctworkbench.ui.chart_bands import BandLook, NormBand, levels_of
 from ctworkbench.ui.chart_dots import DotsItem, Style
+from ctworkbench.ui.chart_edges import beyond_text, no_fault, placed
 from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
 from ctworkbench.ui.chart_lasso import LassoBox
 from ctworkbench.ui.chart_marks import Marks
@@ -23,8 +24,9 @@ from ctworkbench.ui.chart_theme import DARK, Theme
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData, Dot
 
-_WIDE_STRIP = 80
 _MANY = 400
+_SIDE_PIXELS, _NAME_PIXELS = 14.0, 42.0  # room for half of an age's number; for the name of a line
+_GAP, _GAP_SMALL = 6.0, 2.0  # from a dot to its arrow, in pixels; the ring of the open scan has room between
 _ALL_SEXES = frozenset(SEX_TITLES)
 
 
@@ -70,13 +72,15 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self._strip_width = strip_width
         self._look = Look()
         self._range: tuple[object, ...] = ()
-        self._limits = (0.0, 1.0)
+        self._fitted: tuple[float, float] | None = None
+        self._limits = self._scale = (0.0, 1.0)
         self._words: tuple[str, Theme] | None = None
         self.data: ChartData | None = None
         self.dots: dict[int, Dot] = {}
         self._inside: list[Dot] = []
         self._beside: list[Dot] = []
         self._places: dict[int, tuple[int, int]] = {}
+        self.beyond_ids: frozenset[int] = frozenset()
         self.caption = QLabel()
         self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.boxes = (LassoBox(), LassoBox())
@@ -94,9 +98,10 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self._dress()
         self._closed = False
         self.boxes[0].sigRangeChanged.connect(lambda *_: self._follow_view())
+        self.boxes[0].sigResized.connect(lambda _: self._fit_ages())
 
     def _add_plot(self, column: int, box: LassoBox) -> pg.PlotItem:
-        pixels = {"left": 30.0, "bottom": 24.0} if self._compact else {"left": 38.0, "bottom": 42.0}
+        pixels = {"left": 30.0, "bottom": 24.0} if self._compact else {"left": 38.0, "bottom": 32.0}
         axes = {side: Axis(side, least) for side, least in pixels.items()}
         return self.addPlot(0, column, viewBox=box, axisItems=axes)  # type: ignore[attr-defined]
 
@@ -196,24 +201,29 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             for layer, entries in enumerate((self._inside, self._beside))
             for number, dot in enumerate(entries)
         }
-        values = np.array([dot.value for dot in self._inside], float)
-        span = self._span(data, values)
+        values, others = (np.array([dot.value for dot in layer], float) for layer in (self._inside, self._beside))
+        whole, whole_beside = (no_fault(layer, data.signed) for layer in (values, others))
+        span = self._span(data, values[whole] if whole.any() else others[whole_beside])
         self._show_bands(data, grouping)
-        self._set(self.scatter, self._inside, ages[within], values, grouping)
+        levels = placed(values, span, ~whole)
+        self._set(self.scatter, self._inside, ages[within], levels, grouping)
         # those beside have no place along the ages, and stop at the ends of the vertical axis
         places = np.arange(1, len(self._beside) + 1) / (len(self._beside) + 1)
-        heights = np.array([min(max(dot.value, span[0]), span[1]) for dot in self._beside], float)
+        heights = placed(others, span, ~whole_beside)
         self._set(self.outside, self._beside, places, heights, grouping)
+        self._show_beyond(data, (values, levels), (others, heights))
         self.marks.join([dot.subject for dot in self._inside])
         self._show_strip(bool(self._beside) and not self._compact)
         self._show_words(data)
         self._limits = (low, high) if np.isfinite(low) else _ends(ages[within])
+        self._scale = span
         self._fit(data.title, span)
+        self._fit_ages()
         self.mark(open_id, reaches)
         self.choose(chosen)
 
     def _span(self, data: "ChartData", values: NDArray[np.float64]) -> tuple[float, float]:
-        """What the vertical axis must hold: the bands and the dots that have an age."""
+        """What the vertical axis must hold: the bands and the dots that have an age and a volume."""
         lines = [levels_of(band, self._look.bands) for band in data.bands]
         ends = [value for line in lines for value in (min(line[0]), max(line[-1]))]
         every = [*ends, *([float(values.min()), float(values.max())] if values.size else [])]
@@ -231,6 +241,20 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         theme = self._look.theme
         size = dot_size(len(self.dots), self._compact)
         item.set_dots(xs, ys, 2 * grouping.of(dots) + learned, styles_of(grouping, theme), size, theme.ground)
+
+    def _show_beyond(self, data: "ChartData", *layers: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
+        """Point from the dots that stand at the ends of the scale to where they belong, and write their values."""
+        found: set[int] = set()
+        for (values, levels), (_, item, dots), marks in zip(
+            layers, self._layers(), (self.marks, self.outside_marks), strict=True
+        ):
+            off = np.flatnonzero(values != levels)
+            found |= {dots[number].scan_id for number in off}
+            texts = ["" if self._compact else beyond_text(dots[number].value, data.signed) for number in off]
+            signs = np.where(values[off] > levels[off], 1.0, -1.0)
+            gap = _GAP_SMALL if self._compact else _GAP
+            marks.beyond.show_beyond(item.xs[off], item.ys[off], signs, texts, item.size / 2 + gap)
+        self.beyond_ids = frozenset(found)
 
     def _show_bands(self, data: "ChartData", grouping: Grouping) -> None:
         look = self._look
@@ -273,20 +297,33 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         if key == self._range:
             return
         self._range = key
-        wide = max(high - low, 1e-3)
-        # the numbers of the first and the last age need room
-        margin = wide * (0.18 if self._compact else 0.14 if self._strip_width < _WIDE_STRIP else 0.08)
+        self._fitted = None
         if np.isfinite(bottom):
-            above = 0.08 * (top - bottom) or 1.0
-            self.boxes[0].setRange(None, (low - margin, high + margin), (bottom - above, top + above), padding=0)
+            above = (0.13 if self._compact else 0.09) * (top - bottom) or 1.0
+            self.boxes[0].setRange(None, None, (bottom - above, top + above), padding=0)
+
+    def _fit_ages(self) -> None:
+        """Leave room for the numbers of the first and the last age and the names of the lines; not in a zoomed view."""
+        (now_low, now_high), (low, high) = self.boxes[0].viewRange()[0], self._limits
+        zoomed = self._fitted is not None and not np.allclose((now_low, now_high), self._fitted, rtol=0, atol=1e-9)
+        if self._closed or not self._range or zoomed:
+            return
+        wide, pixels = max(high - low, 1e-3), self.boxes[0].width()
+        if self._compact:
+            left = right = 0.18 * wide
         else:
-            self.boxes[0].setRange(None, (low - margin, high + margin), padding=0)
+            named = any(band.filled for band in self.bands.values())
+            sides = _SIDE_PIXELS, _NAME_PIXELS if named else _SIDE_PIXELS
+            left, right = (wide * side / max(pixels - sum(sides), pixels / 2, 1.0) for side in sides)
+        self._fitted = low - left, high + right
+        self.boxes[0].setRange(None, self._fitted, padding=0)
 
     def reset_view(self) -> None:
         """Undo zooming and panning."""
         self._range = ()
         if self.data is not None:
-            self._fit(self.data.title, self._span(self.data, self.scatter.ys))
+            self._fit(self.data.title, self._scale)
+            self._fit_ages()
 
     def close(self) -> bool:
         """Take the chart apart; its view moves while that is done, and must not be followed."""
@@ -297,11 +334,10 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         if self._closed:
             return
         view = self.boxes[0].viewRect()
-        pixel = self.boxes[0].viewPixelSize()[1]
-        self.marks.place_label(view, 16 * pixel)
-        self.outside_marks.place_label(self.boxes[1].viewRect(), 16 * pixel)
+        for box, marks in zip(self.boxes, (self.marks, self.outside_marks), strict=True):
+            marks.place_label(box.viewRect(), box.viewPixelSize())
         for band in self.bands.values():
-            band.thin_names(view, 13 * pixel)
+            band.thin_names(view, 13 * self.boxes[0].viewPixelSize()[1])
         self.crowd.setVisible(self.scatter.crowded(view) and not self._compact)
 
     def resizeEvent(self, ev: object) -> None:
@@ -324,7 +360,8 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         for layer, (marks, dots) in enumerate(((self.marks, self._inside), (self.outside_marks, self._beside))):
             siblings = [n for n, entry in enumerate(dots) if entry.subject == dot.subject] if dot is not None else []
             number = open_number if layer == open_layer else None
-            bars = {n: reaches[dots[n].scan_id] for n in siblings if dots[n].scan_id in reaches}
+            placed = {n: dots[n].scan_id for n in siblings if dots[n].scan_id not in self.beyond_ids}
+            bars = {n: reaches[scan] for n, scan in placed.items() if scan in reaches}
             marks.mark_open(number, dot.subject if dot is not None else "", siblings, bars)
         self._follow_view()
 

@@ -7,10 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QBuffer, QMarginsF, QPoint, QPointF, QRectF, QSizeF, Qt
-from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetricsF, QImage, QPageSize, QPaintDevice, QPainter, QPdfWriter
+from PySide6.QtCore import QBuffer, QIODevice, QMarginsF, QPoint, QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontInfo,
+    QFontMetricsF,
+    QImage,
+    QImageWriter,
+    QPageSize,
+    QPaintDevice,
+    QPainter,
+    QPdfWriter,
+)
 from PySide6.QtWidgets import QWidget
 
+from ctworkbench.core.files import guarded, replace_bytes, replace_text
 from ctworkbench.ui.chart_legend import ICON_WIDTH, Entry
 from ctworkbench.ui.chart_plot import DotPlot
 from ctworkbench.ui.chart_theme import Theme
@@ -19,8 +31,8 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData
 
 CSV_COLUMNS = (
-    "chart", "subject", "sex", "age_years", "value", "unit", "z", "centile", "no_centile_because", "labels", "version",
-    "verdict", "site", "scanner", "split", "part_in_training_of_model", "scan",
+    "chart", "subject", "phantom", "sex", "age_years", "value", "unit", "z", "centile", "no_centile_because", "labels",
+    "version", "verdict", "site", "scanner", "split", "part_in_training_of_model", "scan",
 )  # fmt: skip
 _PURPOSE = "Research use only – not for diagnosis"
 _MARGIN = 12.0
@@ -53,14 +65,15 @@ def write_picture(path: Path, figure: Figure) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with path.open("wb"):  # a place that cannot be written is told now, for Qt would say nothing
-        pass
     page = _Page(figure)
     kind = path.suffix.lower()
+    drawn = QBuffer()  # Qt would not say that a disk is full
+    drawn.open(QIODevice.OpenModeFlag.WriteOnly)
     if kind == ".svg":
         _write_drawing(path, page, figure.title)
-    elif kind == ".pdf":
-        writer = QPdfWriter(str(path))
+        return
+    if kind == ".pdf":
+        writer = QPdfWriter(drawn)
         points = page.size * (72 / _PIXELS_PER_INCH)
         writer.setPageSize(QPageSize(QSizeF(points), QPageSize.Unit.Point, "", QPageSize.SizeMatchPolicy.ExactMatch))
         writer.setPageMargins(QMarginsF(0, 0, 0, 0))
@@ -72,8 +85,9 @@ def write_picture(path: Path, figure: Figure) -> None:
         image = QImage((page.size * _PICTURE_SCALE).toSize(), QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(_PICTURE_SCALE)
         _paint(page, image)
-        if not image.save(str(path)):
-            raise OSError(0, "the picture could not be saved")
+        if not QImageWriter(drawn, b"png").write(image):
+            raise OSError(0, "the picture could not be made")
+    replace_bytes(path, bytes(drawn.data().data()))
 
 
 def _paint(page: "_Page", target: QPaintDevice) -> None:
@@ -98,7 +112,7 @@ def _write_drawing(path: Path, page: "_Page", title: str) -> None:
     width, height = f"{page.size.width():g}", f"{page.size.height():g}"
     text = bytes(drawn.data().data()).decode("utf-8")
     text = re.sub(r'width="[^"]*" height="[^"]*"', f'width="{width}" height="{height}"', text, count=1)
-    path.write_text(re.sub(r'font-family="([^"]*)"', _known_font, text), encoding="utf-8")
+    replace_text(path, re.sub(r'font-family="([^"]*)"', _known_font, text))
 
 
 def _known_font(named: re.Match[str]) -> str:
@@ -213,12 +227,12 @@ def write_numbers(
                 if str(dot.sex or "") not in sexes or (chosen is not None and dot.scan_id not in chosen):
                     continue
                 writer.writerow(
-                    (
-                        data.title, dot.subject, dot.sex or "", _number(dot.age_years, 4), _number(dot.value, 3),
-                        data.unit, _number(dot.z, 3), _number(dot.centile, 2), data.outside.get(dot.scan_id, ""),
-                        dot.source, dot.version, dot.verdict, dot.site, dot.scanner, dot.role, dot.learned,
-                        dot.scan_id,
-                    )
+                    guarded((
+                        data.title, dot.subject, "yes" if dot.phantom else "no", dot.sex or "",
+                        _number(dot.age_years, 4), _number(dot.value, 3), data.unit, _number(dot.z, 3),
+                        _number(dot.centile, 2), data.outside.get(dot.scan_id, ""), dot.source, dot.version,
+                        dot.verdict, dot.site, dot.scanner, dot.role, dot.learned, dot.scan_id,
+                    ))
                 )  # fmt: skip
 
 

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QApplication, QGridLayout, QWidget
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.files import need_folder
 from ctworkbench.core.schemes import DEFAULT, load
+from ctworkbench.core.wording import phantoms
+from ctworkbench.core.workbench.volumes import nothing_measured
 from ctworkbench.ui.chart_canvas import Look
 from ctworkbench.ui.chart_export import Figure, write_numbers, write_picture
 from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
@@ -19,7 +22,7 @@ from ctworkbench.ui.chart_plot import DotPlot, captioned
 from ctworkbench.ui.chart_reach import reaches_of
 from ctworkbench.ui.chart_reader import pair_of
 from ctworkbench.ui.chart_theme import THEMES
-from ctworkbench.ui.chart_tip import tip
+from ctworkbench.ui.chart_tip import left_out, tip
 from ctworkbench.ui.chart_tools import ALL
 
 if TYPE_CHECKING:
@@ -58,13 +61,12 @@ def write_charts(workbench: "Workbench", out: Path, wanted: Wanted) -> list[Path
         OSError: a file cannot be written.
     """
     names = {region: _charts_of(region) for region in wanted.regions}
+    need_folder(out)
     read = workbench.norms.charts(list(dict.fromkeys(name for of in names.values() for name in of)), wanted.source)
     first = next(iter(read.values()))
     if not first.dots:
-        told = "" if wanted.source == "current" else f" of the source {wanted.source!r}"
-        raise WorkbenchError(f"No label map{told} was measured.", "Run `ctworkbench measure` first.")
+        raise nothing_measured(wanted.source)
     marked = _latest(first.dots, wanted.subject)
-    out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for region, of in names.items():
         charts = [read[name] for name in of]
@@ -127,7 +129,9 @@ def _figure(
     outside = [f"{dot.subject}: {first.outside[dot.scan_id]}" for dot in first.dots if dot.scan_id in first.outside]
     more = f"; and {len(outside) - 3:,} more" if len(outside) > 3 else ""
     notes = [f"Not in the norm, so no centile – {'; '.join(outside[:3])}{more}"] if outside else []
-    return Figure(title, workbench.name, body, plots, entries, [*notes, first.note], look.theme)
+    told = phantoms(sum(dot.phantom for dot in first.dots), len(first.dots))
+    notes = [text for text in (told, left_out(plots[0]) if many else "", *notes, first.note) if text]
+    return Figure(title, workbench.name, body, plots, entries, notes, look.theme)
 
 
 def _application() -> QApplication:

@@ -22,6 +22,7 @@ VERDICTS = {
     "": "no verdict",
 }
 _SOURCES = {"registration": "atlas registration", "expert": "expert", "model": "model"}
+_PHANTOMS = {"no": "child", "yes": "digital phantom, no child"}
 _OTHER = "\0other"
 # Shapes of pyqtgraph that are told apart at five pixels.
 _SYMBOLS = ("s", "o", "t1", "d", "t", "star", "p")
@@ -75,6 +76,7 @@ COLOR_BY = {
         {"none": "no warning on the scan", "some": "warnings on the scan"},
     ),
     "source": ColorBy("Labels by", lambda dot: dot.source, _SOURCES),
+    "phantom": ColorBy("Phantoms", lambda dot: "yes" if dot.phantom else "no", _PHANTOMS),
 }
 
 

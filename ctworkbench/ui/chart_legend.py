@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ICON_WIDTH, ICON_HEIGHT = 22.0, 12.0
 _SEXES = {"M": "boys", "F": "girls"}
-_LINES = {"sd": "mean; dashed ±2 SD", "centiles": "50th; dashed 5th, 95th"}
+_LINES = {"sd": "0, dashed ±2 SD", "centiles": "50th; dashed 5th, 95th"}
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QFont
 
 from ctworkbench.ui.chart_dots import SINGLE_DOTS, DotsItem, Style
+from ctworkbench.ui.chart_edges import BarsItem, BeyondItem
 from ctworkbench.ui.chart_pixels import LinesItem
 from ctworkbench.ui.chart_theme import DARK, Theme
 
 _RIM = 1.8
+_LINE = 16.0  # height of a name in pixels
 
 
 def child_lines(subjects: Sequence[str], xs: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -51,7 +53,8 @@ class Marks:
         self._theme = DARK
         self._named = self._barred = False
         self._pairs: NDArray[np.intp] = np.empty((0, 2), np.intp)
-        self.joined, self.own_line, self.error = LinesItem(), LinesItem(), LinesItem()
+        self.joined, self.own_line, self.error = LinesItem(), LinesItem(), BarsItem()
+        self.beyond = BeyondItem()
         self.ring, self.point = DotsItem(), DotsItem()
         self.chosen = DotsItem()
         self.own = DotsItem()
@@ -62,6 +65,7 @@ class Marks:
         for item, height in (
             (self.joined, 5),
             (self.own_line, 22),
+            (self.beyond, 27),
             (dots, 20),
             (self.chosen, 22),
             (self.error, 23),
@@ -83,6 +87,7 @@ class Marks:
         self.joined.set_pen(faint, 1)
         self.own_line.set_pen(theme.ink, 1.5)
         self.error.set_pen(theme.ink, 1.5)
+        self.beyond.dress(theme.caution)
         ground = QColor(theme.ground)
         ground.setAlpha(200)
         self.label.fill = pg.mkBrush(ground)
@@ -130,12 +135,12 @@ class Marks:
             self.label.setText(name)
             self.label.setPos(xs[number], ys[number])
 
-    def place_label(self, view: QRectF, height: float) -> None:
+    def place_label(self, view: QRectF, pixel: tuple[float, float]) -> None:
         """Keep the name of the open dot within what is in view.
 
         Args:
             view: in the plot's units.
-            height: of a line of the name in the plot's units.
+            pixel: width and height of a pixel in the plot's units.
         """
         at = self.label.pos()
         self.label.setVisible(self._named and view.contains(at))
@@ -143,9 +148,10 @@ class Marks:
             return
         across = min(max((at.x() - view.left()) / view.width(), 0.0), 1.0)
         if self._barred:  # over or under the dot it would cover half of the error bar
-            self.label.setAnchor((-0.35 if across < 0.6 else 1.35, 0.5))
+            wide = self.label.boundingRect().width() * pixel[0]
+            self.label.setAnchor((-0.35 if view.right() - at.x() > 1.35 * wide else 1.35, 0.5))
             return
-        above = view.bottom() - at.y() > 2.5 * height
+        above = view.bottom() - at.y() > 2.5 * _LINE * pixel[1]
         self.label.setAnchor((across, 1.5 if above else -0.5))
 
     def point_at(self, number: int | None) -> None:

@@ -98,6 +98,11 @@ class LinesItem(PixelItem):
         self._pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         self.update()
 
+    @property
+    def color(self) -> QColor:
+        """Colour of the lines."""
+        return self._pen.color()
+
     def set_segments(self, segments: NDArray[np.float64]) -> None:
         """Replace all lines.
 

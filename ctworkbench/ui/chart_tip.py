@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ctworkbench.core.wording import PHANTOM, count
 from ctworkbench.ui.chart_groups import SEX_TITLES, VERDICTS, sex_key
 from ctworkbench.ui.child_tables import centile_text, z_text
 from ctworkbench.ui.cohort_table import age_text
@@ -17,6 +18,17 @@ _LEARNED = {
 }
 
 
+def left_out(plot: "DotPlot") -> str:
+    """How many scans a small chart has no strip for, as a sentence; "" where none."""
+    beside = plot.beside_ids
+    if not beside:
+        return ""
+    told = (
+        f"Not drawn in small charts: {count(len(beside), 'scan')} of unknown age, or younger or older than the norm's"
+    )
+    return f"{told} children; a region by itself shows them."
+
+
 def tip(plot: "DotPlot", dot: "Dot") -> str:
     """Who it is, what was measured, where it stands in the norm, and where the label map comes from."""
     data = plot.data
@@ -29,12 +41,13 @@ def tip(plot: "DotPlot", dot: "Dot") -> str:
     labels = [f"labels v{dot.version} by {dot.source}", VERDICTS.get(dot.verdict, dot.verdict)]
     if dot.learned:
         labels.append(_LEARNED.get(dot.learned, dot.learned))
+    who = [dot.subject, PHANTOM if dot.phantom else "", SEX_TITLES[sex_key(dot.sex)], age_text(dot.age_years)]
     where = [dot.site and f"site {dot.site}", dot.scanner, dot.role and f"split: {dot.role}"]
     if dot.warnings:
-        where.append(f"{dot.warnings} warning{'s' * (dot.warnings > 1)}")
-    value = f"{dot.value:+.1f}".replace("-", "−") if "right minus left" in data.title else f"{dot.value:.1f}"
+        where.append(count(dot.warnings, "warning"))
+    value = f"{dot.value:+.1f}".replace("-", "−") if data.signed else f"{dot.value:.1f}"
     lines = (
-        f"{dot.subject} · {SEX_TITLES[sex_key(dot.sex)]} · {age_text(dot.age_years)}",
+        " · ".join(part for part in who if part),
         f"{value} {data.unit} · {standing}",
         " · ".join(labels),
         " · ".join(part for part in where if part),

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.schemes import DEFAULT, load
+from ctworkbench.core.wording import SOURCE_TITLES, count
 from ctworkbench.ui.chart_bands import BAND_KINDS
 from ctworkbench.ui.chart_dots import Style, symbol_pixmap
 from ctworkbench.ui.chart_groups import COLOR_BY, SEX_TITLES, Grouping
@@ -30,12 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ALL = "all"
-SOURCE_TITLES = {
-    "current": "Current label maps",
-    "registration": "Atlas registration",
-    "expert": "Expert corrections",
-    "model": "Model",
-}
 _FILLED = {"child": "Filled: sex of the open scan", "M": "Filled: boys", "F": "Filled: girls", "": "Lines alone"}
 _EXPORTS = {
     "png": "Picture (PNG)…",
@@ -260,7 +255,7 @@ class SelectionBar(QWidget):
             row.addWidget(button)
         row.addStretch(1)
 
-    def show_count(self, count: int) -> None:
+    def show_count(self, number: int) -> None:
         """Say how many are selected; nothing is said of none."""
-        self.text.setText(f"{count:,} scan{'s' * (count != 1)} selected")
-        self.shown.emit(count > 0)
+        self.text.setText(f"{count(number, 'scan')} selected")
+        self.shown.emit(number > 0)

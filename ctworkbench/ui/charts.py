@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.schemes import DEFAULT, load
+from ctworkbench.core.wording import count, phantoms
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.chart_canvas import Look
 from ctworkbench.ui.chart_export import Figure, write_numbers, write_picture
@@ -27,7 +28,7 @@ from ctworkbench.ui.chart_legend import Entry, entries_of
 from ctworkbench.ui.chart_plot import DotPlot, captioned
 from ctworkbench.ui.chart_reach import reaches_of
 from ctworkbench.ui.chart_reader import ChartReader, pair_of
-from ctworkbench.ui.chart_tip import tip
+from ctworkbench.ui.chart_tip import left_out, tip
 from ctworkbench.ui.chart_tools import ALL, ChartChoices, ChartTools, SelectionBar
 from ctworkbench.ui.child_panel import ChildPanel
 
@@ -100,6 +101,7 @@ class ChartsPage(QWidget):
         self._reader.ready.connect(self._show)
         self.tools.source_changed.connect(self._change_source)
         self.tools.look_changed.connect(self._draw)
+        self.tools.look_changed.connect(self.child.dress)
         self.tools.lasso_taken.connect(self._take_lasso)
         self.tools.reset_asked.connect(self._reset)
         self.tools.export_asked.connect(self._ask_export)
@@ -132,7 +134,7 @@ class ChartsPage(QWidget):
         single.setChildrenCollapsible(False)
         single.addWidget(captioned(self.chart))
         single.addWidget(captioned(self.asymmetry))
-        single.setSizes([430, 330])
+        single.setSizes([415, 345])
         self._grid = QWidget()
         self._grid_layout = QGridLayout(self._grid)
         self._grid_layout.setContentsMargins(0, 0, 0, 0)
@@ -252,14 +254,20 @@ class ChartsPage(QWidget):
         self._tell_outside(data)
         inside = sum(dot.z is not None for dot in data.dots)
         total = f"{len(data.dots):,} scans measured  ·  {inside:,} with a centile"
+        unreal = sum(dot.phantom for dot in data.dots)
+        total += f"  ·  {count(unreal, 'digital phantom')}" if unreal else ""
+        self.summary.setToolTip(phantoms(unreal, len(data.dots)))
         self.summary.setText(total if data.dots else "")
 
     def _tell_outside(self, data: "ChartData") -> None:
         subjects = {dot.scan_id: f"{dot.subject} ({dot.value:.0f} {data.unit})" for dot in data.dots}
         reasons = [f"{subjects[scan]}: {why}" for scan, why in data.outside.items() if scan in subjects]
         more = f"; and {len(reasons) - 2:,} more{_IN_TOOLTIPS}" if len(reasons) > 2 else ""
-        self.outside_note.setVisible(bool(reasons))
-        self.outside_note.setText(f"Not in the norm, so no centile – {'; '.join(reasons[:2])}{more}")
+        told = [f"Not in the norm, so no centile – {'; '.join(reasons[:2])}{more}"] if reasons else []
+        if self.region == ALL:
+            told[:0] = filter(None, [left_out(self.plots[0])])
+        self.outside_note.setVisible(bool(told))
+        self.outside_note.setText("\n".join(told))
 
     # -- what the user does ----------------------------------------------------------------------------------------
 
@@ -379,7 +387,9 @@ class ChartsPage(QWidget):
         if path.suffix.lower() == ".csv":
             write_numbers(path, list(self._charts.values()), self.choices.shown_sexes, chosen)
             return
-        words = [label.text() for label in (self.outside_note, self.note) if not label.isHidden() and label.text()]
+        dots = next(iter(self._charts.values())).dots if self._charts else []
+        words = [told] if (told := phantoms(sum(dot.phantom for dot in dots), len(dots))) else []
+        words += [label.text() for label in (self.outside_note, self.note) if not label.isHidden() and label.text()]
         words = [text.replace(_IN_TOOLTIPS, "") for text in words]
         titles = [data.title for data in self._charts.values()]
         title = "All ten regions: cm³ by age in years" if self.region == ALL else titles[0] if titles else "Charts"

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from ctworkbench.core.files import guarded
 from ctworkbench.core.norms.child import Child
 
 COLUMNS = (
@@ -21,7 +22,11 @@ def write_child(child: Child, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer: csv.DictWriter[str] = csv.DictWriter(stream, list(COLUMNS), restval="")
         writer.writeheader()
-        own = {"subject": child.subject, "scan": child.scan.series_uid, "age_years": _text(child.scan.age_years)}
+        own = {
+            "subject": guarded([child.subject])[0],
+            "scan": child.scan.series_uid,
+            "age_years": _text(child.scan.age_years),
+        }
         for row in (*child.rows, child.total):
             writer.writerow(
                 own
@@ -71,7 +76,8 @@ def write_child(child: Child, path: Path) -> None:
                         "note": " ".join(one.notes),
                     }
                 )
-        writer.writerow(own | {"table": "note", "note": " ".join((child.error_note, *child.doubts))})
+        told = " ".join((child.error_note, *child.scan.cautions, *child.doubts))
+        writer.writerow(own | {"table": "note", "note": told})
 
 
 def _text(value: float | None) -> str:

@@ -19,9 +19,11 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.report.numbers import years_text
+from ctworkbench.core.wording import PHANTOM
 from ctworkbench.core.workbench.current import version_for
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_groups import SEX_TITLES, sex_key
+from ctworkbench.ui.chart_theme import DARK, THEMES, Theme
 from ctworkbench.ui.child_export import write_child
 from ctworkbench.ui.child_tables import (
     asymmetry_sentence,
@@ -79,7 +81,7 @@ class ChildPanel(QFrame):
         self._norm: Norm | None = None
         self._course = "right_frontal"
         self.setProperty("role", "card")
-        self.setMinimumWidth(420)
+        self.setMinimumWidth(430)
         self.title, self.facts, self.reason = QLabel("No scan is open"), QLabel(), QLabel()
         self.words, self.error_note = QLabel(), QLabel()
         for label, name, role in (
@@ -122,6 +124,7 @@ class ChildPanel(QFrame):
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.words)
         layout.addWidget(self.error_note)
+        layout.addStretch()  # where there is nothing to show, what is said stays at the top
         layout.addLayout(self._build_buttons())
         self._show_nothing()
 
@@ -193,8 +196,7 @@ class ChildPanel(QFrame):
     def _show(self, answer: "tuple[ScanRow, AnnotationRow | None, Child | None, Norm, str]") -> None:
         scan, version, self._child, self._norm, self._source = answer
         self._subject = scan.subject
-        phantom = self._child is not None and self._child.scan.phantom
-        self.title.setText(f"{scan.subject} – digital phantom, no child" if phantom else scan.subject)
+        self.title.setText(f"{scan.subject} – {PHANTOM}" if scan.phantom else scan.subject)
         labels = f"labels v{version.version} {version.origin}" if version is not None else "no such labels yet"
         day = f" · {self._child.scan.day}" if self._child is not None and self._child.scan.day else ""
         age = "age unknown" if scan.age_years is None else age_text(scan.age_years)
@@ -213,7 +215,8 @@ class ChildPanel(QFrame):
             self.reason.setText("" if measured else "Its volumes are not measured yet: Run → Measure.")
             self.reason.setVisible(not measured)
             return
-        told = [f"No centile, because {child.refusal}."] if child.refusal else list(child.doubts)
+        refused = (f"No centile, because {child.refusal}.",) if child.refusal else ()
+        told = (*refused, *child.scan.cautions, *child.doubts)
         self.reason.setText(" ".join(told))
         self.reason.setVisible(bool(told))
         fill_volumes(self.table, child)
@@ -232,9 +235,25 @@ class ChildPanel(QFrame):
         own = [n for n, one in enumerate(child.comparisons) if one.after.scan_id == child.scan.scan_id]
         self.spans.setCurrentIndex(own[0] if own else 0)
         self._show_change()
-        self.words.setText(_NORMAL)
+        self.words.setText(self._first_words)
         more = ' <a href="errors" style="color:#6cb8ec">How well volumes can be measured…</a>'
         self.error_note.setText(child.error_note + more)
+
+    def dress(self) -> None:
+        """Draw the course anew on the ground of the charts."""
+        self._show_change()
+
+    @property
+    def _theme(self) -> Theme:
+        """The ground of the charts."""
+        return THEMES[str(self._memory.value("charts/theme", DARK.name))]
+
+    @property
+    def _first_words(self) -> str:
+        """What stands below a table before a row is chosen."""
+        if self._child is None or self.tabs.currentIndex() or self._child.refusal:
+            return _NORMAL
+        return f"{_NORMAL} Total: {self._child.total.reason}."
 
     def _show_change(self) -> None:
         child, number = self._child, self.spans.currentIndex()
@@ -244,13 +263,13 @@ class ChildPanel(QFrame):
         fill_changes(self.changes, comparison)
         self.change_note.setText(" ".join(comparison.notes))
         self.change_note.setVisible(bool(comparison.notes))
-        self.course.show_course(child, self._course, self._norm)
+        self.course.show_course(child, self._course, self._norm, self._theme)
 
     def _turn_to(self, index: int) -> None:
         self.stack.setCurrentIndex(index)
         self._wanted = index
         self._memory.setValue(_TAB, _TABS[index][0])
-        self.words.setText(_NORMAL)
+        self.words.setText(self._first_words)
 
     def _choose_region(self, region: str) -> None:
         child = self._child
@@ -275,7 +294,7 @@ class ChildPanel(QFrame):
         self.words.setText(change_sentence(next(row for row in rows if row.region == region)))
         if region in child.scan.volumes_cm3:
             self._course = region
-            self.course.show_course(child, region, self._norm)
+            self.course.show_course(child, region, self._norm, self._theme)
 
     # -- what the user does ----------------------------------------------------------------------------------------
 

@@ -13,15 +13,15 @@ from ctworkbench.core.report.numbers import range_text, signed
 
 _BEYOND = QColor("#f2b84b")
 _MUTED = QColor("#a3adba")
-VOLUME_TITLES = ("Region", "cm³", "Mean", "z", "Centile", "by error")
-ASYMMETRY_TITLES = ("R − L", "cm³", "±", "%", "Mean", "z")
+VOLUME_TITLES = ("Region", "cm³", "Expected", "z", "Centile", "by error")
+ASYMMETRY_TITLES = ("R − L", "cm³", "±", "%", "Expected", "z")
 CHANGE_TITLES = ("Region", "Change", "%", "Limit", "Growth")
 _VOLUME_TIPS = (
     "Click a region to see its chart and to read its numbers in words",
     "Volume in cm³; 95 % of repeated measurements of the same brain lie within ± this much of their mean",
-    "Mean volume of the norm's children of this sex and age, in cm³",
-    "How many SDs of the norm the volume lies above the mean; ≈: the difference is within the measurement error; "
-    "?: beyond ±2, but measurement error could have made it",
+    "The norm's 50th centile for this sex and age, in cm³: half of its children have less",
+    "How many SDs of the norm the volume lies above the expected one; ≈: the difference is within the measurement "
+    "error; ?: beyond ±2, but measurement error could have made it",
     "Share of the norm's children with a smaller volume",
     "Where the centile would lie if the same brain were scanned and labelled again (95 %); the uncertainty of the norm "
     "itself is another one and is told below the table",
@@ -31,8 +31,8 @@ _ASYMMETRY_TIPS = (
     "Right minus left in cm³",
     "95 % of repeated measurements lie within this much",
     "Right minus left in % of the mean of both sides",
-    "Mean difference of the norm's children of this sex",
-    "How many SDs of the norm the difference lies above the mean difference; ≈: within the measurement error; "
+    "Mean difference of the norm's children of this sex, in cm³",
+    "How many SDs of the norm the difference lies above the expected one; ≈: within the measurement error; "
     "?: beyond ±2, but measurement error could have made it",
 )
 _CHANGE_TIPS = (
@@ -129,14 +129,14 @@ _Look = tuple[QColor | None, bool, str]
 
 def volume_table(parent: QWidget | None = None) -> NumberTable:
     """The empty table of volumes."""
-    table = NumberTable(VOLUME_TITLES, _VOLUME_TIPS, (88, 50, 62, 52, 56), "child_table")
+    table = NumberTable(VOLUME_TITLES, _VOLUME_TIPS, (86, 60, 62, 50, 56), "child_table")
     table.setAccessibleName("Volumes of the open subject")
     return table
 
 
 def asymmetry_table(parent: QWidget | None = None) -> NumberTable:
     """The empty table of right minus left."""
-    table = NumberTable(ASYMMETRY_TITLES, _ASYMMETRY_TIPS, (60, 48, 54, 56, 66), "child_asymmetry")
+    table = NumberTable(ASYMMETRY_TITLES, _ASYMMETRY_TIPS, (60, 48, 54, 62, 66), "child_asymmetry")
     table.setAccessibleName("Right minus left of the open subject")
     return table
 
@@ -156,6 +156,8 @@ def fill_volumes(table: NumberTable, child: Child) -> None:
             short_title(row.title),
             f"{row.volume_cm3:.{digits(row)}f} {_reach(row.reach_cm3, digits(row))}".strip()
             if row.volume_cm3 > 0
+            else "incomplete"
+            if row.region == TOTAL
             else "not found",
             "–" if row.expected_cm3 is None else f"{row.expected_cm3:.{digits(row)}f}",
             "–" if row.z is None else z_text(row.z) + _mark(row),
@@ -238,7 +240,7 @@ def sentence(row: ChildRow) -> str:
         told[-1] += f"; measuring again {range_text(row.measured_low, row.measured_high)} (95 %)"
     told[-1] += "."
     if row.within_error:
-        told.append(f"The difference from the mean, {row.expected_cm3:.1f} cm³, is within the measurement error.")
+        told.append(f"The difference from the expected {row.expected_cm3:.1f} cm³ is within the measurement error.")
     elif row.beyond and not row.beyond_surely:
         told.append("Beyond ±2 SD, but measurement error could have made it.")
     return " ".join(told)
@@ -253,7 +255,7 @@ def asymmetry_sentence(row: AsymmetryRow) -> str:
     if row.z is None:
         told.append(f"No z: {row.reason}.")
     elif row.within_error:
-        told.append("Its difference from the norm's mean is within the measurement error.")
+        told.append("The difference from what is expected is within the measurement error.")
     elif row.beyond and not row.beyond_surely:
         told.append("Beyond ±2 SD, but measurement error could have made it.")
     return " ".join(told)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.schemes import DEFAULT, load
+from ctworkbench.core.wording import SOURCE_TITLES
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.child_tables import NumberTable
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ctworkbench.core.norms.measurement_error import MeasurementError
     from ctworkbench.core.workbench import Workbench
 
-_SOURCES = (("registration", "Atlas registration"), ("expert", "Expert corrections"), ("model", "Model"))
 _TITLES = ("cm³", "Sw", "95 %", "± one scan", "Change from", "Bias", "SD of error")
 _TIPS = (
     "Region; pairs stand for right minus left",
@@ -45,11 +45,11 @@ class ErrorDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("How well volumes can be measured")
         self.setObjectName("error_dialog")
-        self.resize(640, 620)
+        self.resize(660, 620)
         self.source = QComboBox()
         self.source.setObjectName("error_source")
-        for name, title in _SOURCES:
-            self.source.addItem(title, name)
+        for name in ("registration", "expert", "model"):
+            self.source.addItem(SOURCE_TITLES[name], name)
         self.source.setCurrentIndex(max(0, self.source.findData(source)))
         self.gap = QDoubleSpinBox()
         self.gap.setObjectName("error_gap")
@@ -57,8 +57,9 @@ class ErrorDialog(QDialog):
         self.gap.setSingleStep(0.05)
         self.gap.setValue(0.1)
         self.gap.setSuffix(" years")
+        self.gap.lineEdit().setTextMargins(6, 0, 0, 0)
         self.gap.setToolTip("Two scans of one child no further apart than this count as a repeat")
-        self.table = NumberTable(_TITLES, _TIPS, (58, 96, 92, 104, 64, 100), "error_table")
+        self.table = NumberTable(_TITLES, _TIPS, (56, 92, 88, 96, 60, 92), "error_table")
         self.note = QLabel()
         self.note.setObjectName("error_note")
         self.note.setWordWrap(True)
@@ -92,12 +93,12 @@ class ErrorDialog(QDialog):
         rows = list(errors.values())
         texts = [
             (
-                titles.get(row.name, "Total of the ten" if row.name == "total" else f"{row.name.capitalize()}, R − L"),
+                titles.get(row.name, "Total of ten" if row.name == "total" else f"{row.name.capitalize()} R − L"),
                 _number(row.sw_cm3),
                 "–" if row.sw_low_cm3 is None else f"{row.sw_low_cm3:.2f}–{row.sw_high_cm3:.2f}",
                 _number(row.reach_cm3, "±"),
                 _number(row.smallest_change_cm3),
-                "–" if row.bias_cm3 is None else f"{row.bias_cm3:+.2f}",
+                "–" if row.bias_cm3 is None else f"{row.bias_cm3:+.2f}".replace("-", "−"),
                 _number(row.error_sd_cm3),
             )
             for row in rows

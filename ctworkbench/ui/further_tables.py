@@ -44,5 +44,6 @@ class LeastChildren(QSpinBox):
         self.setPrefix("from ")
         self.setSuffix(" children")
         self.setKeyboardTracking(False)
+        self.lineEdit().setTextMargins(6, 0, 0, 0)
         self.setValue(int(str(memory.value(_LEAST, MIN_PER_BATCH))))
         self.valueChanged.connect(lambda value: memory.setValue(_LEAST, value))

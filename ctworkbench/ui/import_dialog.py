@@ -22,6 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ctworkbench.core.files import guarded
+
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import RefusalRow
 
@@ -209,4 +211,4 @@ class RefusalsDialog(QDialog):
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(self.TITLES)
-            writer.writerows((refusal.source, refusal.reason, refusal.remedy) for refusal in self._refusals)
+            writer.writerows(guarded((row.source, row.reason, row.remedy)) for row in self._refusals)

@@ -7,6 +7,7 @@ from PySide6.QtCore import QSettings, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from ctworkbench.core.methods.soundness import Severity
+from ctworkbench.core.wording import SOURCE_TITLES, count
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.checklist_panel import ChecklistPanel
 from ctworkbench.ui.shortened_label import ShortenedLabel
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
 
 _HALVES, _SOURCE = "methods_halves", "methods_source"
-_SOURCES = {
-    "current": "Label maps that count",
-    "registration": "Atlas registration",
-    "expert": "Expert corrections",
-    "model": "Model",
-}
 
 
 class MethodsPage(QWidget):
@@ -88,7 +83,7 @@ class MethodsPage(QWidget):
         self.source.setObjectName("methods_source")
         self.source.setAccessibleName("Label maps")
         self.source.setToolTip("Which label maps and volumes the answers and warnings are about")
-        for name, text in _SOURCES.items():
+        for name, text in SOURCE_TITLES.items():
             self.source.addItem(text, name)
         self.source.setCurrentIndex(max(0, self.source.findData(str(self._memory.value(_SOURCE, "current")))))
         self.source.currentIndexChanged.connect(self._on_source)
@@ -171,6 +166,6 @@ class MethodsPage(QWidget):
         methods, source = self._workbench.methods, self.source.currentData()
         self._bridge.run(
             lambda: methods.export(out, methods.report(source)),
-            lambda paths: self._bridge.notify(f"{len(paths)} files written to {out}."),
+            lambda paths: self._bridge.notify(f"{count(len(paths), 'file')} written to {out}."),
             message="Writing the checklists…",
         )

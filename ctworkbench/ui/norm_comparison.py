@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHeaderView, QLabel, QTableWidget, QTableWidgetIte
 
 from ctworkbench.core.norms.comparing import Comparison, Difference
 from ctworkbench.core.schemes import DEFAULT, load
+from ctworkbench.core.wording import signed
 
 _COLUMNS = ("Sex", "Age", "Centile", "This", "Other", "Difference", "%", "Other's centile")
 _TIPS = (
@@ -49,6 +50,7 @@ class ComparisonTable(QWidget):
         layout.setContentsMargins(8, 8, 8, 6)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.told)
+        layout.addStretch()
 
     def _head(self, column: int, title: str) -> None:
         item = QTableWidgetItem(title)
@@ -59,6 +61,7 @@ class ComparisonTable(QWidget):
         """Show the differences of one region; a sentence where there is nothing to compare."""
         self.shown = found
         self.table.setRowCount(0)
+        self.table.setVisible(found is not None)
         if found is None:
             self.told.setText(why_not)
             return
@@ -81,7 +84,7 @@ class ComparisonTable(QWidget):
         self.told.setText(
             f"Both hold from {found.ages[0]:.2f} to {found.ages[-1]:.2f} years. Widest of all regions: "
             f"{titles.get(widest.region, widest.region)}, {_SEXES[widest.sex]} of {widest.age_years:.2f} years, "
-            f"{widest.difference_cm3:+.1f} cm³ ({widest.percent:+.1f} %). {differ}"
+            f"{signed(widest.difference_cm3, 1)} cm³ ({signed(widest.percent, 1)} %). Volumes in cm³. {differ}"
         )
         self.told.setToolTip("\n".join(found.notes))
 
@@ -116,7 +119,7 @@ def _texts(row: Difference) -> tuple[str, ...]:
         f"{row.centile:g}",
         f"{row.one_cm3:.1f}",
         f"{row.other_cm3:.1f}",
-        f"{row.difference_cm3:+z.1f}",
-        f"{row.percent:+z.1f}",
+        signed(row.difference_cm3, 1),
+        signed(row.percent, 1),
         f"{row.centile_in_other:.0f}",
     )

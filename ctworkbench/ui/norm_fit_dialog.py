@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRegularExpression, QSettings, QTimer
+from PySide6.QtCore import QRegularExpression, QSettings, Qt, QTimer
 from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -14,26 +14,23 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFormLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from ctworkbench.core.norms.cohort import LEAST_PER_SEX, METHOD_TITLES, Method, Selection
+from ctworkbench.core.wording import SOURCE_TITLES, count
 from ctworkbench.ui.bridge import Bridge
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
     from ctworkbench.core.workbench.rows import NormPreview
 
-SOURCE_TITLES = {
-    "current": "Current label maps",
-    "registration": "Atlas registration",
-    "expert": "Expert corrections",
-    "model": "Model",
-}
 _METHOD_TIPS = {
     "lms": "Middle, spread and skewness follow age and sex; terms are chosen by BIC. The usual choice",
     "linear": "A straight line in age, one spread for all, normal residuals: the article's own model",
@@ -41,6 +38,7 @@ _METHOD_TIPS = {
 }
 _MEMORY = "norm_fit_"
 _NO_AGE = 0.0
+_TOLD_HEIGHT = 132
 
 
 @dataclass(frozen=True)
@@ -102,6 +100,7 @@ class FitDialog(QDialog):
         self.explained = QLabel()
         self.explained.setProperty("role", "muted")
         self.explained.setWordWrap(True)
+        self.explained.setFixedHeight(2 * self.explained.fontMetrics().lineSpacing() + 4)
         form.addRow("", self.explained)
         self.source = QComboBox()
         self.source.setObjectName("fit_source")
@@ -143,7 +142,12 @@ class FitDialog(QDialog):
         self.told = QLabel()
         self.told.setObjectName("fit_told")
         self.told.setWordWrap(True)
-        self.told.setMinimumHeight(96)
+        self.told.setAlignment(Qt.AlignmentFlag.AlignTop)
+        told = QScrollArea()  # what is told may be long; the form keeps its room
+        told.setWidget(self.told)
+        told.setWidgetResizable(True)
+        told.setFrameShape(QFrame.Shape.NoFrame)
+        told.setMinimumHeight(_TOLD_HEIGHT)
         self.buttons = QDialogButtonBox()
         self.fit_button = self.buttons.addButton("Fit", QDialogButtonBox.ButtonRole.AcceptRole)
         self.fit_button.setDefault(True)
@@ -152,7 +156,7 @@ class FitDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addWidget(self.told)
+        layout.addWidget(told, 1)
         layout.addWidget(self.buttons)
         self._ready = False
         self._wait = QTimer(self)
@@ -175,6 +179,7 @@ class FitDialog(QDialog):
         box.setDecimals(2)
         box.setSingleStep(0.5)
         box.setSpecialValueText("any")
+        box.lineEdit().setTextMargins(6, 0, 0, 0)
         box.setSuffix(" years")
         return box
 
@@ -219,16 +224,17 @@ class FitDialog(QDialog):
         )
 
     def _tell(self, found: "NormPreview") -> None:
-        parts = []
+        parts: list[str] = []
+        if found.refusal:
+            parts.append(f"<span style='color:#f2b84b'>{escape(found.refusal)}</span>")
         if found.ages is not None:
             young, old = found.ages
-            parts.append(f"<b>{found.n_male} boys and {found.n_female} girls</b> of {young:.2f} to {old:.2f} years.")
+            who = f"{count(found.n_male, 'boy')} and {count(found.n_female, 'girl')}"
+            parts.append(f"<b>{who}</b> of {young:.2f} to {old:.2f} years.")
         left = "; ".join(f"{reason}: {n}" for reason, n in found.excluded.items())
         if left:
             parts.append(f"Left out: {escape(left)}.")
         parts += [escape(note) for note in found.notes]
-        if found.refusal:
-            parts.append(f"<span style='color:#f2b84b'>{escape(found.refusal)}</span>")
         self.told.setText("<br>".join(parts))
         self._ready = not found.refusal
         self._check()

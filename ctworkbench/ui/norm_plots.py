@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.calibration import BINS, Calibration, worm_band
 from ctworkbench.core.norms.fitted import FittedNorm
+from ctworkbench.core.wording import count, signed
+from ctworkbench.ui.chart_axis import axes
 from ctworkbench.ui.chart_theme import DARK, Theme
 
 CENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
@@ -73,7 +75,7 @@ class CurvesPlot(pg.PlotWidget):
     """Centile curves over age: the middle thick, its interval and that of the outer ones shaded, another dashed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, axisItems=axes())
         self.setObjectName("norm_curves")
         self.setAccessibleName("Centile curves")
         self.setMinimumSize(260, 200)
@@ -145,7 +147,7 @@ class CalibrationPlots(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.coverage, self.pit, self.worm, self.worms = (pg.PlotWidget() for _ in range(4))
+        self.coverage, self.pit, self.worm, self.worms = (pg.PlotWidget(axisItems=axes()) for _ in range(4))
         titles = {
             self.coverage: ("norm_coverage", "Coverage of the centiles", "centile", "found less stated (points)"),
             self.pit: ("norm_pit", "PIT histogram", "centile of held-out children", "children"),
@@ -161,7 +163,7 @@ class CalibrationPlots(QWidget):
             "chance; above the line: volumes larger than the norm says; a slope: too wide or narrow; a bend: skewed",
             self.worms: "The same in four groups of age: a norm may be right for all and wrong for the youngest",
         }
-        self._titles: dict[pg.PlotWidget, QLabel] = {}
+        self._drawn: list[QWidget] = []
         grid = QGridLayout(self)
         grid.setContentsMargins(8, 6, 8, 6)
         grid.setSpacing(6)
@@ -180,6 +182,7 @@ class CalibrationPlots(QWidget):
             grid.addWidget(heading, 2 * row, column)
             grid.addWidget(plot, 2 * row + 1, column)
             grid.setRowStretch(2 * row + 1, 1)
+            self._drawn += [heading, plot]
         self.coverage_legend = self.coverage.addLegend(offset=(4, 1), labelTextSize="8pt", colCount=3)
         self.worms_legend = self.worms.addLegend(offset=(4, 1), labelTextSize="8pt", colCount=2)
         self.told = QLabel()
@@ -187,6 +190,7 @@ class CalibrationPlots(QWidget):
         self.told.setWordWrap(True)
         self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         grid.addWidget(self.told, 4, 0, 1, 2)
+        self._grid = grid
 
     @property
     def plots(self) -> tuple[pg.PlotWidget, ...]:
@@ -201,6 +205,10 @@ class CalibrationPlots(QWidget):
         for legend in (self.coverage_legend, self.worms_legend):
             legend.clear()
             legend.setLabelTextColor(theme.ink)
+        for widget in self._drawn:
+            widget.setVisible(shown is not None)
+        for row, drawn in ((1, True), (3, True), (5, False)):  # a sentence alone stands at the top
+            self._grid.setRowStretch(row, int((shown is not None) is drawn))
         if shown is None:
             self.told.setText(why_not)
             return
@@ -213,10 +221,11 @@ class CalibrationPlots(QWidget):
         wrong = ", ".join(off)
         verdict = f"Off by more than chance: {wrong}." if wrong else "No centile is off by more than chance explains."
         self.told.setText(
-            f"{shown.n} children, each judged by models fitted to the others ({shown.folds} parts). Mean distance of "
-            f"the five shares from what they should be: {shown.error:.1f} points, the largest {shown.largest:.1f}. "
-            f"z: mean {shown.mean:+z.2f}, SD {shown.sd:.2f}, skewness {shown.skewness:+z.2f}, "
-            f"excess kurtosis {shown.excess_kurtosis:+z.2f}. {verdict}"
+            f"{count(shown.n, 'child', 'children')}, each judged by models fitted to the others ({shown.folds} parts). "
+            f"Mean distance of the five shares from what they should be: {shown.error:.1f} points, the largest "
+            f"{shown.largest:.1f}. "
+            f"z: mean {signed(shown.mean)}, SD {shown.sd:.2f}, skewness {signed(shown.skewness)}, "
+            f"excess kurtosis {signed(shown.excess_kurtosis)}. {verdict}"
         )
 
     def _draw_coverage(self, shown: Calibration, theme: Theme) -> None:

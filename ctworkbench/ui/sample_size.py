@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,8 +26,7 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from ctworkbench.core.analysis.article_tables import region_names
-from ctworkbench.core.analysis.power import Level, SampleSize, along, centile, paired, slope, two_groups
-from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.analysis.power import Level, SampleSize, along, centile, paired, slope, spread_of, two_groups
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_theme import DARK
 
@@ -248,9 +246,7 @@ class SampleSizeDialog(QDialog):
         name = self.region.currentData()
         if not name:
             return
-        found = _spreads(self._norm, name, self.design.currentData() == "paired")
-        if found:
-            self.sd.setValue(max(found))  # the wider spread of the sexes asks for more children, not for too few
+        self.sd.setValue(spread_of(self._norm, name, self.design.currentData() == "paired"))
 
     # -- the answer ------------------------------------------------------------------------------------------------
 
@@ -378,16 +374,6 @@ class SampleSizeDialog(QDialog):
         self._memory.endGroup()
 
 
-def _spreads(norm: "Norm", name: str, paired: bool) -> list[float]:
-    """SD of a region at the norm's middle age, or of right minus left of a pair, of each sex that the norm holds."""
-    age = (norm.limits.age_min_years + norm.limits.age_max_years) / 2
-    found: list[float] = []
-    for sex in ("M", "F"):
-        with suppress(WorkbenchError):  # a norm may be of one sex alone
-            found.append(norm.asymmetry_sd(name, sex) if paired else norm.sd(name, sex, age))
-    return found
-
-
 def _number(value: float, low: float, high: float, suffix: str, tip: str, digits: int = 2) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setDecimals(digits)
@@ -397,6 +383,7 @@ def _number(value: float, low: float, high: float, suffix: str, tip: str, digits
     box.setSuffix(suffix)
     box.setToolTip(tip)
     box.setKeyboardTracking(False)
+    box.lineEdit().setTextMargins(6, 0, 0, 0)
     return box
 
 
@@ -406,4 +393,5 @@ def _count(value: int, low: int, high: int, tip: str) -> QSpinBox:
     box.setValue(value)
     box.setToolTip(tip)
     box.setKeyboardTracking(False)
+    box.lineEdit().setTextMargins(6, 0, 0, 0)
     return box

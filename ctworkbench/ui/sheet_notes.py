@@ -11,7 +11,7 @@ _SHOWN = 15
 
 def notes_html(sheet: TableSheet) -> str:
     """Notes, what was left out and the meaning of the columns, as rich text."""
-    parts = [_section("Notes", [escape(note) for note in sheet.notes])]
+    parts = [_section("Notes", [escape(note) for note in sheet.notes])] if sheet.notes else []
     left_out: list[str] = []
     for entry in sheet.exclusions:
         more = len(entry.subjects) - _SHOWN

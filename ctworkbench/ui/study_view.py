@@ -11,7 +11,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from ctworkbench.core.settings import resource
-from ctworkbench.core.wording import count
+from ctworkbench.core.wording import PHANTOM, count
 from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
 from ctworkbench.ui.charts_place import ChartsPlace
 from ctworkbench.ui.check_watch import CheckWatch
@@ -19,6 +19,7 @@ from ctworkbench.ui.cohort import CohortPage
 from ctworkbench.ui.cohort_table import age_text, labels_text, review_text
 from ctworkbench.ui.jobs import JobsPage
 from ctworkbench.ui.notices import NoticeBar, show_error
+from ctworkbench.ui.shortened_label import ShortenedLabel
 from ctworkbench.ui.train import TrainPage
 
 if TYPE_CHECKING:
@@ -126,6 +127,9 @@ class StudyView(QWidget):
         self.scan_label = QLabel("no scan open")
         self.scan_label.setObjectName("open_scan")
         self.scan_label.setProperty("role", "muted")
+        self.scan_caution = ShortenedLabel()
+        self.scan_caution.setObjectName("open_scan_caution")
+        self.scan_caution.setProperty("role", "warning")
         research = QLabel(RESEARCH)
         research.setObjectName("research_use")
         research.setProperty("role", "research")
@@ -133,7 +137,10 @@ class StudyView(QWidget):
         layout.setContentsMargins(14, 6, 14, 6)
         layout.addWidget(name)
         layout.addSpacing(18)
-        layout.addWidget(self.scan_label, 1)
+        layout.addWidget(self.scan_label)
+        layout.addSpacing(10)
+        layout.addWidget(self.scan_caution, 1)
+        layout.addSpacing(10)
         layout.addWidget(research)
         return header
 
@@ -346,6 +353,7 @@ class StudyView(QWidget):
     def _follow(self, scan_id: int | None) -> None:
         if scan_id is None:
             self.scan_label.setText("no scan open")
+            self.scan_caution.clear()
             return
 
         self.bridge.run(lambda: self.workbench.cohort.scan(scan_id), self._show_scan, key="header")
@@ -358,3 +366,6 @@ class StudyView(QWidget):
             labels = f"labels {labels_text(scan)}, {review_text(scan)}"
         self.scan_label.setText(f"Open: <b>{scan.subject}</b> · {sex} · {age} · {labels}")
         self.scan_label.setToolTip(f"Series {scan.series_uid}\n{scan.source}")
+        told = ((f"{PHANTOM.capitalize()}.",) if scan.phantom else ()) + scan.cautions
+        self.scan_caution.setText(f"⚠ {' '.join(told)}" if told else "")
+        self.scan_caution.setToolTip("\n".join(told))

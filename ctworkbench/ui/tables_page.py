@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from ctworkbench.core.analysis.sheet import TableSheet
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.wording import count
+from ctworkbench.core.wording import SOURCE_TITLES, count
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.further_tables import FURTHER, LeastChildren
 from ctworkbench.ui.sample_size import SampleSizeDialog
@@ -39,12 +39,6 @@ if TYPE_CHECKING:
 GROUPS: tuple[TableGroup, ...] = (ARTICLE, FURTHER)
 """All groups of tables that the page lists."""
 
-SOURCE_TITLES = {
-    "current": "Current label maps",
-    "registration": "Atlas registration",
-    "expert": "Expert corrections",
-    "model": "Model",
-}
 _TABLE, _SOURCE, _REPEATS, _VOLUMES = "tables_table", "tables_source", "tables_repeats", "tables_volumes"
 
 

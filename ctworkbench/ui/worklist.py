@@ -75,7 +75,7 @@ class _Scans(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             warned = [f"⚠ {warning}" for warning in row.warnings]
             found = told_of(self.checked.get(row.id), self.titles)
-            return "\n".join([f"{row.subject}: {row.series_uid}", *warned, *found])
+            return "\n".join([f"{row.subject}: {row.series_uid}", *row.cautions, *warned, *found])
         return None
 
     def show(self, rows: list[ScanRow]) -> None:
@@ -288,7 +288,7 @@ class Worklist(QWidget):
         if not self.choices.admits(row, self._checked.get(row.id)):
             return False
         words = self.filter.text().lower().split()
-        text = " ".join((row.subject, row.site, row.scanner, row.series_uid)).lower()
+        text = " ".join((row.subject, row.site, row.scanner, row.series_uid, who(row))).lower()
         return all(word in text for word in words)
 
     def _ordered(self, rows: list[ScanRow]) -> list[ScanRow]:
@@ -326,12 +326,9 @@ class Worklist(QWidget):
 
 
 def who(row: ScanRow) -> str:
-    """Sex and age, as far as they are known."""
-    return " ".join(
-        part
-        for part in (row.sex.value if row.sex else "", "" if row.age_years is None else f"{row.age_years:.1f} y")
-        if part
-    )
+    """Sex and age, as far as they are known; of a phantom that it is one, and no child."""
+    age = "" if row.age_years is None else f"{row.age_years:.1f} y"
+    return " ".join(part for part in ("phantom" if row.phantom else "", row.sex.value if row.sex else "", age) if part)
 
 
 def urgency(row: ScanRow) -> int:

@@ -153,7 +153,7 @@ def test_that_missing_sex_age_and_regions_are_counted_and_named(few: list[Observ
     said = {(entry.table, entry.reason): entry for entry in result.exclusions}
     assert said["table3_4", "age unknown"].volumes == 10
     assert said["table3_4", "sex unknown"].subjects == (rows[10].subject,)
-    assert said["table2", "right_frontal is not in the label map (volume 0)"].subjects == (rows[20].subject,)
+    assert said["table2", "right frontal lobe is not in the label map (volume 0)"].subjects == (rows[20].subject,)
     assert said["table5", "the other side was not measured"].volumes == 1
     n = {row.region: row.n for row in result.coefficients if row.term == "age"}
     assert (n["right_frontal"], n["brainstem"]) == (21, 22)
@@ -201,7 +201,7 @@ def test_that_mixed_sources_repeated_scans_and_doubles_are_said(few: list[Observ
     again = [replace(row, scan=9) for row in rows if row.subject == "SIM0002"]
     result = tables([*rows, *again, rows[0]])
     assert result.sources == ("expert", "model")
-    assert any("several sources: expert (1 scans), model (24 scans)" in note for note in result.notes)
+    assert any("several sources: expert (1 scan), model (24 scans)" in note for note in result.notes)
     assert [entry.volumes for entry in result.exclusions if "more than once" in entry.reason] == [1]
     assert any(
         "1 child with several scans: the first one is used, 1 further scan left out" in note for note in result.notes

@@ -116,7 +116,7 @@ def test_that_one_region_in_cubic_millimetres_leaves_the_others() -> None:
 def test_that_a_region_that_is_absent_from_some_scans_is_said_and_the_other_regions_keep_all() -> None:
     rows = [row for row in cohort() if not (row.region == "left_frontal" and row.subject in ("SIM0004", "SIM0005"))]
     result = tables(rows)
-    assert said(result, "left_frontal was not measured in 2 of 40 scans: SIM0004, SIM0005")
+    assert said(result, "The left frontal lobe was not measured in 2 of 40 scans: SIM0004, SIM0005")
     n = {row.region: row.n for row in result.coefficients if row.term == "age"}
     assert (n["left_frontal"], n["right_frontal"]) == (38, 40)
     assert {row.n for row in result.hemispheres if row.pair == "frontal" and row.sex == "M"} == {
@@ -175,7 +175,7 @@ def test_that_volumes_without_scatter_have_coefficients_and_no_p() -> None:
     result = tables(rows)
     age = next(row for row in result.coefficients if row.term == "age")
     assert age.coefficient == pytest.approx(6.0) and age.t is None and age.p is None and age.d is None
-    assert said(result, "all volumes of brainstem lie on the fit")
+    assert said(result, "all volumes of the brainstem lie on the fit")
 
 
 def test_that_an_adult_among_sets_of_children_makes_an_enormous_f_and_no_failure() -> None:

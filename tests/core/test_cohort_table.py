@@ -1,5 +1,6 @@
 """The cohort table: every fault is told by row and column, with what to write instead."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,34 @@ def test_that_a_file_is_told_from_its_namesake_in_another_folder() -> None:
 def test_that_a_row_about_one_file_does_not_serve_another_of_the_same_subject() -> None:
     cohort = {"A": CohortRow(subject="A", age_years=1.5, file="first.nii.gz")}
     assert find_row(cohort, "A", "", [Path("/data/A_image.nii.gz")]) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "hint"),
+    [("216", "in months, write 18.00"), ("730", "in days, write 2.00"), ("90000", "no human age in years")],
+)
+def test_that_an_impossible_age_is_asked_for_in_the_unit_in_which_it_would_be_a_childs(
+    tmp_path: Path, age: str, hint: str
+) -> None:
+    path = tmp_path / "cohort.csv"
+    path.write_text(f"subject,sex,age_years\nP1,M,{age}\n", encoding="utf-8")
+    with pytest.raises(ImportRefused, match=hint) as refused:
+        read_cohort(path)
+    assert ("write" in str(refused.value).split(";")[-1]) == ("write" in hint)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ('"P\n1"', "column subject: signs that cannot be printed, such as a line end"),
+        ("P\u20281", "column subject: signs that cannot be printed"),
+        ("P\x1b[31m", "column subject: signs that cannot be printed"),
+        ("x" * 65, "column subject: 65 signs; a code has 64 at most"),
+        ("x" * 200_000, "is no table: field larger than field limit"),
+    ],
+)
+def test_that_a_code_that_breaks_a_list_is_a_fault_and_no_code(tmp_path: Path, cell: str, said: str) -> None:
+    path = tmp_path / "cohort.csv"
+    path.write_text(f"subject,sex,age_years\n{cell},M,2\n", encoding="utf-8")
+    with pytest.raises(ImportRefused, match=re.escape(said)):
+        read_cohort(path)

@@ -191,7 +191,7 @@ def test_that_a_missing_side_leaves_the_pair_out_and_is_said() -> None:
     account = Account()
     rows = {(row.pair, row.sex): row.n for row in asymmetry.against_zero(scans, account)}
     assert (rows["frontal", "all"], rows["parietal", "all"]) == (239, 240)
-    assert account.left_out[0].reason == "a side of frontal is not in the label map"
+    assert account.left_out[0].reason == "a side of the frontal lobe is not in the label map"
     assert account.left_out[0].volumes == 1
 
 

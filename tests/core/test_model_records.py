@@ -19,7 +19,7 @@ from ctworkbench.core.training import (
 )
 from ctworkbench.core.volume import write_nifti
 from ctworkbench.core.workbench import Origin, Verdict, Workbench, reporting, tables
-from ctworkbench.core.workbench.current import machine_made
+from ctworkbench.core.workbench.lineage import machine_made
 from tests.core.heads import labels_of, study_with_heads
 
 HASH = "a" * 64
@@ -151,8 +151,8 @@ def test_that_an_experts_label_map_leads_back_to_the_machine_it_was_drawn_from(s
     second = study.review.save(1, first.id, labels_of(study.cohort.image(1)))
     free = study.review.save(1, None, labels_of(study.cohort.image(1)))
     versions = study.review.annotations(1)
-    assert machine_made(versions, second) == base
-    assert machine_made(versions, free) is None
+    assert machine_made({row.id: row for row in versions}, second) == base
+    assert machine_made({row.id: row for row in versions}, free) is None
 
 
 def measured(study: Workbench, annotation_id: int) -> None:
@@ -199,8 +199,11 @@ def test_that_statistics_name_the_subjects_whom_the_model_was_trained_on(study: 
     for scan_id in (1, 2):
         measured(study, study.review.annotations(scan_id)[0].id)
     notes = study.norms.statistics(tmp_path / "tables", "model").notes
-    assert any(note.startswith("1 subjects were labelled by a model that was trained on them: S2.") for note in notes)
-    assert "trained on them: S2" in (tmp_path / "tables" / "notes.txt").read_text(encoding="utf-8")
+    assert any(
+        note.startswith("1 subject has labels of a model that was trained on it, or corrections of such labels: S2.")
+        for note in notes
+    )
+    assert "corrections of such labels: S2." in (tmp_path / "tables" / "notes.txt").read_text(encoding="utf-8")
 
 
 def test_that_volumes_of_uncorrected_registrations_are_told_to_lean_on_the_template(

@@ -1,9 +1,11 @@
 """A norm as a file: whole, of this program, of a format it knows, unchanged; and as it answers for one child."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,8 +71,6 @@ def test_that_what_is_no_norm_at_all_is_refused(text: str) -> None:
 
 
 def test_that_a_file_that_is_not_whole_is_refused_by_the_place(file: NormFile) -> None:
-    import hashlib
-
     content = json.loads(file.text())
     del content["norm"]["card"]["n_male"], content["sha256"]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -85,6 +85,65 @@ def test_that_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "picture.json").write_bytes(b"\x89PNG\xff\xfe")
     with pytest.raises(WorkbenchError, match="it is not text"):
         read(tmp_path / "picture.json")
+
+
+Content = dict[str, Any]
+
+
+def signed_anew(file: NormFile, change: Callable[[Content], object]) -> str:
+    """The text of a file that was changed by somebody who also made its hash anew."""
+    content: Content = json.loads(file.text())
+    change(content["norm"])
+    content.pop("sha256")
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(content | {"sha256": hashlib.sha256(canonical).hexdigest()})
+
+
+def shortened(region: Content) -> None:
+    """A model with too few coefficients for its terms, and no repeats that would tell."""
+    region["model"]["coefficients"] = [1.0]
+    region["replicates"] = []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda norm: norm["card"].update(age_min_years=5.0, age_max_years=1.0), "its ages run from 5 to 1 years"),
+        (lambda norm: norm["card"].update(age_max_years=1e6), "its ages run"),
+        (lambda norm: norm["card"].update(n_male=-3), "counts no children"),
+        (lambda norm: norm["card"].update(n_male=0, n_female=0), "counts no children"),
+        (lambda norm: norm["card"].update(confidence=100.0), "intervals are of 100 %"),
+        (lambda norm: norm["card"].update(title="\x1b[31mred"), "its title holds signs"),
+        (lambda norm: norm.update(regions=[]), "it has no region"),
+        (lambda norm: norm["regions"].append(norm["regions"][0]), "or one twice"),
+        (lambda norm: shortened(norm["regions"][0]), "cannot be worked out"),
+        (lambda norm: norm["regions"][0].update(replicates=[[1.0]]), "the repeats of"),
+        (lambda norm: norm["regions"][0]["model"]["coefficients"].__setitem__(0, 20.0), "is no volume in cm³"),
+        (lambda norm: norm["regions"][0]["model"]["coefficients"].__setitem__(0, 2e5), "do not rise"),
+        (lambda norm: norm["regions"][0]["model"]["coefficients"].__setitem__(-1, -1e4), "do not rise"),
+        (lambda norm: norm["pairs"][0].update(sd=0.0), "the asymmetry of"),
+        (lambda norm: norm["age_scale"].update(low=2.0, high=2.0), "scale of ages does not rise"),
+    ],
+)
+def test_that_nonsense_under_a_hash_of_its_own_is_refused_and_said(
+    file: NormFile, tmp_path: Path, change: Callable[[Content], object], words: str
+) -> None:
+    path = tmp_path / "theirs.json"
+    path.write_text(signed_anew(file, change), encoding="utf-8")
+    with pytest.raises(WorkbenchError, match=f"theirs.json is not a whole norm: .*{words}"):
+        read(path)
+    path.write_text(signed_anew(file, lambda _: None), encoding="utf-8")
+    assert read(path) == file
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"format": "ctworkbench-norm", "version": 1, "norm": "\\ud800"}', '{"version": NaN}']
+)
+def test_that_json_made_to_break_a_reader_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "theirs.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(WorkbenchError):
+        read(path)
 
 
 def test_that_z_and_volume_undo_each_other(norm: FittedNorm) -> None:

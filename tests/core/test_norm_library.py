@@ -6,6 +6,8 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from ctworkbench.core.norms.cohort import Selection
 from ctworkbench.core.norms.simulated import SimulatedChild, simulate
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Changes, Workbench
+from ctworkbench.core.workbench.rows import NormRow
 from tests.core.norm_study import study_of
 from tests.core.older_schema import step_back
 
@@ -114,7 +117,7 @@ def test_that_too_few_children_are_refused_before_a_job_is_started(kept: Workben
     before = len(kept.jobs.jobs())
     with pytest.raises(WorkbenchError, match="needs 120 of each sex"):
         kept.norms.fit_norm("larger", method="lms")
-    with pytest.raises(WorkbenchError, match="No volumes of source 'model'"):
+    with pytest.raises(WorkbenchError, match="No label map by a model was measured yet"):
         kept.norms.fit_norm("larger", method="linear", source="model")
     with pytest.raises(WorkbenchError, match="-1 bootstrap samples"):
         kept.norms.fit_norm("larger", method="linear", repeats=-1)
@@ -136,6 +139,42 @@ def test_that_the_norm_in_use_is_the_one_chosen_last_and_everybody_is_told(study
     assert [changes.norms for changes in told] == [True, True]
     with pytest.raises(WorkbenchError, match="no norm 'theirs'"):
         study.norms.choose_norm("theirs")
+
+
+def test_that_programs_that_choose_and_import_at_once_do_nothing_twice_and_say_so(
+    kept: Workbench, tmp_path: Path
+) -> None:
+    path = kept.norms.export_norm("own", tmp_path / "own.json")
+    folder = tmp_path / "shared"
+    Workbench.create(folder, Settings()).close()
+
+    def take(number: int) -> str:
+        with Workbench.open(folder, Settings()) as other:
+            try:
+                other.norms.import_norm(path, f"name{number}")
+            except WorkbenchError as error:
+                return error.message
+            return "imported"
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(take, range(4)))
+    assert told.count("imported") == 1
+    assert sum(text.startswith("The study has this norm already, as name") for text in told) == 3
+    (name,) = (row.name for row in _opened_library(folder) if row.origin == "imported")
+
+    def choose(_: int) -> None:
+        with Workbench.open(folder, Settings()) as other:
+            other.norms.choose_norm(name)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(choose, range(4)))
+    with closing(sqlite3.connect(folder / "study.db")) as connection:
+        assert connection.execute("SELECT name FROM norm_choice").fetchall() == [(name,)]
+
+
+def _opened_library(folder: Path) -> list[NormRow]:
+    with Workbench.open(folder, Settings()) as study:
+        return study.norms.library()
 
 
 def test_that_a_norm_goes_from_one_study_to_another_and_says_the_same(kept: Workbench, tmp_path: Path) -> None:

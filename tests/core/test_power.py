@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,12 @@ from ctworkbench.core.analysis import power
 from ctworkbench.core.analysis.power import Level, SampleSize
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.norms import published_norm
+from ctworkbench.core.norms.fitted import FittedNorm
+from ctworkbench.core.norms.simulated import simulate
+from ctworkbench.core.settings import Settings
+from ctworkbench.core.workbench import Workbench
 from tests.core.further_reference import expected
+from tests.core.norm_cohorts import fitted, scans_of
 
 EFFECTS, SIZES = (0.2, 0.5, 0.8), (10, 64, 200)
 
@@ -176,6 +182,44 @@ def test_that_the_command_takes_sds_from_the_published_norm(capsys: pytest.Captu
     assert json.loads(capsys.readouterr().out)["effect"] == pytest.approx(root**2)
     assert main(["power", "centile", "--centile", "5", "--half-width", "2", "--region", "right_frontal", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["half_width"] <= 2
+
+
+def test_that_the_command_takes_sds_from_the_norm_in_use_or_from_one_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    regions = ("right_frontal", "left_frontal")
+    own = fitted(tmp_path / "fit", scans_of(simulate(published_norm(), 100, 6), regions), repeats=0).norm
+    file = tmp_path / "own.json"
+    file.write_text(own.text(), encoding="utf-8")
+    with Workbench.create(tmp_path / "study", Settings(author="reader")) as workbench:
+        workbench.norms.import_norm(file)
+        workbench.norms.choose_norm(own.card.name)
+    norm, study = FittedNorm(own), ["--study", str(tmp_path / "study")]
+    age = (norm.limits.age_min_years + norm.limits.age_max_years) / 2
+    ask = ["power", "two-groups", "--difference", "5", "--region", "right_frontal", "--power", "0.8", "--json"]
+    widest = max(norm.sd("right_frontal", sex, age) for sex in ("M", "F"))
+    for extra, sd in (
+        (study, widest),
+        ([*study, "--norm", "published"], published_norm().sd("right_frontal")),
+        ([], published_norm().sd("right_frontal")),
+    ):
+        extra = [published_norm().name if word == "published" else word for word in extra]
+        assert main([*ask, *extra]) == 0
+        told = capsys.readouterr()
+        assert json.loads(told.out)["effect"] == pytest.approx(5 / sd)
+        assert f"SD {sd:.2f} cm³ (right_frontal) of the norm" in told.err
+    pair = ["power", "paired", "--difference", "1", "--pair", "frontal", "--n", "50", "--json", *study]
+    assert main(pair) == 0
+    differ = max(norm.asymmetry_sd("frontal", sex) for sex in ("M", "F"))
+    assert json.loads(capsys.readouterr().out)["effect"] == pytest.approx(1 / differ)
+    for wrong, said in (
+        ([*ask, *study, "--norm", "nowhere"], "no norm 'nowhere'"),
+        ([*ask, "--norm", own.card.name], "Add --study STUDY"),
+        ([*pair[:5], "parietal", "--n", "50", *study], "has no pair 'parietal'"),
+        (["power", "slope", "--slope", "8", "--sd", "9", "--n", "90", *study], "Give --age-sd"),
+    ):
+        assert main(wrong) == 1
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 from ctworkbench.core import plugins
 from ctworkbench.core.errors import StudyError, WorkbenchError
-from ctworkbench.core.jobs import JobState, replace_text
+from ctworkbench.core.files import replace_text
+from ctworkbench.core.jobs import JobState
 from ctworkbench.core.measure import MeasureCase, MeasureParams
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.volume import write_nifti

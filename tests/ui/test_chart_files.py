@@ -56,7 +56,7 @@ def test_that_the_command_draws_charts_where_there_is_no_screen(study: Path, tmp
     [
         (Wanted(regions=("thalamus",)), "no region or pair 'thalamus'"),
         (Wanted(subject="P999"), "no measured scan of P999"),
-        (Wanted(source="model"), "No label map of the source 'model' was measured"),
+        (Wanted(source="model"), "No label map by a model was measured yet"),
     ],
 )
 def test_that_what_is_not_there_is_said_by_name(

@@ -20,7 +20,9 @@ from ctworkbench.core.report.batch import ReportsResult
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge
+from ctworkbench.ui.chart_theme import DARK, LIGHT
 from ctworkbench.ui.child_panel import ChildPanel
+from ctworkbench.ui.child_tables import ASYMMETRY_TITLES, VOLUME_TITLES
 from ctworkbench.ui.error_dialog import ErrorDialog
 from ctworkbench.ui.growth_plot import GrowthPlot
 from ctworkbench.ui.study_view import StudyView
@@ -218,3 +220,24 @@ def test_that_a_report_and_the_reports_of_all_are_written_from_here(
     workbench.jobs.cancel(job.id)
     qtbot.waitUntil(lambda: workbench.jobs.state(job.id).ended, timeout=20_000)
     assert workbench.jobs.state(job.id) in (JobState.CANCELLED, JobState.DONE)
+
+
+def test_that_the_panel_says_without_a_click_why_the_total_has_no_z(panel: ChildPanel, qtbot: QtBot) -> None:
+    follow(panel, FIRST, qtbot)
+    panel.tabs.setCurrentIndex(0)
+    assert "so the total has no z" in panel.words.text()
+    panel.tabs.setCurrentIndex(1)
+    assert "total" not in panel.words.text()
+
+
+def test_that_what_is_expected_has_one_name_in_all_tables_of_a_child() -> None:
+    assert "Expected" in VOLUME_TITLES and "Expected" in ASYMMETRY_TITLES
+    assert "Mean" not in (*VOLUME_TITLES, *ASYMMETRY_TITLES)
+
+
+def test_that_the_course_lies_on_the_ground_of_the_charts(panel: ChildPanel, memory: QSettings, qtbot: QtBot) -> None:
+    follow(panel, FIRST, qtbot)
+    assert panel.course.backgroundBrush().color().name() == DARK.ground
+    memory.setValue("charts/theme", "light")
+    panel.dress()
+    assert panel.course.backgroundBrush().color().name() == LIGHT.ground

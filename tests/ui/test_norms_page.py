@@ -171,3 +171,32 @@ def test_that_the_form_is_left_with_escape(page: NormsPage, qtbot: QtBot) -> Non
     assert dialog.buttons.button(QDialogButtonBox.StandardButton.Cancel) is not None
     QTest.keyClick(dialog.name, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not page.findChildren(FitDialog) or not dialog.isVisible(), timeout=5000)
+
+
+def test_that_without_a_calibration_or_another_norm_a_sentence_stands_alone(
+    page: NormsPage, bridge: Bridge, qtbot: QtBot
+) -> None:
+    pictures = page.pictures
+    pictures.tabs.setCurrentIndex(1)
+    assert not any(plot.isVisible() for plot in pictures.calibration.plots), "empty axes say nothing"
+    pictures.tabs.setCurrentIndex(2)
+    assert not pictures.comparison.table.isVisible()
+    page.choose("own")
+    pictures.beside.setCurrentIndex(pictures.beside.findData("xi2025"))
+    settled(page, bridge, qtbot)
+    assert pictures.comparison.table.isVisible()
+    assert any(pictures.comparison.table.item(row, 5).text().startswith("−") for row in range(30))
+    pictures.tabs.setCurrentIndex(1)
+    assert all(plot.isVisible() for plot in pictures.calibration.plots)
+
+
+def test_that_the_form_keeps_its_room_however_much_is_told(page: NormsPage, qtbot: QtBot) -> None:
+    page.ask_fit()
+    dialog = page.findChild(FitDialog)
+    qtbot.waitUntil(lambda: "needs 120 of each sex" in dialog.told.text(), timeout=10_000)
+    assert dialog.told.text().index("needs 120") < dialog.told.text().index("<b>"), "what stands in the way comes first"
+    height = dialog.explained.height()
+    dialog.told.setText("A long story.<br>" * 60)
+    qtbot.wait(50)
+    assert dialog.explained.height() == height >= 2 * dialog.explained.fontMetrics().lineSpacing()
+    dialog.reject()

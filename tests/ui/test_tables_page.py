@@ -151,7 +151,7 @@ def test_that_a_study_without_volumes_says_what_to_do(tmp_path: Path, memory: QS
     with seed(tmp_path / "study", 3, measured=False) as workbench:
         bridge = Bridge(workbench)
         page = open_page(workbench, bridge, memory, qtbot)
-        assert "No volumes" in page.empty.text() and "measure" in page.empty.text()
+        assert page.empty.text().startswith("No label map was measured yet.") and "Run → Measure" in page.empty.text()
         assert not page.export_button.isEnabled() and not page.copy_button.isEnabled()
         bridge.close()
 
@@ -193,7 +193,7 @@ def test_that_a_folder_that_cannot_be_written_is_told(
     bridge.noticed.connect(notices.append)
     with qtbot.waitSignal(bridge.noticed, timeout=30_000):
         page.export(tmp_path / "file", ("csv",))
-    assert notices[0].kind == "error" and "cannot be written" in notices[0].message
+    assert notices[0].kind == "error" and "is a file, not a folder" in notices[0].message
     assert page.export_button.isEnabled()
 
 

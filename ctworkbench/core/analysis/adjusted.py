@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ctworkbench.core.analysis.effects import Effect, corrected, least_squares, varies
 from ctworkbench.core.analysis.scans import Account, ScanVolumes, regions_of, tell_repeats, with_sex_and_age
+from ctworkbench.core.schemes import spoken
 from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def adjusted(scans: Sequence[ScanVolumes], account: Account) -> list[Effect]:
     """
     regions = regions_of(scans)
     tell_repeats(scans, account)
+    if not regions:
+        account.note("No volume is left to adjust for the size of the brain.")
+        return []
     account.note(
         f"Total volume is the sum of the {len(regions)} regions, so each region is a part of the total that it is "
         "adjusted for: its coefficient of the total is partly with itself."
@@ -75,6 +79,9 @@ def interaction(scans: Sequence[ScanVolumes], account: Account) -> list[Effect]:
     rows: list[Effect] = []
     for region in regions_of(scans):
         used, volumes = _volumes(known, region, INTERACTION, account)
+        if not used:
+            account.no_fit(INTERACTION, region, "no scan is left")
+            continue
         sex, age = _sex_and_age(used)
         if not (varies(sex) and varies(age)):
             _tell_constant(sex, age, INTERACTION, account)
@@ -107,6 +114,9 @@ def _fit(
     import numpy as np
 
     used, volumes = _volumes(scans, region, model, account)
+    if not used:
+        account.no_fit(model, region, "no scan is left")
+        return []
     sex, age = _sex_and_age(used)
     unit = "cm³"
     if share_of is not None:
@@ -149,7 +159,7 @@ def _volumes(
     used = [scan for scan in scans if scan.volume(region) is not None]
     for scan in scans:
         if scan.volume(region) is None:
-            account.leave_out(model, f"{region} is not in the label map", scan)
+            account.leave_out(model, f"{spoken(region)} is not in the label map", scan)
     return used, np.array([scan.volume(region) for scan in used], dtype=float)
 
 

@@ -4,8 +4,10 @@ Captions say what stands in the table: its coding, which side is taken from whic
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ctworkbench.core.analysis.groups import POOLED
 from ctworkbench.core.analysis.observations import Row
 from ctworkbench.core.analysis.sheet import Cell, Column, TableSheet
 from ctworkbench.core.schemes import DEFAULT, load
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from ctworkbench.core.analysis.tables import StatisticsTables
 
 SEXES = {"M": "Boys", "F": "Girls", "all": "All", "sex held": "All, sex held constant"}
+_SETS = {"train": "Training", "validation": "Validation", "test": "Test", POOLED: "Training and validation"}
 _CODING = "Sex is coded 1 male, 2 female, so a negative coefficient says that girls have less; age in years."
 _P = "exact, two-sided p: the chance of so large a value, or a larger one, if there were no difference"
 _HOLM = "p corrected by Holm: below 0.05, the chance of even one false find in the family is at most 5 %"
@@ -24,7 +27,11 @@ def sheets(result: "StatisticsTables") -> tuple[TableSheet, ...]:
     """All tables of a cohort in the order of the article."""
     made = (_table1(result), _table1_tests(result), _table2(result), _descriptive(result))
     made += (_effect(result, "sex"), _effect(result, "age"), _regression(result), _correlation(result), _table5(result))
-    return made
+    found = [source.partition(", ")[2] for source in result.sources if ", harmonized by " in source]
+    if not found:
+        return made
+    told = f" Volumes are {found[0]}, not as measured."
+    return made[:1] + tuple(replace(sheet, caption=f"{sheet.caption}{told}") for sheet in made[1:])
 
 
 TITLES: tuple[tuple[str, str], ...] = (
@@ -131,7 +138,7 @@ def _about(*words: str) -> Callable[[str], bool]:
 def _table1(result: "StatisticsTables") -> TableSheet:
     columns = (
         _text("grouping", "Grouping", "what divides the children: their set in the split, the site, the scanner"),
-        _text("group", "Group", names={"train": "Training", "validation": "Validation", "test": "Test"}),
+        _text("group", "Group", names=_SETS),
         _count("n", "Children", "children with a measured label map, each counted once"),
         _count("male", "Boys"),
         _count("female", "Girls"),
@@ -279,8 +286,8 @@ def _correlation(result: "StatisticsTables") -> TableSheet:
         _text("method", "p by", "Student's t, or all permutations (n ≤ 9 without ties)"),
     )
     caption = (
-        "Spearman's correlation ρ of volume with age: all, boys, girls, and all with sex held constant (partial "
-        "correlation of the ranks). p corrected over the regions of the same children."
+        "Correlation with age. Spearman's ρ of volume with age: all, boys, girls, and all with sex held constant "
+        "(partial correlation of the ranks). p corrected over the regions of the same children."
     )
     return _sheet(
         result, "correlation_with_age", caption, columns, result.correlations, "correlation", _about("correlation")

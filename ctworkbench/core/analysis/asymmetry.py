@@ -18,6 +18,7 @@ from ctworkbench.core.analysis.scans import (
     tell_repeats,
     with_sex_and_age,
 )
+from ctworkbench.core.schemes import spoken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,11 +77,11 @@ def against_zero(scans: Sequence[ScanVolumes], account: Account) -> list[Asymmet
             if row is not None:
                 rows.append(row)
             elif chosen:
-                account.no_fit(ASYMMETRY, f"{pair} ({sex})", f"fewer than {MIN_SCANS} scans, or no spread")
+                account.no_fit(ASYMMETRY, f"{spoken(pair)} ({sex})", f"fewer than {MIN_SCANS} scans, or no spread")
         ps = [row.p for row in rows]
         for row, by_holm, by_fdr in zip(rows, holm(ps), fdr(ps), strict=True):
             done.append(row.model_copy(update={"p_holm": by_holm, "p_fdr": by_fdr}))
-    if len({scan.sex for scan in known}) < 2:
+    if len({scan.sex for scan in known}) == 1:
         account.note(f"{ASYMMETRY}: all scans are of one sex.")
     return done
 
@@ -93,6 +94,9 @@ def with_covariates(scans: Sequence[ScanVolumes], account: Account) -> list[Effe
     rows: list[Effect] = []
     for pair in pairs_of(regions_of(scans)):
         used = [scan for scan in known if index(scan, pair) is not None]
+        if not used:
+            account.no_fit(ASYMMETRY, pair, "no scan is left")
+            continue
         sex = np.array([scan.female for scan in used], dtype=float)
         age = np.array([scan.age for scan in used], dtype=float)
         columns: dict[str, NDArray[np.float64]] = {}
@@ -114,7 +118,7 @@ def _indices(scans: Sequence[ScanVolumes], pair: str, model: str, account: Accou
     for scan in scans:
         value = index(scan, pair)
         if value is None:
-            account.leave_out(model, f"a side of {pair} is not in the label map", scan)
+            account.leave_out(model, f"a side of the {spoken(pair)} is not in the label map", scan)
         else:
             values.append(value)
     return np.array(values)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ctworkbench.core.analysis.article_tables import region_names
 from ctworkbench.core.analysis.observations import Ledger, Observation, by_region, with_sex_and_age
 from ctworkbench.core.errors import StudyError, WorkbenchError
+from ctworkbench.core.files import replace_bytes
 from ctworkbench.core.report.images import Cut, cuts, draw_cut
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 FIGURE_FORMATS = ("svg", "pdf")
 SEXES = (("M", "Boys", "#1f5fa8", "s"), ("F", "Girls", "#c2410c", "o"))
-INK, GREY = "#1a1a1a", "#666666"
+INK, GREY, CAUTION = "#1a1a1a", "#666666", "#b00020"
 MIN_CHILDREN = 3
 _WIDTH_INCHES = 7.1  # two columns of a journal
 _MANY = 2500  # children; more dots than that are drawn as pixels, or the picture outgrows any viewer
@@ -57,9 +58,7 @@ def save(picture: Picture, out: Path, formats: Sequence[str] = FIGURE_FORMATS) -
             picture.figure.savefig(content, format=kind, dpi=300, metadata=metadata)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".part")
-            temporary.write_bytes(content.getvalue())
-            temporary.replace(path)
+            replace_bytes(path, content.getvalue())
         except OSError as error:
             raise StudyError(f"{path} cannot be written: {error}", "Choose a folder that can be written.") from error
         paths.append(path)
@@ -183,11 +182,12 @@ def line_of(ages: NDArray[np.float64], volumes: NDArray[np.float64], points: int
     return Line(x, y, y - half, y + half, slope, n)
 
 
-def age_figure(rows: Sequence[Observation]) -> Picture:
+def age_figure(rows: Sequence[Observation], caution: str = "") -> Picture:
     """Figure 3: the regions' volumes against age by sex, with regression lines and the 95 % intervals of their means.
 
     Args:
         rows: as the tables use them; those without sex or age are not drawn.
+        caution: a sentence that must be seen with them, such as that they are of phantoms; "" for none.
 
     Raises:
         WorkbenchError: no volume has both sex and age.
@@ -215,13 +215,17 @@ def age_figure(rows: Sequence[Observation]) -> Picture:
             axes.tick_params(labelbottom=True)
     _same_scale(order, list(grid.ravel()))
     _sex_key(figure, drawn)
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()), pad=0.5, w_pad=0.7, h_pad=0.9)
+    low = 0.16 / figure.get_figheight() if caution else 0
+    figure.tight_layout(rect=(0, low, 1, 1 - 0.3 / figure.get_figheight()), pad=0.5, w_pad=0.7, h_pad=0.9)
     told = " and ".join(f"{drawn[sex]} {title.lower()}" for sex, title, *_ in SEXES if drawn[sex])
     caption = (
         f"Figure 3. Volume of each region against age, {told}; a dot is a child. Lines: least squares of volume on age "
         "in either sex by itself; bands: 95 % interval of the line's mean, not of a child. The lines of Tables 3 and 4 "
         "have one slope for both sexes."
     )
+    if caution:
+        figure.text(0.5, 0.005, caution, ha="center", va="bottom", fontsize=7, color=CAUTION)
+        caption = f"{caption} {caution}"
     return Picture("figure3_volumes_by_age", caption, figure)
 
 

@@ -11,7 +11,8 @@ from ctworkbench.core.analysis.scans import sentences
 from ctworkbench.core.analysis.sheet import Cell, Column, TableSheet
 from ctworkbench.core.analysis.writing import RESEARCH_USE, TABLE_FORMATS, csv_text, write_sheets
 from ctworkbench.core.errors import StudyError
-from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.files import replace_text
+from ctworkbench.core.wording import count
 
 FOLDER = "further"
 """Folder beside the article's tables that the further tables are written to."""
@@ -158,7 +159,8 @@ _COMPARISON = (
 
 def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
     """The sheets that are shown and written; `harmonized_sheet` is apart, since it has a row for each volume."""
-    of = f"Volumes: {tables.source}; {tables.n_measured} of {tables.n_scans} scans measured."
+    of = f"Volumes: {tables.source}; {tables.n_measured:,} of {count(tables.n_scans, 'scan')} measured."
+    whom = f"{count(tables.n_scans, 'scan')} of {count(tables.n_subjects, 'subject')}"
     by = tables.harmonized_by
     p = "p corrected over the regions of one model and term."
     return (
@@ -218,7 +220,7 @@ def sheets(tables: FurtherTables) -> tuple[TableSheet, ...]:
         ),
         _sheet(
             "missing_data",
-            f"What is missing, and of whom, in {tables.n_scans} scans of {tables.n_subjects} subjects.",
+            f"What is missing, and of whom, in {whom}.",
             _MISSING,
             tables.missing,
             *_told(tables, "missing"),
@@ -278,8 +280,8 @@ def notes_text(tables: FurtherTables) -> str:
     lines = [
         RESEARCH_USE,
         "",
-        f"{tables.n_scans} scans of {tables.n_subjects} subjects; {tables.n_measured} scans measured; volumes: "
-        f"{tables.source}.",
+        f"{count(tables.n_scans, 'scan')} of {count(tables.n_subjects, 'subject')}; {tables.n_measured:,} measured; "
+        f"volumes: {tables.source}.",
         "Volumes in cm³, age in years. Effects of sex are girls minus boys. p is exact and two-sided; p_holm and p_fdr",
         "are corrected over the regions or pairs of one term of one model. partial_eta2 = t² / (t² + df).",
     ]

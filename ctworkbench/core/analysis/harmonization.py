@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ctworkbench.core.analysis.effects import varies
 from ctworkbench.core.analysis.observations import Row
 from ctworkbench.core.analysis.scans import Account, ScanVolumes, regions_of, with_sex_and_age
+from ctworkbench.core.schemes import spoken
 from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
@@ -226,7 +227,8 @@ def _usable(
     for scan in with_sex_and_age(scans, model, account):
         missing = [region for region in regions if scan.volume(region) is None]
         if missing:
-            account.leave_out(model, f"{', '.join(missing)} is not in the label map", scan)
+            verb = "is" if len(missing) == 1 else "are"
+            account.leave_out(model, f"{', '.join(map(spoken, missing))} {verb} not in the label map", scan)
         elif not _batch(scan, by):
             account.leave_out(model, f"{by} unknown", scan)
         else:
@@ -247,8 +249,8 @@ def _usable(
     learned = [scan for scan in used if firsts[_batch(scan, by), scan.subject] is scan]
     if len(learned) < len(used):
         account.note(
-            f"{model}: {len(used) - len(learned)} later scans of children already seen on the same {by} are harmonized "
-            "but not learned from."
+            f"{model}: {count(len(used) - len(learned), 'later scan')} of children already seen on the same {by}, "
+            "harmonized but not learned from."
         )
     if len({scan.source for scan in used}) > 1:
         account.note(

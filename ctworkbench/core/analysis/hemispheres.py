@@ -9,6 +9,8 @@ from ctworkbench.core.analysis.intervals import noncentrality_of_t
 from ctworkbench.core.analysis.multiplicity import fdr, holm
 from ctworkbench.core.analysis.observations import Ledger, Observation, Row, measured, scan_of
 from ctworkbench.core.norms import SEX_CODE
+from ctworkbench.core.schemes import spoken
+from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,14 +78,15 @@ def hemispheres(rows: Sequence[Observation], ledger: Ledger | None = None) -> li
         name = {"M": "boys", "F": "girls"}[sex]
         if len(whole) < MIN_CHILDREN:
             ledger.note(
-                f"Table 5 lacks {pair} in {name}: {len(whole)} scans have both sides, at least {MIN_CHILDREN} must."
+                f"Table 5 lacks the {spoken(pair)} in {name}: {count(len(whole), 'scan has', 'scans have')} both "
+                f"sides, at least {MIN_CHILDREN} must."
             )
             continue
         right = np.array([both["right"].volume_cm3 for both in whole])
         left = np.array([both["left"].volume_cm3 for both in whole])
-        row = _test(pair, sex, right, left)
+        row = paired_test(pair, sex, right, left)
         if row.t is None:
-            ledger.note(f"Table 5 has no t of the {pair} pair in {name}: all differences are equal.")
+            ledger.note(f"Table 5 has no t of the {spoken(pair)} in {name}: all differences are equal.")
         found.append(row)
     if not found:
         ledger.note("Table 5 is empty: no pair was measured on both sides in enough children of one sex.")
@@ -94,7 +97,15 @@ def hemispheres(rows: Sequence[Observation], ledger: Ledger | None = None) -> li
     ]
 
 
-def _test(pair: str, sex: str, right: "NDArray[np.float64]", left: "NDArray[np.float64]") -> Hemispheres:
+def paired_test(pair: str, sex: str, right: "NDArray[np.float64]", left: "NDArray[np.float64]") -> Hemispheres:
+    """One line of Table 5, its p not corrected yet; no t and no d_z where all differences are equal.
+
+    Args:
+        pair: such as "frontal".
+        sex: "M" or "F".
+        right: volumes in cm³, of two scans or more.
+        left: of the same scans in the same order.
+    """
     from scipy.special import stdtr, stdtrit
 
     difference, n = right - left, right.size

@@ -17,6 +17,7 @@ from ctworkbench.core.analysis.adjusted import AGE, SEX
 from ctworkbench.core.analysis.effects import Effect, corrected, least_squares, varies
 from ctworkbench.core.analysis.observations import Row, finite
 from ctworkbench.core.analysis.scans import Account, ScanVolumes, regions_of, tell_repeats, with_sex_and_age
+from ctworkbench.core.schemes import spoken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +92,7 @@ def mixed(scans: Sequence[ScanVolumes], by: str, account: Account) -> tuple[list
         used = [scan for scan in known if scan.volume(region) is not None]
         for scan in known:
             if scan.volume(region) is None:
-                account.leave_out(model, f"{region} is not in the label map", scan)
+                account.leave_out(model, f"{spoken(region)} is not in the label map", scan)
         rows, spread = _fit(used, [group_of(scan) for scan in used], region, model, account)
         effects += rows
         spreads += [spread] if spread is not None else []

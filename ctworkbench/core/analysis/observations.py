@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ctworkbench.core.norms import SEX_CODE
+from ctworkbench.core.schemes import spoken
 from ctworkbench.core.wording import count
 
 
@@ -129,7 +130,7 @@ def measured(rows: Iterable[Observation], table: str, ledger: Ledger) -> list[Ob
         if math.isfinite(row.volume_cm3) and row.volume_cm3 > 0:
             kept.append(row)
         else:
-            ledger.exclude(table, f"{row.region} is not in the label map (volume {row.volume_cm3:g})", row)
+            ledger.exclude(table, f"{spoken(row.region)} is not in the label map (volume {row.volume_cm3:g})", row)
     return kept
 
 

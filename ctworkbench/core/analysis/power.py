@@ -9,10 +9,13 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ctworkbench.core.analysis.observations import Row
 from ctworkbench.core.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from ctworkbench.core.norms import Norm
 
 MOST = 10_000_000
 _CERTAIN = 30.0
@@ -330,3 +333,26 @@ def _check(effect: float, level: Level, power: float | None, n: int | None, leas
         raise WorkbenchError(f"{n} children are too few for this test.", f"Give {least} or more.")
     if n is not None and n > MOST:
         raise WorkbenchError(f"{n:,} children are more than this can answer for.", f"Give {MOST:,} or fewer.")
+
+
+def spread_of(norm: "Norm", name: str, difference: bool = False) -> float:
+    """SD in cm³ to plan with: of a region at the norm's middle age, or of right minus left of a pair.
+
+    The wider one of the sexes that the norm holds: it asks for more children, not for too few.
+
+    Args:
+        norm: that the spread is of.
+        name: of a region, or of a pair for a difference.
+        difference: whether right minus left of a pair is meant.
+
+    Raises:
+        WorkbenchError: the norm has no such region or pair.
+    """
+    limits = norm.limits
+    known = norm.pairs if difference else norm.regions
+    if name not in known:
+        what = "pair" if difference else "region"
+        raise WorkbenchError(f"The norm {norm.name} has no {what} {name!r}.", f"It has {', '.join(known)}.")
+    age = (limits.age_min_years + limits.age_max_years) / 2
+    sexes = [sex for sex, n in (("M", limits.n_male), ("F", limits.n_female)) if n]
+    return max(norm.asymmetry_sd(name, sex) if difference else norm.sd(name, sex, age) for sex in sexes)

@@ -9,6 +9,7 @@ from ctworkbench.core.analysis.intervals import noncentrality_of_f, noncentralit
 from ctworkbench.core.analysis.multiplicity import fdr, holm
 from ctworkbench.core.analysis.observations import Ledger, Observation, Row, by_region, finite, with_sex_and_age
 from ctworkbench.core.norms import SEX_CODE
+from ctworkbench.core.schemes import spoken
 from ctworkbench.core.wording import count
 
 if TYPE_CHECKING:
@@ -116,7 +117,10 @@ def _fit(
     residual = math.sqrt(float(fit.mse_resid))
     scatters = residual > _NO_SCATTER * float(np.abs(volumes).max())
     if not scatters:
-        ledger.note(f"Tables 3 and 4: all volumes of {region} lie on the fit; without scatter there is no t and no p.")
+        ledger.note(
+            f"Tables 3 and 4: all volumes of the {spoken(region)} lie on the fit; without scatter there is no t and "
+            "no p."
+        )
     found: list[Coefficient] = []
     for i, term in enumerate(columns):
         t, error = finite(fit.tvalues[i]) if scatters else None, float(fit.bse[i])

@@ -1,4 +1,11 @@
-"""One scan with all its volumes: what a model of several variables is made from, and what it has to leave out."""
+"""One scan with all its volumes: what a model of several variables is made from, and what it has to leave out.
+
+Beside `observations`, which has a row for each region of a scan, and on purpose: the article's tables ask of each
+region by itself, so a region that is missing costs its own row, and what is left out is counted in volumes. Totals,
+pairs, intracranial volume and ComBat ask for several numbers of one scan at once: there a missing one costs the scan,
+and what is left out is counted in scans. Either made from the other at every use is longer than both. What is plausible
+is asked once (`plausible_scans`), and what is left out is told in one kind of row (`Exclusion`).
+"""
 
 import math
 from collections import defaultdict

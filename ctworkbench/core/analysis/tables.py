@@ -28,7 +28,8 @@ from ctworkbench.core.analysis.observations import (
 from ctworkbench.core.analysis.plausibility import plausible
 from ctworkbench.core.analysis.regression import Coefficient, regression
 from ctworkbench.core.analysis.sheet import Column, TableSheet
-from ctworkbench.core.schemes import DEFAULT, load
+from ctworkbench.core.schemes import DEFAULT, load, spoken
+from ctworkbench.core.wording import count
 
 __all__ = ["Column", "Observation", "Repeats", "StatisticsTables", "TableSheet", "sheets", "tables"]
 
@@ -92,7 +93,7 @@ def prepared(observations: Sequence[Observation], ledger: Ledger, repeats: Repea
     sources = sorted({row.source for row in rows})
     if len(sources) > 1:
         counts = Counter(source for _, source in {(scan_of(row), row.source) for row in rows})
-        mixed = ", ".join(f"{source} ({counts[source]} scans)" for source in sources)
+        mixed = ", ".join(f"{source} ({count(counts[source], 'scan')})" for source in sources)
         ledger.note(
             f"Volumes come from several sources: {mixed}. Differences between the ways of labelling are mixed with "
             "differences between children."
@@ -103,8 +104,8 @@ def prepared(observations: Sequence[Observation], ledger: Ledger, repeats: Repea
         subjects, scans = {row.subject for row in rows}, {scan_of(row) for row in rows}
         if len(scans) > len(subjects):
             ledger.note(
-                f"{len(scans)} scans of {len(subjects)} subjects: scans of one child are not independent, so SE and p "
-                "are too small."
+                f"{count(len(scans), 'scan')} of {count(len(subjects), 'subject')}: scans of one child are not "
+                "independent, so SE and p are too small."
             )
     rows = _in_order(rows)
     _tell_absent(rows, ledger)
@@ -124,6 +125,5 @@ def _tell_absent(rows: Sequence[Observation], ledger: Ledger) -> None:
         absent = sorted({scan[0] for scan in scans - {scan_of(row) for row in rows if row.region == region}})
         if absent:
             more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-            ledger.note(
-                f"{region} was not measured in {len(absent)} of {len(scans)} scans: {', '.join(absent[:_SHOWN])}{more}."
-            )
+            told = f"The {spoken(region)} was not measured in {len(absent)} of {count(len(scans), 'scan')}"
+            ledger.note(f"{told}: {', '.join(absent[:_SHOWN])}{more}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from ctworkbench.core.analysis.sheet import TableSheet
 from ctworkbench.core.analysis.tables import StatisticsTables, sheets
 from ctworkbench.core.errors import StudyError
-from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.files import guarded, replace_bytes, replace_text
 from ctworkbench.core.wording import count
 
 TABLE_FORMATS = ("csv", "docx", "latex")
@@ -61,9 +61,7 @@ def write_sheets(
             replace_text(paths[-1], latex_document([sheet.name for sheet in sheets]))
         if "docx" in formats:
             paths.append(out / f"{document}.docx")
-            temporary = paths[-1].with_suffix(".part")
-            temporary.write_bytes(docx_bytes(sheets, notes))
-            temporary.replace(paths[-1])
+            replace_bytes(paths[-1], docx_bytes(sheets, notes))
         paths.append(out / "notes.txt")
         replace_text(paths[-1], notes)
     except OSError as error:
@@ -76,7 +74,7 @@ def csv_text(sheet: TableSheet) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.key for column in sheet.columns])
-    writer.writerows(sheet.rows)
+    writer.writerows(map(guarded, sheet.rows))
     return text.getvalue()
 
 
@@ -86,7 +84,7 @@ def notes_text(result: StatisticsTables) -> str:
     lines = [
         RESEARCH_USE,
         "",
-        f"{result.n_scans} scans of {result.n_subjects} subjects; labels from: {sources}.",
+        f"{count(result.n_scans, 'scan')} of {count(result.n_subjects, 'subject')}; labels from: {sources}.",
         "Volumes in cm³. SD with n - 1. Sex is coded 1 male, 2 female; age in years. Differences are right minus left.",
         "p is exact and two-sided; p_holm (Holm) and p_fdr (Benjamini and Hochberg) are corrected over the regions of",
         "one term (tables 3, 4), of one group of children (correlation), or over all tests of the table (table 5).",

@@ -5,8 +5,8 @@ A job folder holds `job.json` (what to do), `events.jsonl` (what happened), `log
 window that was closed, or killed, finds every job again, also in a study that was moved.
 """
 
-from ctworkbench.core.jobs.job import Event, Job, JobContext, JobState, read_events, read_job, replace_text
+from ctworkbench.core.jobs.job import Event, Job, JobContext, JobState, read_events, read_job
 from ctworkbench.core.jobs.process import run_job
 from ctworkbench.core.jobs.runner import JobRunner
 
-__all__ = ["Event", "Job", "JobContext", "JobRunner", "JobState", "read_events", "read_job", "replace_text", "run_job"]
+__all__ = ["Event", "Job", "JobContext", "JobRunner", "JobState", "read_events", "read_job", "run_job"]

@@ -149,16 +149,6 @@ def portable_json(content: BaseModel, folder: Path) -> str:
     return json.dumps(_portable(content.model_dump(mode="json"), study_of(folder)), indent=1, ensure_ascii=False)
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a file so that it is either wholly there or not at all."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-
-
 def read_events(path: Path) -> Iterator[Event]:
     """The whole lines of an events file; one that a crash cut off is left out, wherever it stands."""
     if not path.exists():

@@ -20,7 +20,8 @@ import psutil
 from pydantic import BaseModel
 
 from ctworkbench.core.errors import JobCancelled, JobError, WorkbenchError
-from ctworkbench.core.jobs.job import Event, Job, JobContext, portable_json, read_job, replace_text
+from ctworkbench.core.files import replace_text
+from ctworkbench.core.jobs.job import Event, Job, JobContext, portable_json, read_job
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ import psutil
 
 from ctworkbench.core.code_version import code_version
 from ctworkbench.core.errors import JobError, WorkbenchError
+from ctworkbench.core.files import replace_text
 from ctworkbench.core.jobs.job import (
     Event,
     Job,
@@ -20,7 +21,6 @@ from ctworkbench.core.jobs.job import (
     portable_json,
     read_events,
     read_job,
-    replace_text,
     study_of,
 )
 from ctworkbench.core.jobs.process import WORKER, alive, end, identity, process_of, supervise

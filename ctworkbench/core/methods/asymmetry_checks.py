@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 
 from ctworkbench.core.methods.facts import StudyFacts, VolumeFact, sides
 from ctworkbench.core.methods.soundness import Basis, Severity, SoundnessWarning, counted, listed
+from ctworkbench.core.wording import signed
 
 _MIN_SCANS = 10
 """Fewer scans tell no direction of a mean."""
@@ -38,7 +39,9 @@ def asymmetry_follows_template(facts: StudyFacts) -> list[SoundnessWarning]:
             continue
         rows = [
             Basis(
-                "template", template.name, f"{pair}: cohort {100 * means[pair]:+.1f} %, template {100 * value:+.1f} %"
+                "template",
+                template.name,
+                f"{pair}: cohort {signed(100 * means[pair], 1)} %, template {signed(100 * value, 1)} %",
             )
             for pair, value in theirs.items()
         ]
@@ -88,8 +91,8 @@ def asymmetry_turns_with_template(facts: StudyFacts) -> list[SoundnessWarning]:
                     Basis(
                         "template",
                         one.name,
-                        f"{pair}: {100 * with_a:+.1f} % with {one.name}, {100 * with_b:+.1f} % with {other.name} "
-                        f"({len(both)} scans)",
+                        f"{pair}: {signed(100 * with_a, 1)} % with {one.name}, {signed(100 * with_b, 1)} % with "
+                        f"{other.name} ({counted(len(both), 'scan')})",
                     )
                 )
             if rows and sum(turns) > sum(stays):
@@ -122,7 +125,9 @@ def asymmetry_against_literature(facts: StudyFacts) -> list[SoundnessWarning]:
         opposite = mean - half > 0 if larger == "right" else mean + half < 0
         if not opposite:
             return []
-        text = f"{pair}: (L − R)/½(L + R) is {100 * mean:+.1f} % ± {100 * half:.1f} %; mostly the {larger} is larger"
+        text = (
+            f"{pair}: (L − R)/½(L + R) is {signed(100 * mean, 1)} % ± {100 * half:.1f} %; mostly the {larger} is larger"
+        )
         rows.append(Basis("table", "hemispheres", text))
     return [
         SoundnessWarning(

@@ -33,6 +33,7 @@ class ScanFact:
         thickness_mm: of its slices, or their distance where that is larger; None where unknown.
         protocol: acquisition facts of its series.
         preprocessed_by: version of the program that preprocessed it; "" where none did.
+        phantom: whether it is of a digital phantom.
         imported: day that it came into the study, as YYYY-MM-DD.
     """
 
@@ -48,6 +49,7 @@ class ScanFact:
     warnings: tuple[str, ...] = ()
     preprocessed_by: str = ""
     imported: str = ""
+    phantom: bool = False
 
 
 @dataclass(frozen=True)

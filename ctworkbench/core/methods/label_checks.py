@@ -13,7 +13,7 @@ drawn from the norm are off by 3.3 and 7.8 % (medians of 1,000), of the bundled 
 
 def phantoms_among_children(facts: StudyFacts) -> list[SoundnessWarning]:
     """Digital phantoms in a study: their numbers show that the program works, and nothing about children."""
-    rows = [scan for scan in facts.scans if scan.protocol.get("phantom")]
+    rows = [scan for scan in facts.scans if scan.phantom]
     if not rows:
         return []
     return [
@@ -154,7 +154,7 @@ def norm_of_own_children(facts: StudyFacts) -> list[SoundnessWarning]:
             "z of the children that a norm was made from is near 0 and its SD near 1 by construction: that is no "
             "proof that the norm fits.",
             "Report the calibration on children who were held out, and z of children who took no part in the fit.",
-            (Basis("norm", norm.name, f"{norm.title}: {norm.n} children"),),
+            (Basis("norm", norm.name, f"{norm.title}: {counted(norm.n, 'child', 'children')}"),),
         )
     ]
 

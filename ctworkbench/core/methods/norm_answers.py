@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 
 from ctworkbench.core.methods.facts import UNKNOWN, Answer, NormFact, StudyFacts, ZFact
 from ctworkbench.core.methods.soundness import counted
+from ctworkbench.core.wording import signed
 
 
 def norm_in_use(facts: StudyFacts) -> str:
@@ -186,7 +187,7 @@ def _grouped(norm: NormFact | None, group: Callable[[ZFact], str], by: str) -> s
 
 def _spread(values: list[float]) -> str:
     sd = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{fmean(values):+.2f}{sd} ({len(values)})"
+    return f"{signed(fmean(values), 2)}{sd} ({len(values)})"
 
 
 ANSWERS: tuple[Answer, ...] = (

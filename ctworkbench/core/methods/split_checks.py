@@ -215,14 +215,14 @@ def no_fold_results(facts: StudyFacts) -> list[SoundnessWarning]:
 
 
 def labelled_by_own_model(facts: StudyFacts) -> list[SoundnessWarning]:
-    """Volumes of children whose label map comes from a model that was trained on them."""
+    """Volumes of children whose label map goes back to a model that was trained on them."""
     roles = {model.id: model.roles for model in facts.models}
     measured = {row.label_map for row in facts.volumes}
     rows = [
         row
         for row in facts.current
         if row.id in measured
-        and row.origin == "model"
+        and row.machine == "model"
         and row.model_id is not None
         and roles.get(row.model_id, {}).get(row.subject) == "train"
     ]
@@ -232,9 +232,10 @@ def labelled_by_own_model(facts: StudyFacts) -> list[SoundnessWarning]:
         SoundnessWarning(
             "labelled_by_own_model",
             Severity.SERIOUS,
-            f"{counted(len({row.subject for row in rows}), 'subject')} were labelled by a model that was trained on "
-            f"them: {named(row.subject for row in rows)}.",
-            "Their volumes tell how well the model remembers what it was shown, and not what it does on a new child.",
+            f"{counted(len({row.subject for row in rows}), 'subject')} with labels of a model that was trained on "
+            f"them, or with corrections of such labels: {named(row.subject for row in rows)}.",
+            "Where no reader corrected them, their volumes tell how well the model remembers what it was shown, and "
+            "not what it does on a new child.",
             "Use the label maps that the model learned from, or cross-validate and take each child from the fold "
             "that did not see it.",
             tuple(

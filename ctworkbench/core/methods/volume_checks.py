@@ -2,11 +2,15 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean, stdev
+from collections.abc import Iterable, Mapping
+from statistics import fmean
 
+from ctworkbench.core.analysis.effects import least_squares
+from ctworkbench.core.analysis.hemispheres import paired_test
+from ctworkbench.core.analysis.scans import Account
 from ctworkbench.core.methods.facts import StudyFacts, VolumeFact
 from ctworkbench.core.methods.soundness import Basis, Severity, SoundnessWarning, counted
+from ctworkbench.core.wording import signed
 
 _SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"), (0.0, "negligible"))
 """Cohen (1988), Statistical Power Analysis, for a difference of two groups; d_z is on another scale."""
@@ -23,16 +27,20 @@ def paired_effect_as_group(facts: StudyFacts) -> list[SoundnessWarning]:
     d_z is the mean difference over the SD of the differences, d_av over the mean of both sides' SDs (Lakens 2013, Front
     Psychol 4:863). d_z grows with the correlation of the two sides, whatever the size of the difference.
     """
+    import numpy as np
+
     rows: list[Basis] = []
     for pair, scans in facts.pairs.items():
         for sex, who in (("M", "boys"), ("F", "girls")):
             own = [(right.volume_cm3, left.volume_cm3) for right, left in scans.values() if right.sex == sex]
-            effect = paired_effect(own)
-            if effect is None:
+            if len(own) < _MIN_SCANS:
                 continue
-            d_z, d_av = effect
+            row = paired_test(pair, sex, *np.array(own).T)
+            d_z, d_av = row.d_z, row.d_av
+            if d_z is None or d_av is None:
+                continue
             if _size(d_z) != _size(d_av) and abs(d_z) >= _MUCH * abs(d_av) and _size(d_z) != "negligible":
-                words = f"d_z {d_z:.2f} ({_size(d_z)} if misread), d_av {d_av:.2f} ({_size(d_av)})"
+                words = f"d_z {signed(d_z)} ({_size(d_z)} if misread), d_av {signed(d_av)} ({_size(d_av)})"
                 rows.append(Basis("table", "hemispheres", f"{pair}, {who}: {words}, n {len(own)}"))
     if not rows:
         return []
@@ -67,7 +75,7 @@ def sex_gap_with_unequal_ages(facts: StudyFacts) -> list[SoundnessWarning]:
         return []
     older = fmean(boys) - fmean(girls)
     rows = [
-        Basis("table", "sex", f"{region}: raw {raw:+.2f} cm³, adjusted for age {adjusted:+.2f} cm³")
+        Basis("table", "sex", f"{region}: raw {signed(raw, 2)} cm³, adjusted for age {signed(adjusted, 2)} cm³")
         for region, (raw, adjusted) in known.items()
     ]
     return [
@@ -113,7 +121,13 @@ def sex_gap_is_brain_size(facts: StudyFacts) -> list[SoundnessWarning]:
             "goes once the sum of the regions is held equal.",
             "The sexes differ in the size of the head; that is no finding about single regions.",
             "Report the differences adjusted for total brain or intracranial volume beside the raw ones.",
-            (Basis("table", "sex", f"mean difference {fmean(plain):+.2f} cm³, at equal total {fmean(held):+.2f} cm³"),),
+            (
+                Basis(
+                    "table",
+                    "sex",
+                    f"mean difference {signed(fmean(plain), 2)} cm³, at equal total {signed(fmean(held), 2)} cm³",
+                ),
+            ),
         )
     ]
 
@@ -136,7 +150,8 @@ def repeated_scans(facts: StudyFacts) -> list[SoundnessWarning]:
             "too small.",
             "Keep one scan a child, or use the mixed model with an intercept of the child.",
             tuple(
-                Basis("scan", str(min(own)), f"{code}: {len(own)} scans", code) for code, own in sorted(many.items())
+                Basis("scan", str(min(own)), f"{code}: {counted(len(own), 'scan')}", code)
+                for code, own in sorted(many.items())
             ),
         )
     ]
@@ -168,19 +183,6 @@ def tests_without_correction(facts: StudyFacts) -> list[SoundnessWarning]:
     ]
 
 
-def paired_effect(pairs: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
-    """d_z and d_av of right minus left; None where there are too few or no spread."""
-    if len(pairs) < _MIN_SCANS:
-        return None
-    differences = [right - left for right, left in pairs]
-    spread = stdev(differences)
-    sides = (stdev([right for right, _ in pairs]) + stdev([left for _, left in pairs])) / 2
-    if spread <= 0 or sides <= 0:
-        return None
-    mean = fmean(differences)
-    return mean / spread, mean / sides
-
-
 def sex_gaps(rows: Iterable[VolumeFact], total: Mapping[int, float] | None = None) -> tuple[float, float] | None:
     """Boys minus girls of one region in cm³: raw, and by least squares with age (and a total); None if undetermined.
 
@@ -193,17 +195,15 @@ def sex_gaps(rows: Iterable[VolumeFact], total: Mapping[int, float] | None = Non
     known = [row for row in rows if row.sex in ("M", "F") and row.age_years is not None and row.volume_cm3 > 0]
     known = [row for row in known if total is None or row.scan_id in total]
     boys = np.array([row.sex == "M" for row in known])
-    if boys.size < 5 or boys.all() or not boys.any():
+    if boys.all() or not boys.any():
         return None
     volumes = np.array([row.volume_cm3 for row in known])
-    columns = [np.ones(boys.size), boys.astype(float), np.array([row.age_years for row in known], dtype=float)]
+    columns = {"sex": boys.astype(float), "age": np.array([row.age_years for row in known], dtype=float)}
     if total is not None:
-        columns.append(np.array([total[row.scan_id] for row in known]))
-    design = np.column_stack(columns)
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        return None
-    coefficients = np.linalg.lstsq(design, volumes, rcond=None)[0]
-    return float(volumes[boys].mean() - volumes[~boys].mean()), float(coefficients[1])
+        columns["total"] = np.array([total[row.scan_id] for row in known])
+    terms = {"boys − girls": ({"sex": 1.0}, "cm³")}
+    found = least_squares(volumes, columns, terms, "sex gap", known[0].region, Account())
+    return (float(volumes[boys].mean() - volumes[~boys].mean()), found[0].estimate) if found else None
 
 
 def _size(d: float) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ctworkbench.core.errors import StudyError
-from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.files import guarded, replace_bytes, replace_text
 from ctworkbench.core.methods.checklist import FilledChecklist, FilledItem, State
 from ctworkbench.core.methods.checks import CHECKS
 from ctworkbench.core.methods.soundness import Assurance, SoundnessWarning
+from ctworkbench.core.wording import label_map
 
 RESEARCH = "Research use only – not for diagnosis."
 _COLUMNS = ("checklist", "number", "section", "item", "state", "from_the_study", "by_the_authors", "still_to_write")
@@ -99,7 +100,7 @@ def checklist_csv(filled: FilledChecklist) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(_COLUMNS)
-    writer.writerows((filled.checklist.title, *_cells(item)) for item in filled.items)
+    writer.writerows(guarded((filled.checklist.title, *_cells(item))) for item in filled.items)
     return stream.getvalue()
 
 
@@ -110,7 +111,7 @@ def warnings_csv(warnings: Sequence[SoundnessWarning]) -> str:
     writer.writerow(_WARNING_COLUMNS)
     for row in warnings:
         rests_on = " | ".join(basis.text for basis in row.basis)
-        writer.writerow((row.severity, row.check, row.title, row.meaning, row.remedy, rests_on))
+        writer.writerow(guarded((row.severity, row.check, row.title, row.meaning, row.remedy, rests_on)))
     return stream.getvalue()
 
 
@@ -172,7 +173,7 @@ def _summary(filled: FilledChecklist) -> str:
 
 
 def _foot(report: MethodsReport) -> str:
-    source = "the label maps that count" if report.source == "current" else f"label maps of the source {report.source}"
+    source = "the label maps that count" if report.source == "current" else f"each newest {label_map(report.source)}"
     return f"{RESEARCH} Read from the study on {report.made} by {report.program}; volumes of {source}."
 
 
@@ -209,7 +210,7 @@ def _write_docx(report: MethodsReport, filled: FilledChecklist, path: Path) -> P
     for row in table.rows:
         for cell, width in zip(row.cells, widths, strict=False):
             cell.width = width
-    temporary = path.with_name(f".{path.name}.part")
-    document.save(str(temporary))
-    temporary.replace(path)
+    content = io.BytesIO()
+    document.save(content)
+    replace_bytes(path, content.getvalue())
     return path

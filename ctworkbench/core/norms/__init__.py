@@ -9,7 +9,6 @@ from ctworkbench.core.norms.norm import (
     NormError,
     centile_of,
     deviate_of,
-    same_scanner,
 )
 from ctworkbench.core.norms.published import PublishedNorm, published_norm
 
@@ -24,5 +23,4 @@ __all__ = [
     "centile_of",
     "deviate_of",
     "published_norm",
-    "same_scanner",
 ]

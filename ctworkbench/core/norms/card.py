@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ctworkbench.core.norms.calibration import CENTILES
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.norm import Norm
-from ctworkbench.core.wording import count
+from ctworkbench.core.schemes import spoken
+from ctworkbench.core.wording import count, signed
 
 _CHOSEN = {
     "lms": "of age and sex in location, scale and shape, and the family: chosen for each region by BIC",
@@ -83,11 +84,11 @@ def calibration_table(norm: FittedNorm) -> tuple[tuple[str, ...], list[tuple[str
     heading = ("Region", "n", *(f"{centile:g}th" for centile in CENTILES), "error", "z mean", "z SD", "model")
     rows = [
         (
-            entry.region.replace("_", " "),
+            spoken(entry.region).removesuffix(" lobe"),
             str(entry.calibration.n),
             *(f"{row.observed:.1f}" for row in entry.calibration.coverage),
             f"{entry.calibration.error:.1f}",
-            f"{entry.calibration.mean:+z.2f}",
+            signed(entry.calibration.mean),
             f"{entry.calibration.sd:.2f}",
             entry.model.text,
         )

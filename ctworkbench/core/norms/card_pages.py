@@ -5,10 +5,12 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ctworkbench.core.files import replace_bytes
 from ctworkbench.core.norms.calibration import BINS, worm_band
 from ctworkbench.core.norms.card import RESEARCH_ONLY, calibration_table, sections
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.norm import Norm
+from ctworkbench.core.schemes import spoken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +44,7 @@ def write(norm: Norm, out: Path) -> None:
         _curves(norm, pages)
         if isinstance(norm, FittedNorm):
             _calibration(norm, pages)
-    out.write_bytes(content.getvalue())
+    replace_bytes(out, content.getvalue())
 
 
 def _page(norm: Norm, heading: str) -> "Figure":
@@ -121,7 +123,7 @@ def _curves(norm: Norm, pages: "PdfPages") -> None:
     figure.text(0.07, 0.94, "5th, 50th, 95th centile in cm³ over age in years; shaded: 95 % interval of the curve.")
     ages = norm.ages()
     for one, region in zip(axes, norm.regions, strict=True):
-        one.set_title(region.replace("_", " "), fontsize=7.5)
+        one.set_title(spoken(region).capitalize(), fontsize=7.5)
         for sex, color in _COLORS.items():
             if norm.refusal(sex, ages[0]) is not None:
                 continue
@@ -146,7 +148,7 @@ def _calibration(norm: FittedNorm, pages: "PdfPages") -> None:
         reach = 1.96 * (n * share * (1 - share)) ** 0.5
         for level in (n * share - reach, n * share + reach):
             one.axhline(level, color=_GREY, linewidth=0.6, linestyle=":")
-        one.set_title(entry.region.replace("_", " "), fontsize=7.5)
+        one.set_title(spoken(entry.region).capitalize(), fontsize=7.5)
         one.set_xlim(0, 100)
     pages.savefig(figure)
     figure, axes = _grid(norm, "worm plots", len(norm.file.regions))
@@ -160,5 +162,5 @@ def _calibration(norm: FittedNorm, pages: "PdfPages") -> None:
         one.axhline(0, color=_GREY, linewidth=0.5)
         top = max(0.3, *(abs(value) for value in worm.deviation))
         one.set_ylim(-1.1 * top, 1.1 * top)
-        one.set_title(entry.region.replace("_", " "), fontsize=7.5)
+        one.set_title(spoken(entry.region).capitalize(), fontsize=7.5)
     pages.savefig(figure)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ctworkbench.core.norms.measurement_error import TOTAL, MeasurementError, change_limit
 from ctworkbench.core.norms.norm import Norm
+from ctworkbench.core.scanners import same_scanner
 from ctworkbench.core.schemes import Scheme
 
 _LEAST_YEARS = 1 / 365.25
@@ -25,6 +26,7 @@ class ChildScan:
         thickness_mm: of the slices, None where not known.
         image_key: what tells the images from all others.
         phantom: a digital phantom's, which is no child.
+        cautions: what must be known of the labels for what their model learned from, one sentence each.
     """
 
     scan_id: int
@@ -40,6 +42,7 @@ class ChildScan:
     image_key: str = ""
     series_uid: str = ""
     phantom: bool = False
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ def _notes(before: ChildScan, after: ChildScan, years: float | None) -> tuple[st
         notes.append("An age is unknown, so the order of the scans and the time between them are not known.")
     elif abs(years) < _LEAST_YEARS:
         notes.append("Both scans have the same age: this is a repeat, not growth.")
-    if before.scanner and after.scanner and before.scanner != after.scanner:
+    if before.scanner and after.scanner and not same_scanner(before.scanner, after.scanner):
         notes.append(f"The scanner changed ({before.scanner}, then {after.scanner}): that alone can shift volumes.")
     thick = before.thickness_mm, after.thickness_mm
     if thick[0] is not None and thick[1] is not None and abs(thick[0] - thick[1]) > 0.01:

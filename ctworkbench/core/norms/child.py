@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ctworkbench.core.norms.change import ChildScan, Comparison, compare
 from ctworkbench.core.norms.measurement_error import TOTAL, MeasurementError
 from ctworkbench.core.norms.norm import Norm, NormError, centile_of
+from ctworkbench.core.norms.units import volume_fault
 from ctworkbench.core.schemes import Scheme
 
 BEYOND = 2.0
@@ -207,7 +208,7 @@ def _row(norm: Norm, sex: str | None, scan: ChildScan, name: str, title: str) ->
 
 def _total(scan: ChildScan, rows: Sequence[ChildRow], refusal: str | None) -> ChildRow:
     """The sum of all regions beside the sum of what is expected; no z, for norms are of single regions."""
-    missing = [row.title for row in rows if row.volume_cm3 <= 0]
+    missing = [row.title for row in rows if volume_fault(row.volume_cm3)]
     volume = 0.0 if missing else math.fsum(row.volume_cm3 for row in rows)
     error = scan.errors.get(TOTAL)
     reach = None if error is None or missing else error.reach_cm3
@@ -224,6 +225,8 @@ def _asymmetry(norm: Norm, sex: str | None, scan: ChildScan, pair: str, refusal:
     right, left = (scan.volumes_cm3.get(f"{side}_{pair}", 0.0) for side in ("right", "left"))
     if min(right, left) <= 0:
         return AsymmetryRow(pair, title, None, None, reason="a side is not in the label map")
+    if fault := volume_fault(right) or volume_fault(left):
+        return AsymmetryRow(pair, title, None, None, reason=fault)
     difference = right - left
     percent = 200 * difference / (right + left)
     error = scan.errors.get(pair)

@@ -10,6 +10,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.norms.units import LARGEST_CM3, OLDEST_YEARS, months_doubt
+from ctworkbench.core.schemes import spoken
 from ctworkbench.core.wording import count
 
 Method = Literal["lms", "linear", "quantile"]
@@ -21,8 +23,6 @@ METHOD_TITLES: dict[str, str] = {
     "linear": "linear, normal residuals",
     "quantile": "quantile regression",
 }
-_OLDEST_YEARS = 120.0
-_LARGEST_CM3 = 2500.0  # no human brain is larger, so no region of one
 _WIDEST_GAP = 0.25  # of the range of ages
 _SEXES = {"M": "boys", "F": "girls"}
 
@@ -33,7 +33,7 @@ class NormScan(BaseModel):
     Attributes:
         source: what made the label map: "registration", "expert" or "model"; annotation: its number in the study.
         accepted: whether that label map was accepted; unread: by somebody who did not look at it.
-        remembered: whether it was made by a model that was trained on this child.
+        remembered: whether it was made by a model that was trained on this child, or corrected from what that made.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -163,7 +163,7 @@ def check(cohort: Cohort, method: Method, selection: Selection) -> None:
         if lone and not selection.sex:
             remedy += f"For a norm of {_SEXES[lone]} alone choose the sex {lone}."
         raise WorkbenchError(
-            f"There are {' and '.join(few)}; a norm by the method {method} needs {least} of each sex it is for.",
+            f"There are {' and '.join(few)}; a norm by {METHOD_TITLES[method]} needs {least} of each sex it is for.",
             remedy.strip() or "Accept more label maps, or take in more children.",
         )
     for sex in sexes:
@@ -184,11 +184,11 @@ def check(cohort: Cohort, method: Method, selection: Selection) -> None:
 
 def _check_units(scans: Sequence[NormScan]) -> None:
     """Refuse ages that cannot be years and volumes that cannot be cm³."""
-    old = [scan for scan in scans if scan.age_years is not None and scan.age_years > _OLDEST_YEARS]
+    old = [scan for scan in scans if scan.age_years is not None and scan.age_years > OLDEST_YEARS]
     if old:
         age = max(scan.age_years or 0.0 for scan in old)
         raise WorkbenchError(
-            f"{old[0].subject} is {old[0].age_years:g} years old ({count(len(old), 'scan')} over {_OLDEST_YEARS:g}): "
+            f"{old[0].subject} is {old[0].age_years:g} years old ({count(len(old), 'scan')} over {OLDEST_YEARS:g}): "
             f"ages must be years, not {'days' if age > 365 else 'months or days'}.",
             "Correct the ages in the cohort table and import it again.",
         )
@@ -199,9 +199,9 @@ def _check_units(scans: Sequence[NormScan]) -> None:
         )
     for scan in scans:
         region, volume = max(scan.volumes_cm3.items(), key=lambda item: item[1], default=("", 0.0))
-        if volume > _LARGEST_CM3:
+        if volume > LARGEST_CM3:
             raise WorkbenchError(
-                f"The region {region} of {scan.subject} has {volume:,.0f} cm³, more than a whole brain: "
+                f"The {spoken(region)} of {scan.subject} has {volume:,.0f} cm³, more than a whole brain: "
                 "volumes must be cm³, not mm³.",
                 "Measure the label map again, or look at it in Review.",
             )
@@ -232,7 +232,10 @@ def _notes(scans: Sequence[NormScan]) -> list[str]:
     """What must be known of the children who stayed."""
     notes: list[str] = []
     ages = [scan.age_years for scan in scans if scan.age_years is not None]
-    if len(ages) > 10 and all(float(age).is_integer() for age in ages):
+    months = months_doubt(ages)
+    if months:
+        notes.append(months)
+    elif len(ages) > 10 and all(float(age).is_integer() for age in ages):
         notes.append(
             f"All ages are whole numbers, {min(ages):g} to {max(ages):g}, and are taken as completed years: "
             "a year's growth lies within one age. If they are months, correct them in the cohort table."
@@ -248,7 +251,9 @@ def _notes(scans: Sequence[NormScan]) -> list[str]:
         )
     remembered = sum(scan.remembered for scan in scans)
     if remembered:
-        notes.append(f"{count(remembered, 'label map')} by a model that was trained on that child.")
+        notes.append(
+            f"{count(remembered, 'label map')} of a model that was trained on that child, or corrected from it."
+        )
     scanners = Counter(scan.scanner or "unknown" for scan in scans)
     if len(scanners) > 1:
         notes.append(

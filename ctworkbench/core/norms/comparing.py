@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ctworkbench.core.norms.norm import Norm, NormError, centile_of
+from ctworkbench.core.scanners import one_name_each
 
 CENTILES = (5.0, 50.0, 95.0)
 _AGES = 5
@@ -98,7 +99,7 @@ def _notes(one: Norm, other: Norm, regions: list[str]) -> list[str]:
         if lacking:
             notes.append(f"{norm.name} has no {', '.join(lacking)}.")
     for what, first, second in (
-        ("The scanners differ", one.limits.scanner, other.limits.scanner),
+        ("The scanners differ", *_scanners(one, other)),
         ("The slices differ", one.limits.thicknesses or "unknown", other.limits.thicknesses or "unknown"),
         ("The methods differ", one.limits.method, other.limits.method),
         ("The children differ", one.limits.population, other.limits.population),
@@ -106,6 +107,15 @@ def _notes(one: Norm, other: Norm, regions: list[str]) -> list[str]:
         if first != second:
             notes.append(f"{what}: {one.name}: {first}; {other.name}: {second}.")
     return notes
+
+
+def _scanners(one: Norm, other: Norm) -> tuple[str, str]:
+    """The scanners of two norms as they are told; the same text for the same devices, however many children each."""
+    both = one.limits.scanners, other.limits.scanners
+    known = one_name_each([*both[0], *both[1]])
+    if all(both) and {known[name] for name in both[0]} == {known[name] for name in both[1]}:
+        return one.limits.scanner, one.limits.scanner
+    return one.limits.scanner, other.limits.scanner
 
 
 def _count(norm: Norm, sex: str) -> int:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from ctworkbench.core import schemes
 from ctworkbench.core.code_version import code_version
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.jobs import JobContext, replace_text
+from ctworkbench.core.files import replace_text
+from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.norms.calibration import calibrate, folds_of
 from ctworkbench.core.norms.cohort import LEAST_PER_SEX, Cohort, Method, NormScan, Selection, check, gather
 from ctworkbench.core.norms.design import AgeScale, Array
@@ -20,7 +21,8 @@ from ctworkbench.core.norms.location_scale import Data, Fit, choose, fit
 from ctworkbench.core.norms.models import LinearModel, QuantileModel, ShapeModel, vector
 from ctworkbench.core.norms.norm_file import Card, NormFile, PairFit, RegionFit
 from ctworkbench.core.norms.quantiles import choose_quantiles, crossings, refit_quantiles
-from ctworkbench.core.wording import count
+from ctworkbench.core.schemes import spoken
+from ctworkbench.core.wording import count, signed
 
 Index = np.typing.NDArray[np.intp]
 Model = LinearModel | ShapeModel | QuantileModel
@@ -82,18 +84,20 @@ def fit_norm(params: FitParams, context: JobContext) -> FitResult:
     notes = [f"{reason}: {', '.join(subjects)}." for reason, subjects in cohort.left_out.items()]
     cautions = list(cohort.notes)
     for number, region in enumerate(names):
-        told = _Told(context, number / len(names), (number + 1) / len(names), region.replace("_", " "))
+        told = _Told(context, number / len(names), (number + 1) / len(names), spoken(region))
         told.progress(0.0, "choosing the model")
         missing = [scan.subject for scan in cohort.scans if not scan.volumes_cm3.get(region, 0.0) > 0]
         few = _few(cohort, region, params)
         if few:
-            cautions.append(f"The norm has no {region.replace('_', ' ')}: only {few} have it in their label map.")
-            notes.append(f"{region} is missing in {', '.join(missing)}.")
+            cautions.append(f"The norm has no {spoken(region)}: only {few} have it in their label map.")
+            notes.append(f"The {spoken(region)} is missing in {', '.join(missing)}.")
             continue
         if missing:
-            lack = f"{count(len(missing), 'child has', 'children have')} no {region.replace('_', ' ')}"
-            cautions.append(f"{lack} in the label map; they were left out of this region.")
-            notes.append(f"{region} is missing in {', '.join(missing)}; they were left out of this region.")
+            lack = f"{count(len(missing), 'child has', 'children have')} no {spoken(region)}"
+            cautions.append(
+                f"{lack} in the label map, and {'was' if len(missing) == 1 else 'were'} left out of this region."
+            )
+            notes.append(f"The {spoken(region)} is missing in {', '.join(missing)}, left out of this region.")
         entry, far = _region(region, cohort, scale, params, told)
         fitted.append(entry)
         notes += far
@@ -101,16 +105,21 @@ def fit_norm(params: FitParams, context: JobContext) -> FitResult:
     if not fitted:
         raise WorkbenchError("No region is in enough label maps for a norm.", "Look at the label maps in Review.")
     entries = tuple(fitted)
+    samples = len(entries[0].replicates)
     cautions.append(
-        f"Intervals are from {len(entries[0].replicates)} bootstrap samples of the children with the terms of the "
-        "model held; they do not tell what other children, another scanner or other labels would have given."
+        f"Intervals are from {samples} bootstrap samples of the children with the terms of the model held; they do "
+        "not tell what other children, another scanner or other labels would have given."
+        if samples
+        else "No centile has an interval, for no bootstrap sample of the children was drawn."
     )
     pairs = tuple(_pairs(cohort, names))
     lack = {name.removeprefix("right_") for name in names if name.startswith("right_")} - {
         entry.pair for entry in pairs
     }
     if lack:
-        cautions.append(f"Too few have both sides of {', '.join(sorted(lack))}: no asymmetry of it in the norm.")
+        cautions.append(
+            f"Too few have both sides of the {', '.join(map(spoken, sorted(lack)))}: no asymmetry of it in the norm."
+        )
     card = _card(params, cohort, (low, high), cautions)
     file = NormFile(card=card, age_scale=scale, regions=entries, pairs=pairs)
     context.progress(1.0, "Written down.")
@@ -126,9 +135,7 @@ def _off(entry: RegionFit) -> list[str]:
         for group, row in entry.calibration.wrong_groups
     ]
     told = "; ".join(found)
-    return (
-        [f"The centiles of the {entry.region.replace('_', ' ')} are off for children held out: {told}."] if told else []
-    )
+    return [f"The centiles of the {spoken(entry.region)} are off for children held out: {told}."] if told else []
 
 
 class _Told:
@@ -193,7 +200,8 @@ def _region(
         notes=tuple(notes),
     )
     far = tuple(
-        f"{region} of {subjects[index]} lies {z[index]:+.1f} SDs from the other children: look at its label map."
+        f"The {spoken(region)} of {subjects[index]} lies {signed(float(z[index]), 1)} SDs from the other children: "
+        "look at its label map."
         for index in np.flatnonzero(np.abs(z) > _FAR)
     )
     replace_text(path, _Done(entry=entry, far=far).model_dump_json())

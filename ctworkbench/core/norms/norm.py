@@ -4,18 +4,17 @@ Two kinds: the published norm (`published`) and a norm fitted to one's own cohor
 """
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.norms.units import volume_fault
+from ctworkbench.core.scanners import same_scanner
 
 SEX_CODE: dict[str, int] = {"M": 1, "F": 2}
 STEPS = 21
 _THICKNESS_TOLERANCE_MM = 0.01  # headers round the thickness of a slice
-# What makers call themselves in one header and leave out in the next: "GE MEDICAL SYSTEMS Revolution CT".
-_MAKERS_WORDS = frozenset({"medical", "systems", "healthcare", "healthineers", "corporation", "inc", "ag"})
 
 
 class NormError(WorkbenchError):
@@ -265,8 +264,9 @@ class Norm(ABC):
         if reason is not None or sex is None or age_years is None:
             return Assessment(region, volume_cm3, None, None, None, reason or "")
         expected = self.mean(region, sex, age_years)
-        if not math.isfinite(volume_cm3) or volume_cm3 <= 0:
-            return Assessment(region, volume_cm3, expected, None, None, "the region is not in the label map")
+        fault = volume_fault(volume_cm3)
+        if fault:
+            return Assessment(region, volume_cm3, expected, None, None, fault)
         z = self.z(region, sex, age_years, volume_cm3)
         low, high = self.centile_interval(region, sex, age_years, volume_cm3) or (None, None)
         return Assessment(region, volume_cm3, expected, z, centile_of(z), "", low, high)
@@ -345,18 +345,6 @@ def deviate_of(centile: float) -> float:
     from statistics import NormalDist
 
     return NormalDist().inv_cdf(centile / 100)
-
-
-def same_scanner(one: str, other: str) -> bool:
-    """Whether two texts name one maker and model; what makers add to their name from header to header is passed over.
-
-    "GE MEDICAL SYSTEMS Revolution CT" and "GE Revolution CT" are the same; "GE Revolution EVO" is another.
-    """
-    return _words(one) == _words(other)
-
-
-def _words(scanner: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[^\W_]+", scanner.casefold())) - _MAKERS_WORDS
 
 
 def _either(names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from ctworkbench.core.norms.calibration import Calibration
 from ctworkbench.core.norms.cohort import METHOD_TITLES, Method
 from ctworkbench.core.norms.design import AgeScale
 from ctworkbench.core.norms.models import RegionModel
+from ctworkbench.core.norms.norm_check import fault_of
 
 FORMAT = "ctworkbench-norm"
 VERSION = 1
@@ -169,7 +170,7 @@ def parse(text: str, source: str) -> NormFile:
     foreign = "Choose a file that `ctworkbench norm export` wrote."
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WorkbenchError(f"{source} is not a norm: it is not JSON ({error}).", foreign) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise WorkbenchError(f"{source} is not a norm of CT Workbench.", foreign)
@@ -194,10 +195,10 @@ def parse(text: str, source: str) -> NormFile:
 
 
 def read(path: Path) -> NormFile:
-    """A norm from a file.
+    """A norm from a file, whoever wrote it: what the program could not have written is refused.
 
     Raises:
-        WorkbenchError: the file cannot be read, or see `parse`.
+        WorkbenchError: the file cannot be read, holds what no norm can be, or see `parse`.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -209,12 +210,16 @@ def read(path: Path) -> NormFile:
         raise WorkbenchError(
             f"{path.name} is not a norm: it is not text.", "Choose a file of `ctworkbench norm export`."
         ) from error
-    return parse(text, path.name)
+    found = parse(text, path.name)
+    fault = fault_of(found)
+    if fault:
+        raise WorkbenchError(f"{path.name} is not a whole norm: {fault}.", "Ask for the file where it comes from.")
+    return found
 
 
 def _canonical(content: dict[str, Any]) -> bytes:
     try:
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except ValueError as error:  # JSON of others may hold NaN
-        raise WorkbenchError(f"The norm holds a number that is none: {error}.", "It was damaged.") from error
-    return text.encode()
+        return text.encode()
+    except ValueError as error:  # JSON of others may hold NaN, or half of a sign
+        raise WorkbenchError(f"The norm holds a number or a sign that is none: {error}.", "It was damaged.") from error

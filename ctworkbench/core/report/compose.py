@@ -1,13 +1,12 @@
 """The one-page report of a child: images, ten volumes, where they stand in the norm, and where the norm ends."""
 
 import io
-import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctworkbench.core import schemes
 from ctworkbench.core.errors import StudyError, VolumeError, WorkbenchError
+from ctworkbench.core.files import replace_bytes
 from ctworkbench.core.measure import check
 from ctworkbench.core.report.charts import draw_bars, draw_charts, draw_no_norm
 from ctworkbench.core.report.header import RESEARCH_ONLY, draw_header
@@ -60,13 +59,9 @@ def child_report(report: ReportInput, out: Path, digest: str = "") -> Path:
         if digest:
             metadata["Keywords"] = digest
         figure.savefig(content, format="pdf", dpi=220, metadata=metadata)
-    temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
     try:
-        temporary.write_bytes(content.getvalue())
-        temporary.replace(out)
+        replace_bytes(out, content.getvalue())
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise _not_written(out, error) from error
     return out
 

@@ -1,14 +1,8 @@
 """Numbers as they are printed: no more digits than mean something, a true minus, and "—" for what is not said."""
 
-NOTHING = "—"
+from ctworkbench.core.wording import NOTHING, signed
 
-
-def signed(value: float | None, digits: int = 2) -> str:
-    """A number with its sign, "+0.50" or "−0.50"; zero has none."""
-    if value is None:
-        return NOTHING
-    text = f"{value:+.{digits}f}"
-    return text.replace("-", "−") if float(text) else text[1:]
+__all__ = ["NOTHING", "centile_text", "range_text", "reach_text", "signed", "years_text", "z_text"]
 
 
 def z_text(z: float | None) -> str:

@@ -14,7 +14,7 @@ from ctworkbench.core import trail
 from ctworkbench.core.analysis.sheet import Column, TableSheet
 from ctworkbench.core.analysis.writing import csv_text
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.files import replace_text
 from ctworkbench.core.model import Annotation, Audit, Scan, Subject
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.readers import hidden_scans

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Scan, Sex, Subject
+from ctworkbench.core.model import Annotation, Scan, Sex, Subject
 from ctworkbench.core.norms import Norm, centile_of
 from ctworkbench.core.norms.norm import deviate_of
+from ctworkbench.core.norms.units import volume_fault
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.current import CURRENT, last_verdicts
+from ctworkbench.core.workbench.lineage import is_phantom, learned_roles
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Band, ChartData, Dot, VolumeRow
-from ctworkbench.core.workbench.volumes import volumes
+from ctworkbench.core.workbench.volumes import scanners, volumes
 
 CENTILES = (5, 25, 50, 75, 95)
 
@@ -24,10 +26,12 @@ class _Facts:
     """What a dot tells beside its volume."""
 
     site: str
+    scanner: str
     role: str
     verdict: str
     warnings: int
     learned: str
+    phantom: bool
 
 
 def charts(study: OpenStudy, names: Sequence[str], source: str = CURRENT) -> dict[str, ChartData]:
@@ -95,8 +99,8 @@ class _Cohort:
             reason, z = self._refusal(row), None
             if reason is None and not known:
                 reason = "the norm has no such region"
-            elif reason is None and row.volume_cm3 <= 0:
-                reason = "the region is not in the label map"
+            elif reason is None:
+                reason = volume_fault(row.volume_cm3) or None
             if reason is not None:
                 outside[row.scan_id] = reason
             elif row.sex is not None and row.age_years is not None:
@@ -116,7 +120,8 @@ class _Cohort:
             if right is None or left is None or min(right.volume_cm3, left.volume_cm3) <= 0:
                 outside[scan_id] = "one side is not in the label map"
                 continue
-            reason, z = self._refusal(right) if known else "the norm has no such pair", None
+            fault = volume_fault(right.volume_cm3) or volume_fault(left.volume_cm3) or None
+            reason, z = (self._refusal(right) or fault) if known else "the norm has no such pair", None
             if reason is not None:
                 outside[scan_id] = reason
             elif right.sex is not None and right.age_years is not None:
@@ -124,7 +129,7 @@ class _Cohort:
             dots.append(self._dot(right, right.volume_cm3 - left.volume_cm3, z))
         bands = [_asymmetry_band(norm, pair, sex) for sex in self._sexes()] if known else []
         title = f"{pair.capitalize()} lobe, right minus left"
-        return ChartData(title, "cm³", dots, bands, norm.limits.text, outside, pair, norm.title)
+        return ChartData(title, "cm³", dots, bands, norm.limits.text, outside, pair, norm.title, signed=True)
 
     def _sexes(self) -> list[Sex]:
         """The sexes that the norm holds for."""
@@ -148,45 +153,34 @@ class _Cohort:
             str(row.source),
             None if z is None else centile_of(z),
             facts.site,
-            row.scanner,
+            facts.scanner,
             facts.role,
             facts.verdict,
             facts.warnings,
             facts.learned,
             row.version,
+            facts.phantom,
         )
 
 
 def _read_facts(study: OpenStudy) -> dict[int, _Facts]:
     """What is known of the scan, the subject and the label map of each annotation, by its id."""
     with study.database.reading() as session:
-        splits = dict(session.execute(select(ModelRun.id, ModelRun.split)).tuples().all())
         verdicts = last_verdicts(session, None, study.settings.author)
-        drawn = select(Annotation.id, Annotation.parent_id, Annotation.origin, Annotation.model_id)
-        origins = {row[0]: row[1:] for row in session.execute(drawn).tuples()}
+        learned, device = learned_roles(session), scanners(session)
         query = (
-            select(Annotation.id, Subject.code, Subject.role, Scan.site, Scan.warnings)
+            select(Annotation.id, Scan.id, Subject.role, Scan.site, Scan.warnings, Scan.protocol)
             .join_from(Annotation, Scan, Scan.id == Annotation.scan_id)
             .join(Subject, Subject.id == Scan.subject_id)
         )
         rows = session.execute(query).tuples().all()
 
-    def model_of(annotation: int | None) -> int | None:
-        """The model that a label map goes back to: expert corrections are drawn from what a machine made."""
-        while annotation is not None and annotation in origins:
-            parent, origin, model = origins[annotation]
-            if origin is not Origin.EXPERT:
-                return model
-            annotation = parent
-        return None
-
     found: dict[int, _Facts] = {}
-    for annotation, code, role, site, warnings in rows:
-        model = model_of(annotation)
-        learned = "" if model is None else str(splits.get(model, {}).get(code, ""))
+    for annotation, scan, role, site, warnings, protocol in rows:
         told, unread = verdicts.get(annotation, ("", False))
         verdict = f"{told} unread" if unread else str(told)
-        found[annotation] = _Facts(site, str(role or ""), verdict, len(warnings), learned)
+        part, phantom = learned.get(annotation, ""), is_phantom(protocol, site)
+        found[annotation] = _Facts(site, device[scan], str(role or ""), verdict, len(warnings), part, phantom)
     return found
 
 

@@ -24,7 +24,7 @@ from ctworkbench.core.workbench.labelling import preprocessings
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes
 from ctworkbench.core.workbench.volume_checks import Measured, VolumeChecks
-from ctworkbench.core.workbench.volumes import scanner_of, thickness_of
+from ctworkbench.core.workbench.volumes import scanners, thickness_of
 
 CHECK = "check"
 _CASES_PER_JOB = 100
@@ -138,7 +138,8 @@ class ChecksRoom:
     def of_scan(self, scan_id: int) -> list[CheckedMap]:
         """What the checks say of every version of a scan's label map, newest first."""
         with self._study.database.reading() as session:
-            return self._checked(session, annotation_rows(session, [scan_id]).get(scan_id, []))
+            versions = annotation_rows(session, [scan_id], self._study.settings.author)
+            return self._checked(session, versions.get(scan_id, []))
 
     def worklist(self, scan_ids: Sequence[int] | None = None, brief: bool = False) -> list[CheckedMap]:
         """What the checks say of the version of each scan that is to review, else of the one that counts; by risk.
@@ -148,7 +149,8 @@ class ChecksRoom:
             brief: of what is in order, leave sentence, region and place out; a long list is read in half the time.
         """
         with self._study.database.reading() as session:
-            standings = [standing_of(rows) for rows in annotation_rows(session, scan_ids).values()]
+            versions = annotation_rows(session, scan_ids, self._study.settings.author)
+            standings = [standing_of(rows) for rows in versions.values()]
             rows = [row for one in standings if (row := one.waiting or one.counts) is not None]
             found = self._checked(session, rows, brief)
         return sorted(found, key=lambda row: (-row.risk, row.subject, row.scan_id))
@@ -188,7 +190,7 @@ class ChecksRoom:
             if (row := current(versions)) is not None and row.verdict is not Verdict.REJECT
         ]
         others = stored_findings(session, [row.id for row in counting if row.id not in stored], ("missing",))
-        scans = {scan.id: scan for scan in session.scalars(select(Scan))}
+        device, scans = scanners(session), {scan.id: scan for scan in session.scalars(select(Scan))}
         sexes = dict(session.execute(select(Subject.id, Subject.sex)).tuples().all())
         brains = {scan: row.brain_cm3 for scan, row in preprocessings(session).items()}
 
@@ -201,8 +203,8 @@ class ChecksRoom:
                 scan_id=row.scan_id,
                 sex=None if sex is None else str(sex),
                 age_years=scan.age_years,
-                scanner=scanner_of(scan),
-                thickness_mm=thickness_of(scan),
+                scanner=device[scan.id],
+                thickness_mm=thickness_of(scan.protocol),
                 inside_cm3=brains.get(row.scan_id),
                 sizes=sizes,
             )

@@ -1,5 +1,6 @@
 """One child of the study against the norm in use, with all of its measured scans."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.change import ChildScan
 from ctworkbench.core.norms.child import Child, describe
 from ctworkbench.core.norms.measurement_error import MeasurementError
-from ctworkbench.core.phantom_dicom import SITE
 from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.wording import label_map
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
+from ctworkbench.core.workbench.lineage import is_phantom, scan_cautions
 from ctworkbench.core.workbench.measuring import VOLUME
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.repeatability import Method, errors_of, method_of
@@ -36,6 +38,7 @@ class Chosen:
     versions: Sequence[AnnotationRow]
     annotation: AnnotationRow | None
     volumes_cm3: dict[str, float]
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,7 @@ def latest(found: Found | None, code: str, source: str) -> tuple[Found, Chosen]:
     if found.measured:
         return found, found.measured[-1]
     if all(one.annotation is None for one in found.scans):
-        kind = "" if source == CURRENT else f" of the source {source!r}"
-        raise WorkbenchError(f"{code} has no label map{kind}.", "Make one, or choose another source.")
+        raise WorkbenchError(f"{code} has no {label_map(source)}.", "Make one, or choose another source.")
     raise WorkbenchError(f"The label map of {code} was not measured.", "Run `ctworkbench measure`.")
 
 
@@ -114,21 +116,24 @@ def find(session: Session, codes: Sequence[str] | None, source: str, seen_by: st
     ids = None if codes is None else [scan.id for scan, _ in scans]
     versions = annotation_rows(session, ids, seen_by)
     chosen = {scan.id: version_for(versions.get(scan.id, []), source) for scan, _ in scans}
-    wanted = [row.id for row in chosen.values() if row is not None]
+    there = {scan: row for scan, row in chosen.items() if row is not None}
+    wanted = [row.id for row in there.values()]
+    cautions = scan_cautions(session, ((scan, subject.code) for scan, subject in scans), there, versions)
     measured = select(Measurement.annotation_id, Measurement.region, Measurement.value)
     measured = measured.where(Measurement.statistic == VOLUME)
     if codes is not None:
         measured = measured.where(Measurement.annotation_id.in_(wanted))
     volumes: dict[int, dict[str, float]] = defaultdict(dict)
     for annotation, region, value in session.execute(measured).tuples():
-        volumes[annotation][region] = value
+        if math.isfinite(value):  # a number that is none, as in a damaged study, is not measured
+            volumes[annotation][region] = value
     subjects: dict[str, Subject] = {}
     grouped: dict[str, list[Chosen]] = defaultdict(list)
     for scan, subject in scans:
         row = chosen[scan.id]
         subjects[subject.code] = subject
         told = {} if row is None else volumes.get(row.id, {})
-        grouped[subject.code].append(Chosen(scan, versions.get(scan.id, []), row, told))
+        grouped[subject.code].append(Chosen(scan, versions.get(scan.id, []), row, told, cautions.get(scan.id, ())))
     return {code: Found(subjects[code], tuple(sorted(rows, key=_when))) for code, rows in grouped.items()}
 
 
@@ -143,7 +148,7 @@ def _scan(one: Chosen, errors: ErrorsOf) -> ChildScan:
         raise WorkbenchError("A scan without a label map has no volumes.", "Label and measure it first.")
     method = method_of(one.annotation)
     protocol: dict[str, Any] = one.scan.protocol
-    age, thickness = one.scan.age_years, thickness_of(one.scan)
+    age, thickness = one.scan.age_years, thickness_of(protocol)
     return ChildScan(
         scan_id=one.scan.id,
         age_years=age,
@@ -152,15 +157,11 @@ def _scan(one: Chosen, errors: ErrorsOf) -> ChildScan:
         labels=f"{one.annotation.origin}, version {one.annotation.version}",
         method=method.title,
         method_key=repr(method),
-        scanner=scanner_of(one.scan),
+        scanner=scanner_of(protocol, one.scan.scanner),
         thickness_mm=thickness,
         day=str(protocol.get("study_date", "")),
         image_key=one.scan.image_key,
         series_uid=one.scan.series_uid,
-        phantom=is_phantom(one.scan),
+        phantom=is_phantom(protocol, one.scan.site),
+        cautions=one.cautions,
     )
-
-
-def is_phantom(scan: Scan) -> bool:
-    """Whether a scan is of a digital phantom: its numbers must never be taken for a child's."""
-    return "phantom" in scan.protocol or scan.site == SITE

@@ -13,6 +13,7 @@ from ctworkbench.core.model import Preprocessing, Refusal, Scan, Sex, Subject
 from ctworkbench.core.preprocess import PreprocessParams, PreprocessResult
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench.current import annotation_rows, standing_of
+from ctworkbench.core.workbench.lineage import is_phantom, scan_cautions
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, RefusalRow, ScanRow
 
@@ -246,10 +247,13 @@ class CohortRoom:
             found = session.execute(query).all()
             prepared = dict(session.execute(warnings).tuples().all())
             versions = annotation_rows(session, scan_ids, self._study.settings.author)
+            standings = {scan.id: standing_of(versions.get(scan.id, [])) for scan, _ in found}
+            counts = {scan: row.counts for scan, row in standings.items() if row.counts is not None}
+            cautions = scan_cautions(session, ((scan, subject.code) for scan, subject in found), counts, versions)
         rows: list[ScanRow] = []
         for scan, subject in found:
             own = versions.get(scan.id, [])
-            standing = standing_of(own)
+            standing = standings[scan.id]
             now = standing.counts
             rows.append(
                 ScanRow(
@@ -275,6 +279,8 @@ class CohortRoom:
                     protocol=dict(scan.protocol),
                     accepted_unread=now is not None and now.accepted_unread,
                     standing=standing,
+                    phantom=is_phantom(scan.protocol, scan.site),
+                    cautions=cautions.get(scan.id, ()),
                 )
             )
         return rows

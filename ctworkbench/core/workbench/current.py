@@ -14,8 +14,8 @@ with `seen_by`; whatever is computed over the cohort (training, norms, tables) a
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -34,6 +34,47 @@ _VERDICT_TEXTS = {
     Verdict.REJECT: "rejected",
     Verdict.LATER: "later",
 }
+
+
+class Judged(Protocol):
+    """What is asked of a version to choose one by."""
+
+    @property
+    def origin(self) -> Origin:
+        """What made it."""
+        ...
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The last one on it."""
+        ...
+
+    @property
+    def aside(self) -> bool:
+        """Whether it does not count by itself: a second reading, or one that was not chosen."""
+        ...
+
+
+V = TypeVar("V", bound=Judged)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """As much of a version as it takes to choose one a scan: a cohort has thousands."""
+
+    id: int
+    scan_id: int
+    version: int
+    origin: Origin
+    verdict: Verdict | None
+    accepted_unread: bool
+    aside: bool = False
+    settled: bool = False
+    disputed: bool = False
+    due: bool = False
+
+
+Shown = TypeVar("Shown", Version, AnnotationRow)
 
 
 def verdict_text(verdict: Verdict | None, accepted_unread: bool = False) -> str:
@@ -114,7 +155,7 @@ def annotation_rows(
     return {scan_id: rows for scan_id, rows in found.items() if rows}
 
 
-def _seen(rows: list[AnnotationRow], scan: ScanReadings, reader: str) -> list[AnnotationRow]:
+def _seen(rows: list[Shown], scan: ScanReadings, reader: str) -> list[Shown]:
     """Versions of a scan with several readers as one of them sees it: newest first, marked, or left out."""
     task = scan.blinded(reader)
     if task is not None:
@@ -155,7 +196,28 @@ def annotation_row(
     )
 
 
-def current(versions: Sequence[AnnotationRow]) -> AnnotationRow | None:
+def chosen_versions(session: Session, source: str, seen_by: str = "") -> dict[int, Version]:
+    """By scan the version that a source stands for; scans without one are not in it. See `version_for`.
+
+    Args:
+        session: of the study.
+        source: "current", "registration", "expert" or "model".
+        seen_by: the reader to whom they are shown; "" for what stands.
+    """
+    several = readings(session)
+    verdicts = _last_verdicts(session, None, several, seen_by)
+    # columns, not objects: scores and parameters, which choose nothing, are most of a row
+    columns = select(Annotation.id, Annotation.scan_id, Annotation.version, Annotation.origin)
+    versions: dict[int, list[Version]] = {}
+    for number, scan, version, origin in session.execute(columns.order_by(Annotation.version.desc())).tuples():
+        row = Version(number, scan, version, origin, *verdicts.get(number, (None, False)))
+        versions.setdefault(scan, []).append(row)
+    versions |= {scan: _seen(versions.get(scan, []), told, seen_by) for scan, told in several.items()}
+    chosen = {scan: version_for(own, source) for scan, own in versions.items()}
+    return {scan: row for scan, row in chosen.items() if row is not None}
+
+
+def current(versions: Sequence[V]) -> V | None:
     """The version that counts: the newest accepted one, else the newest that was not rejected.
 
     Args:
@@ -182,7 +244,7 @@ def standing_of(versions: Sequence[AnnotationRow]) -> Standing:
     return Standing(counts, None if waiting is None or waiting.settled else waiting)
 
 
-def version_for(versions: Sequence[AnnotationRow], source: str) -> AnnotationRow | None:
+def version_for(versions: Sequence[V], source: str) -> V | None:
     """The version that a source stands for: "current", or the newest of an origin that was not rejected.
 
     Args:
@@ -193,20 +255,6 @@ def version_for(versions: Sequence[AnnotationRow], source: str) -> AnnotationRow
         return current(versions)
     own = (row for row in versions if row.origin == source and not row.aside)
     return next((row for row in own if row.verdict is not Verdict.REJECT), None)
-
-
-def machine_made(versions: Sequence[AnnotationRow], row: AnnotationRow) -> AnnotationRow | None:
-    """The registration's or model's label map that a version goes back to; None if it was drawn from nothing.
-
-    Args:
-        versions: all versions of one scan.
-        row: one of them.
-    """
-    known = {version.id: version for version in versions}
-    found: AnnotationRow | None = row
-    while found is not None and found.origin is Origin.EXPERT:
-        found = None if found.parent_id is None else known.get(found.parent_id)
-    return found
 
 
 def next_version(session: Session, scan_id: int) -> int:

@@ -11,7 +11,7 @@ from ctworkbench.core.errors import ConflictError, WorkbenchError
 from ctworkbench.core.exchange.incoming import Incoming, read_label_file
 from ctworkbench.core.exchange.itksnap import label_description
 from ctworkbench.core.exchange.slicer import write_segmentation
-from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.files import replace_text
 from ctworkbench.core.model import Scan, Subject
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.volume import Volume, write_nifti

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.files import guarded, replace_text
 from ctworkbench.core.model import Annotation, Measurement, Scan, Subject
 from ctworkbench.core.volume import write_nifti
 from ctworkbench.core.workbench.current import annotation_rows, current
@@ -91,5 +91,5 @@ def _volumes(study: OpenStudy) -> str:
     writer.writerow(VOLUME_COLUMNS)
     with study.database.reading() as session:
         for code, uid, region, value, origin, version in session.execute(query):
-            writer.writerow((code, uid, region, f"{value:.4f}", origin, version))
+            writer.writerow(guarded((code, uid, region, f"{value:.4f}", origin, version)))
     return stream.getvalue()

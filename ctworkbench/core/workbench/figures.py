@@ -12,8 +12,9 @@ from ctworkbench.core.analysis.observations import Observation
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Study, Subject, Verdict
 from ctworkbench.core.schemes import load
-from ctworkbench.core.wording import count
+from ctworkbench.core.wording import PHANTOM, count, phantoms
 from ctworkbench.core.workbench.current import annotation_rows, verdict_text
+from ctworkbench.core.workbench.lineage import is_phantom, phantom_scans
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import AnnotationRow
 from ctworkbench.core.workbench.status import summarize
@@ -38,7 +39,7 @@ def figures(
     drawings: tuple[Callable[[], Picture], ...] = (
         lambda: _network(study, run),
         lambda: _test_subject(study, run),
-        lambda: age_figure(rows),
+        lambda: age_figure(rows, _phantoms(study, rows)),
     )
     for draw in drawings:
         try:
@@ -53,6 +54,14 @@ def figures(
         keep(picture)
         captions.insert(0, picture.caption)
     return captions, not_made
+
+
+def _phantoms(study: OpenStudy, rows: Sequence[Observation]) -> str:
+    """How many of the scans that are drawn are of phantoms; "" where none is."""
+    with study.database.reading() as session:
+        phantom = phantom_scans(session)
+    scans = {row.scan for row in rows if row.sex is not None and row.age_years is not None}
+    return phantoms(len(scans & phantom), len(scans))
 
 
 def _model_in_use(study: OpenStudy, annotation_ids: set[int]) -> ModelRun | None:
@@ -107,8 +116,9 @@ def _test_subject(study: OpenStudy, run: ModelRun | None) -> Picture:
     which = (
         f"of median agreement among {len(found)} subjects" if len(found) > 1 else "the only one with both label maps"
     )
+    who = f"{subject.code} ({PHANTOM})" if is_phantom(scan.protocol, scan.site) else subject.code
     caption = (
-        f"Figure 2. {subject.code}, {which} of the test set{agreement}: axial, coronal and sagittal slices with the "
+        f"Figure 2. {who}, {which} of the test set{agreement}: axial, coronal and sagittal slices with the "
         f"contours of the accepted label map ({origin}; a–c), and on the same slices those of {_title(run)} (d–f). "
         f"R, L, A, P, S, I are the patient's directions.{caution}"
     )
@@ -117,7 +127,7 @@ def _test_subject(study: OpenStudy, run: ModelRun | None) -> Picture:
         study.store.get(reference.labels_key),
         study.store.get(predicted.labels_key),
         load(study.scheme),
-        (f"{subject.code}: accepted label map ({origin})", f"{subject.code}: {_title(run)}"),
+        (f"{who}: accepted label map ({origin})", f"{who}: {_title(run)}"),
         caption,
     )
 

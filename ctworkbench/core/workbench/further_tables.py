@@ -7,13 +7,12 @@ from ctworkbench.core.analysis.further import BY_SCANNER, FurtherTables, further
 from ctworkbench.core.analysis.further_sheets import write_further
 from ctworkbench.core.analysis.harmonization import Harmonizing
 from ctworkbench.core.analysis.tables import Repeats
-from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.schemes import load
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.harmonizing import not_harmonized, scan_volumes
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.tables import FORMATS, source_notes
-from ctworkbench.core.workbench.volumes import volumes
+from ctworkbench.core.workbench.volumes import nothing_measured, volumes
 
 
 def further_tables(
@@ -33,7 +32,7 @@ def further_tables(
     """
     scans = scan_volumes(study, source)
     if not any(scan.volumes_cm3 for scan in scans):
-        raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
+        raise nothing_measured(source)
     regions = load(study.scheme).region_names
     tables = further(scans, regions, harmonize or BY_SCANNER, harmonize is not None, repeats)
     if harmonize is not None and not tables.harmonized:

@@ -14,7 +14,7 @@ from ctworkbench.core.model import Preprocessing, Scan, Subject
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.open_study import OpenStudy
-from ctworkbench.core.workbench.volumes import scanner_of, volumes
+from ctworkbench.core.workbench.volumes import scanners, volumes
 
 
 def intracranial_volumes(study: OpenStudy) -> dict[int, float]:
@@ -40,20 +40,25 @@ def scan_volumes(study: OpenStudy, source: str = CURRENT) -> list[ScanVolumes]:
         origins[row.scan_id] = str(row.source)
     skulls = intracranial_volumes(study)
     with study.database.reading() as session:
-        query = select(Scan, Subject).join(Subject, Subject.id == Scan.subject_id).order_by(Subject.code, Scan.id)
+        device = scanners(session)
+        query = (
+            select(Scan.id, Scan.age_years, Scan.site, Subject.code, Subject.sex)
+            .join(Subject, Subject.id == Scan.subject_id)
+            .order_by(Subject.code, Scan.id)
+        )
         return [
             ScanVolumes(
-                subject=subject.code,
-                scan=scan.id,
-                sex=subject.sex,
-                age_years=scan.age_years,
-                volumes_cm3=found.get(scan.id, {}),
-                source=origins.get(scan.id, ""),
-                site=scan.site,
-                scanner=scanner_of(scan),
-                intracranial_cm3=skulls.get(scan.id),
+                subject=code,
+                scan=scan,
+                sex=sex,
+                age_years=age,
+                volumes_cm3=found.get(scan, {}),
+                source=origins.get(scan, ""),
+                site=site,
+                scanner=device[scan],
+                intracranial_cm3=skulls.get(scan),
             )
-            for scan, subject in session.execute(query).tuples()
+            for scan, age, site, code, sex in session.execute(query).tuples()
         ]
 
 

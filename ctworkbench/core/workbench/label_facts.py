@@ -12,6 +12,7 @@ from ctworkbench.core.model import Annotation, Measurement, Origin, Review, Scan
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.volume import read_nifti
 from ctworkbench.core.workbench.current import annotation_rows, version_for
+from ctworkbench.core.workbench.lineage import machine_made
 from ctworkbench.core.workbench.measuring import VOLUME
 from ctworkbench.core.workbench.open_study import OpenStudy
 
@@ -49,9 +50,7 @@ def label_maps(session: Session, source: str) -> tuple[LabelMapFact, ...]:
         known = {row.id: row for row in versions}
         counts = version_for(versions, source)
         for row in versions:
-            base = row
-            while base is not None and base.origin is Origin.EXPERT:
-                base = known.get(base.parent_id or 0)
+            base = machine_made(known, row)
             registered = base is not None and base.origin is Origin.REGISTRATION
             template = made_with.get(base.id) if base is not None and registered else None
             named = base.parameters.get("template", "") if base is not None else ""

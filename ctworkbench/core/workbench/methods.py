@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ctworkbench.core.errors import ConflictError, StudyError
-from ctworkbench.core.jobs import replace_text
+from ctworkbench.core.files import replace_text
 from ctworkbench.core.methods import checklist, writing
 from ctworkbench.core.methods.checklist import AuthorText
 from ctworkbench.core.methods.checks import VOLUME_CHECKS, check, kept

@@ -6,18 +6,22 @@ from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import StudyError, WorkbenchError
-from ctworkbench.core.jobs import JobState, replace_text
-from ctworkbench.core.model import Annotation, ModelRun, NormChoice, NormRecord, Role, Scan, Subject, Verdict
+from ctworkbench.core.files import replace_text
+from ctworkbench.core.jobs import JobState
+from ctworkbench.core.model import NormChoice, NormRecord, Scan, Verdict
 from ctworkbench.core.norms import Norm, card, card_pages, comparing, norm_file, published_norm
 from ctworkbench.core.norms.cohort import LEAST_PER_SEX, METHOD_TITLES, Method, NormScan, Selection, check, gather
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.fitting import FitParams, FitResult
-from ctworkbench.core.workbench.current import CURRENT, annotation_rows, version_for
+from ctworkbench.core.schemes import load
+from ctworkbench.core.workbench.current import CURRENT, chosen_versions
+from ctworkbench.core.workbench.lineage import trained_on
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, NormPreview, NormRow
-from ctworkbench.core.workbench.volumes import volumes
+from ctworkbench.core.workbench.volumes import nothing_measured, scanners, volumes
 
 FIT = "fit norm"
 _MOST_REPEATS = 5000
@@ -44,8 +48,12 @@ def norm(study: OpenStudy, name: str | None = None) -> Norm:
 def chosen(study: OpenStudy) -> str:
     """Name of the norm in use: the published one unless another was chosen."""
     with study.database.reading() as session:
-        newest = select(NormChoice.name).order_by(NormChoice.id.desc()).limit(1)
-        return session.scalar(newest) or published_norm().name
+        return _chosen(session)
+
+
+def _chosen(session: Session) -> str:
+    newest = select(NormChoice.name).order_by(NormChoice.id.desc()).limit(1)
+    return session.scalar(newest) or published_norm().name
 
 
 def library(study: OpenStudy) -> list[NormRow]:
@@ -65,9 +73,9 @@ def choose_norm(study: OpenStudy, name: str, initiator: object = None) -> None:
         WorkbenchError: there is no norm of that name, or it is of another region scheme than the study.
     """
     _check_scheme(study, norm(study, name).scheme, name)
-    if name == chosen(study):
-        return
     with study.database.writing() as session:
+        if name == _chosen(session):  # asked in the transaction: another program may choose at the same time
+            return
         session.add(NormChoice(name=name, author=study.settings.author))
         study.audit(session, "use norm", name, {})
     study.announce(Changes(norms=True), initiator)
@@ -107,16 +115,17 @@ def fit_norm(
     Raises:
         WorkbenchError: the name cannot be used, or the children cannot carry a norm: too few of a sex, all of one age …
     """
-    _check_name(study, name)
+    with study.database.reading() as session:
+        _check_name(session, name)
     if repeats is not None and not 0 <= repeats <= _MOST_REPEATS:
         raise WorkbenchError(f"{repeats} bootstrap samples cannot be drawn.", f"Ask for 0 to {_MOST_REPEATS}.")
     scans = _scans(study, source)
     if not scans:
-        raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
+        raise nothing_measured(source)
     check(gather(scans, selection), method, selection)
     params = FitParams(
         name=name,
-        title=title or f"{METHOD_TITLES[method].capitalize()}, {study.folder.name}",
+        title=title or f"{METHOD_TITLES[method][0].upper()}{METHOD_TITLES[method][1:]}, {study.folder.name}",
         method=method,
         scheme=study.scheme,
         scans=tuple(scans),
@@ -181,13 +190,18 @@ def import_norm(study: OpenStudy, path: Path, name: str = "", initiator: object 
     """
     found = norm_file.read(path)
     _check_scheme(study, found.card.scheme, path.name)
-    with study.database.reading() as session:
-        same = session.scalar(select(NormRecord.name).where(NormRecord.sha256 == found.sha256))
-    if same is not None:
-        raise WorkbenchError(f"The study has this norm already, as {same}.", f"Use it: norm use STUDY {same}")
+    foreign = sorted({entry.region for entry in found.regions} - set(load(study.scheme).region_names))
+    if foreign:
+        raise WorkbenchError(
+            f"The norm {path.name} has regions that the scheme {study.scheme} does not know: {', '.join(foreign)}.",
+            "Ask for the file where it comes from.",
+        )
     name = name or found.card.name
-    _check_name(study, name)
-    with study.database.writing() as session:
+    with study.database.writing() as session:  # asked in the transaction: another program may import the same
+        same = session.scalar(select(NormRecord.name).where(NormRecord.sha256 == found.sha256))
+        if same is not None:
+            raise WorkbenchError(f"The study has this norm already, as {same}.", f"Use it: norm use STUDY {same}")
+        _check_name(session, name)
         record = NormRecord(
             name=name,
             sha256=found.sha256,
@@ -259,14 +273,13 @@ def _parsed(name: str, sha256: str, content: str) -> FittedNorm:
     return FittedNorm(found, name)
 
 
-def _check_name(study: OpenStudy, name: str) -> None:
+def _check_name(session: Session, name: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise WorkbenchError(
             f"{name!r} cannot be the name of a norm.",
             "Use letters, digits, point, hyphen and underscore, 64 at most, a letter or digit first.",
         )
-    with study.database.reading() as session:
-        taken = {published_norm().name.lower(), *(known.lower() for known in session.scalars(select(NormRecord.name)))}
+    taken = {published_norm().name.lower(), *(known.lower() for known in session.scalars(select(NormRecord.name)))}
     if name.lower() in taken:
         raise WorkbenchError(f"The study has a norm {name} already; norms are kept for good.", "Choose another name.")
 
@@ -283,25 +296,14 @@ def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
     """The measured scans of a study with what a norm asks of them."""
     rows = volumes(study, source)
     with study.database.reading() as session:
-        verdicts = {
-            row.id: (row.verdict, row.accepted_unread)
-            for versions in annotation_rows(session).values()
-            if (row := version_for(versions, source)) is not None
-        }
+        chosen_ones, device = chosen_versions(session, source), scanners(session)
         sites = dict(session.execute(select(Scan.id, Scan.site)).tuples().all())
-        query = (
-            select(Annotation.id, Subject.code, ModelRun.split)
-            .join_from(Annotation, ModelRun, ModelRun.id == Annotation.model_id)
-            .join(Scan, Scan.id == Annotation.scan_id)
-            .join(Subject, Subject.id == Scan.subject_id)
-        )
-        learned = {row for row, code, split in session.execute(query).tuples() if split.get(code) == Role.TRAIN}
+        learned = trained_on(session)
     found: dict[int, NormScan] = {}
     regions: dict[int, dict[str, float]] = {}
     for row in rows:
         regions.setdefault(row.scan_id, {})[row.region] = row.volume_cm3
         if row.scan_id not in found:
-            verdict, unread = verdicts[row.annotation_id]
             found[row.scan_id] = NormScan(
                 subject=row.subject,
                 scan=row.scan_id,
@@ -310,11 +312,11 @@ def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
                 volumes_cm3={},
                 source=str(row.source),
                 annotation=row.annotation_id,
-                accepted=verdict is Verdict.ACCEPT,
-                unread=unread,
+                accepted=chosen_ones[row.scan_id].verdict is Verdict.ACCEPT,
+                unread=chosen_ones[row.scan_id].accepted_unread,
                 remembered=row.annotation_id in learned,
                 site=sites[row.scan_id],
-                scanner=row.scanner,
+                scanner=device[row.scan_id],
                 thickness_mm=row.thickness_mm,
             )
     return [scan.model_copy(update={"volumes_cm3": regions[number]}) for number, scan in found.items()]

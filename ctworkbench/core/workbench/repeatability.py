@@ -21,7 +21,8 @@ from ctworkbench.core.norms.measurement_error import (
     within_subject_sd,
 )
 from ctworkbench.core.schemes import load as load_scheme
-from ctworkbench.core.workbench.current import annotation_rows, machine_made, version_for
+from ctworkbench.core.workbench.current import annotation_rows, version_for
+from ctworkbench.core.workbench.lineage import machine_made
 from ctworkbench.core.workbench.measuring import VOLUME
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import AnnotationRow
@@ -228,7 +229,7 @@ def _corrections(
         couples: list[tuple[int, int]] = []
         for versions in annotation_rows(session, session.scalars(experts).all()).values():
             expert = version_for(versions, Origin.EXPERT)
-            machine = None if expert is None else machine_made(versions, expert)
+            machine = None if expert is None else machine_made({row.id: row for row in versions}, expert)
             if expert is not None and machine is not None and method_of(machine) == method:
                 couples.append((machine.id, expert.id))
         ids = [annotation for couple in couples for annotation in couple]

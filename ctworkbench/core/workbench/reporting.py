@@ -9,13 +9,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.files import need_folder
 from ctworkbench.core.model import (
     Annotation,
     ModelRun,
     Origin,
     Preprocessing,
     Review,
-    Role,
     Scan,
     Subject,
     Template,
@@ -29,7 +29,8 @@ from ctworkbench.core.report.batch import ReportCase, ReportsParams, ReportsResu
 from ctworkbench.core.translation import _
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.child import Chosen, ErrorsOf, Found, describe_child, find, latest, reader
-from ctworkbench.core.workbench.current import CURRENT, machine_made, verdict_text
+from ctworkbench.core.workbench.current import CURRENT, verdict_text
+from ctworkbench.core.workbench.lineage import machine_made
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.readers import refuse_hidden
 from ctworkbench.core.workbench.reading import readings
@@ -77,6 +78,7 @@ def reports(study: OpenStudy, out: Path, source: str = CURRENT, initiator: objec
         WorkbenchError: no subject has a measured label map.
     """
     out = out.resolve()
+    need_folder(out)
     norm = norm_library.norm(study)
     with study.database.reading() as session:
         refuse_hidden(session, study.settings.author, "These reports")
@@ -200,8 +202,7 @@ def _acquisition(scan: Scan) -> tuple[tuple[str, str], ...]:
 
 def _provenance(code: str, one: Chosen, row: AnnotationRow, sources: _Sources) -> list[tuple[str, str]]:
     """From the label map back to what it was made with."""
-    machine = machine_made(one.versions, row)
-    base = machine or row
+    base = machine_made({version.id: version for version in one.versions}, row) or row
     lines = [
         (_("Labels"), f"{row.origin}, version {row.version}"),
         (_("Verdict"), _verdict(row, sources)),
@@ -244,10 +245,7 @@ def _warnings(found: Found, one: Chosen, row: AnnotationRow, child: Child, sourc
         told.append(_("A reader rejected these labels."))
     elif row.verdict is not Verdict.ACCEPT or row.accepted_unread:
         told.append(_("No reader has looked at these labels: see that the contours above follow the brain."))
-    base = machine_made(one.versions, row) or row
-    model = None if base.model_id is None else sources.models.get(base.model_id)
-    if row.origin is Origin.MODEL and model is not None and model.split.get(found.subject.code) == Role.TRAIN:
-        told.append(_("The model was trained on this subject: these labels tell how well it remembers."))
+    told += child.scan.cautions
     if row.origin is Origin.REGISTRATION:
         told.append(LEANING)
     if child.since is not None:

@@ -37,6 +37,9 @@ class ScanRow:
         unread: number of its label maps that have no verdict.
         origin, verdict, accepted_unread: of the label map that counts; of the newest where all were rejected.
         standing: which of its label maps counts, and which one is to review.
+        phantom: whether it is of a digital phantom, and of no child.
+        cautions: what must be known of the label map that counts for what its model learned from: this child, phantoms
+            alone, children of other ages; the gravest first, one sentence each.
     """
 
     id: int
@@ -61,6 +64,8 @@ class ScanRow:
     protocol: dict[str, Any]
     accepted_unread: bool = False
     standing: "Standing" = field(default_factory=lambda: Standing())
+    phantom: bool = False
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -271,6 +276,7 @@ class Dot:
         warnings: number of warnings on the scan.
         learned: the part its subject had in the training of the model that this label map goes back to; "" if none.
         version: of the label map.
+        phantom: whether it is of a digital phantom, and of no child.
     """
 
     scan_id: int
@@ -288,6 +294,7 @@ class Dot:
     warnings: int = 0
     learned: str = ""
     version: int = 0
+    phantom: bool = False
 
 
 @dataclass(frozen=True)
@@ -311,6 +318,7 @@ class ChartData:
     Attributes:
         name: of the region or, for right minus left, of the pair.
         norm: title of the norm that the bands are of.
+        signed: whether it is of right minus left; else a value of 0 says that the region was not found.
     """
 
     title: str
@@ -321,6 +329,7 @@ class ChartData:
     outside: dict[int, str] = field(default_factory=dict)
     name: str = ""
     norm: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True)

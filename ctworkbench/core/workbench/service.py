@@ -15,7 +15,8 @@ from sqlalchemy import URL, select
 from ctworkbench.core import trail
 from ctworkbench.core.database import Database
 from ctworkbench.core.errors import ReaderError, StudyError, WorkbenchError
-from ctworkbench.core.jobs import Event, JobRunner, JobState, read_events, replace_text
+from ctworkbench.core.files import replace_text
+from ctworkbench.core.jobs import Event, JobRunner, JobState, read_events
 from ctworkbench.core.model import JobRecord, Study
 from ctworkbench.core.schemes import DEFAULT
 from ctworkbench.core.settings import Settings

@@ -37,12 +37,14 @@ from ctworkbench.core.model import (
 )
 from ctworkbench.core.norms import Norm, PublishedNorm
 from ctworkbench.core.norms.fitted import FittedNorm
+from ctworkbench.core.norms.units import age_possible, volume_fault
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench import label_facts, norm_library
 from ctworkbench.core.workbench.current import CURRENT
+from ctworkbench.core.workbench.lineage import is_phantom
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
-from ctworkbench.core.workbench.volumes import scanner_of, thickness_of, volumes
+from ctworkbench.core.workbench.volumes import scanners, thickness_of, volumes
 
 _PACKAGES = ("numpy", "scipy", "statsmodels", "torch", "SimpleITK", "antspyx", "scikit-image", "nibabel", "pydicom")
 _KINDS = {"pseudo": PSEUDO, "expert": EXPERT}
@@ -74,7 +76,7 @@ def study_facts(study: OpenStudy, name: str = "", source: str = CURRENT) -> Stud
             scans=_scans(session, scans),
             label_maps=label_facts.label_maps(session, source),
             models=_models(session),
-            volumes=tuple(_volume(row) for row in rows),
+            volumes=_volumes(rows),
             registered=label_facts.registered(session),
             templates=label_facts.templates(study, session),
             norm=_norm(norm, _origin(session, norm), rows, {scan.id: scan for scan, _ in scans}),
@@ -93,7 +95,7 @@ def volume_facts(study: OpenStudy, rows: Sequence[VolumeRow], tests: tuple[Signi
         return StudyFacts(
             label_maps=label_facts.origins(session, {row.annotation_id for row in rows}),
             models=_models(session),
-            volumes=tuple(_volume(row) for row in rows),
+            volumes=_volumes(rows),
             registered=label_facts.registered(session),
             templates=label_facts.templates(study, session),
             tests=tests,
@@ -125,21 +127,22 @@ def _subjects(session: Session) -> tuple[SubjectFact, ...]:
 
 def _scans(session: Session, scans: Sequence[tuple[Scan, str]]) -> tuple[ScanFact, ...]:
     versions = select(Preprocessing.scan_id, Preprocessing.code_version).order_by(Preprocessing.id)
-    prepared = dict(session.execute(versions).tuples().all())
+    prepared, device = dict(session.execute(versions).tuples().all()), scanners(session)
     return tuple(
         ScanFact(
             id=scan.id,
             subject=code,
             age_years=scan.age_years,
             site=scan.site,
-            scanner=scanner_of(scan),
+            scanner=device[scan.id],
             spacing=tuple(scan.spacing),
-            thickness_mm=thickness_of(scan),
+            thickness_mm=thickness_of(scan.protocol),
             protocol=dict(scan.protocol),
             corrections=tuple(scan.corrections),
             warnings=tuple(scan.warnings),
             preprocessed_by=prepared.get(scan.id, ""),
             imported=f"{scan.created:%Y-%m-%d}",
+            phantom=is_phantom(scan.protocol, scan.site),
         )
         for scan, code in scans
     )
@@ -208,12 +211,17 @@ def _test_figures(scores: Mapping[str, Sequence[float]]) -> list[Figure]:
     ]
 
 
+def _volumes(rows: Sequence[VolumeRow]) -> tuple[VolumeFact, ...]:
+    """The volumes that can be some, as the tables take them: in mm³ or below 0 there is none."""
+    return tuple(_volume(row) for row in rows if row.volume_cm3 == 0 or not volume_fault(row.volume_cm3))
+
+
 def _volume(row: VolumeRow) -> VolumeFact:
     return VolumeFact(
         scan_id=row.scan_id,
         subject=row.subject,
         sex=None if row.sex is None else str(row.sex),
-        age_years=row.age_years,
+        age_years=row.age_years if age_possible(row.age_years) else None,
         region=row.region,
         volume_cm3=row.volume_cm3,
         label_map=row.annotation_id,
@@ -234,9 +242,7 @@ def _norm(norm: Norm, origin: str, rows: Sequence[VolumeRow], scans: Mapping[int
     outside: dict[int, str] = {}
     for row in rows:
         scan = scans[row.scan_id]
-        found = norm.assess(
-            row.region, row.sex, row.age_years, row.volume_cm3, scanner_of(scan) or None, thickness_of(scan)
-        )
+        found = norm.assess(row.region, row.sex, row.age_years, row.volume_cm3, row.scanner or None, row.thickness_mm)
         if found.z is not None:
             sex = None if row.sex is None else str(row.sex)
             z.append(ZFact(row.scan_id, sex, scan.site, row.region, found.z))

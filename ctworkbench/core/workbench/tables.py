@@ -10,15 +10,17 @@ from ctworkbench.core.analysis.harmonization import Harmonizing
 from ctworkbench.core.analysis.observations import Exclusion, Ledger, Observation
 from ctworkbench.core.analysis.tables import Repeats, StatisticsTables, prepared, tables
 from ctworkbench.core.analysis.writing import TABLE_FORMATS, write
-from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
+from ctworkbench.core.files import need_folder
+from ctworkbench.core.model import Origin, Scan, Subject
+from ctworkbench.core.wording import count, phantoms
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.figures import figures
 from ctworkbench.core.workbench.harmonizing import harmonized_observations
+from ctworkbench.core.workbench.lineage import phantom_scans, trained_on
 from ctworkbench.core.workbench.methods import volume_notes
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
-from ctworkbench.core.workbench.volumes import scanner_of, volumes
+from ctworkbench.core.workbench.volumes import nothing_measured, scanners, volumes
 
 LEANING = (
     "Labels of a registration lean towards the template, whose regions have the norm's mean proportions: "
@@ -70,6 +72,7 @@ def statistics(
     Raises:
         WorkbenchError: an unknown source, nothing was measured, or the folder cannot be written.
     """
+    need_folder(out)
     result, observations, annotation_ids = _tables(study, source, repeats, harmonize)
     kinds = [kind for kind in FIGURE_FORMATS if kind in formats]
     if kinds:
@@ -90,12 +93,19 @@ def statistics(
 
 def source_notes(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[str]:
     """What must be said of volumes for where their label maps come from, one sentence each."""
-    remembered = _labelled_from_memory(study, {row.annotation_id for row in rows})
-    notes = [LEANING] if any(row.source is Origin.REGISTRATION for row in rows) else []
+    with study.database.reading() as session:
+        learned, phantom = trained_on(session), phantom_scans(session)
+    scans = {row.scan_id for row in rows}
+    told = phantoms(len(scans & phantom), len(scans))
+    remembered = sorted({row.subject for row in rows if row.annotation_id in learned})
+    notes = [f"{told} Their numbers say nothing about children."] if told else []
+    notes += [LEANING] if any(row.source is Origin.REGISTRATION for row in rows) else []
     if remembered:
+        one = len(remembered) == 1
         notes.append(
-            f"{len(remembered)} subjects were labelled by a model that was trained on them: "
-            f"{', '.join(remembered)}. Their volumes tell how well it remembers."
+            f"{count(len(remembered), 'subject')} {'has' if one else 'have'} labels of a model that was trained on "
+            f"{'it' if one else 'them'}, or corrections of such labels: {', '.join(remembered)}. Volumes of what no "
+            "reader corrected tell how well it remembers."
         )
     return notes
 
@@ -106,7 +116,7 @@ def _tables(
     """The tables, what they were made from, and from which label maps."""
     rows = volumes(study, source)
     if not rows:
-        raise WorkbenchError(f"No volumes of source {source!r} were measured.", "Run `ctworkbench measure` first.")
+        raise nothing_measured(source)
     observations, notes, left_out = _observations(study, rows), list[str](), tuple[Exclusion, ...]()
     if harmonize is not None:
         observations, notes, left_out = harmonized_observations(study, source, harmonize, observations)
@@ -114,17 +124,16 @@ def _tables(
     result = tables(observations, repeats)
     notes += source_notes(study, rows)
     notes += volume_notes(study, rows, result.coefficients, result.hemispheres)
-    told = {"notes": (*result.notes, *notes), "exclusions": (*left_out, *result.exclusions)}
+    told = {"notes": tuple(dict.fromkeys((*result.notes, *notes))), "exclusions": (*left_out, *result.exclusions)}
     return result.model_copy(update=told), observations, annotation_ids
 
 
 def _observations(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[Observation]:
     """The volumes with the set, site and scanner of each scan."""
     with study.database.reading() as session:
-        query = select(Scan, Subject.role).join(Subject, Subject.id == Scan.subject_id)
-        places = {
-            scan.id: (str(role or ""), scan.site, scanner_of(scan)) for scan, role in session.execute(query).tuples()
-        }
+        device = scanners(session)
+        query = select(Scan.id, Scan.site, Subject.role).join(Subject, Subject.id == Scan.subject_id)
+        places = {scan: (str(role or ""), site, device[scan]) for scan, site, role in session.execute(query).tuples()}
     return [
         Observation(
             subject=row.subject,
@@ -140,16 +149,3 @@ def _observations(study: OpenStudy, rows: Sequence[VolumeRow]) -> list[Observati
         )
         for row in rows
     ]
-
-
-def _labelled_from_memory(study: OpenStudy, annotation_ids: set[int]) -> list[str]:
-    """Subjects among these label maps whose model had them in its training set."""
-    query = (
-        select(Annotation.id, Subject.code, ModelRun.split)
-        .join_from(Annotation, ModelRun, ModelRun.id == Annotation.model_id)
-        .join(Scan, Scan.id == Annotation.scan_id)
-        .join(Subject, Subject.id == Scan.subject_id)
-    )
-    with study.database.reading() as session:
-        rows = session.execute(query).all()
-    return sorted({code for row, code, split in rows if row in annotation_ids and split.get(code) == Role.TRAIN})

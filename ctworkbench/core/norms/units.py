@@ -1,0 +1,38 @@
+"""Values that cannot be what they are called: ages in months or days, volumes in mm³. Said, never converted."""
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+OLDEST_YEARS = 120.0
+LARGEST_CM3 = 2000.0  # more than any whole brain; the smallest region in mm³, a brainstem, is five times that
+CHILD_YEARS = 18.0
+
+
+def volume_fault(volume_cm3: float) -> str:
+    """Why a number is no volume of a region, for a sentence; "" where it can be one."""
+    if volume_cm3 == 0:
+        return "the region is not in the label map"
+    if not math.isfinite(volume_cm3) or volume_cm3 < 0:
+        return f"{volume_cm3:g} cm³ is no volume"
+    if volume_cm3 > LARGEST_CM3:
+        return f"{volume_cm3:,.0f} cm³ is more than any brain: mm³?"
+    return ""
+
+
+def age_possible(age_years: float | None) -> bool:
+    """Whether an age is known and can be a human one in years."""
+    return age_years is not None and 0 <= age_years <= OLDEST_YEARS
+
+
+def months_doubt(ages_years: Sequence[float]) -> str:
+    """What is to be asked of ages that would all be children's if they were months; "" where nothing is."""
+    if not ages_years:
+        return ""
+    low, middle, high = min(ages_years), median(ages_years), max(ages_years)
+    if middle <= CHILD_YEARS or high / 12 > CHILD_YEARS:
+        return ""
+    return (
+        f"The ages run from {low:g} to {high:g} years, half of them above {middle:g}. If they are months, "
+        f"{low / 12:.2f} to {high / 12:.2f} years are meant. They were taken for years, as the cohort table says."
+    )
