@@ -381,7 +381,9 @@ class AnnotateView(QWidget):
             for layer, shown in ((view.labels, not self._comparing), (view.compared, self._comparing)):
                 layer.opacity = 1.0 if self.contour else self.opacity
                 layer.contour = _CONTOUR_PIXELS if self.contour else 0
-                layer.visible = self.labels_shown and shown
+                visible = self.labels_shown and shown
+                if layer.visible != visible:  # napari puts the brush down whenever this is set
+                    layer.visible = visible
 
     def _apply_colors(self) -> None:
         colors: dict[int | None, str] = {None: "#ff00ff", 0: "transparent"}

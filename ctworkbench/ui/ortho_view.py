@@ -177,8 +177,9 @@ class OrthoView(QWidget):
         # Only the axis that is sliced: touching the others makes napari upload an unchanged slice again.
         if self.model.dims.point[axis] != world:
             self.model.dims.set_point(axis, world)
-        self._lines[0].set_data(pos=index[self.plane.across] * scale[self.plane.across])
-        self._lines[1].set_data(pos=index[self.plane.down] * scale[self.plane.down])
+        for line, along in zip(self._lines, (self.plane.across, self.plane.down), strict=True):
+            line.set_data(pos=index[along] * scale[along])
+            line.update()  # vispy's line waits for somebody else's repaint
         self.slice_bar.blockSignals(True)
         self.slice_bar.setValue(index[axis])
         self.slice_bar.blockSignals(False)
