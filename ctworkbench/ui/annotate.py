@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
 from ctworkbench.ui.framing import Frame, frame_of, middle_of
-from ctworkbench.ui.ortho_view import AXIAL, CORONAL, SAGITTAL, OrthoView
+from ctworkbench.ui.ortho_view import OrthoView
+from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL
 from ctworkbench.ui.readout import describe
 from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts, for_display
 from ctworkbench.ui.tool import BRUSH_SIZES, DRAGS, NAPARI_MODES, OPACITIES, Tool, stepped

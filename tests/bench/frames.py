@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication
 
 
@@ -26,45 +27,39 @@ class Times:
         return float(np.percentile(self.milliseconds, 95))
 
 
-class Frames:
-    """Tells when canvases have painted and their window has been swapped to the screen.
+class Frames(QObject):
+    """Tells when canvases have painted and their window has been sent to the screen.
 
-    Qt paints every canvas that is due into a buffer of its own and then composes the window once; `frameSwapped` comes
-    after the buffers were exchanged, for which Mesa's software renderer finishes all that was drawn.
+    Qt paints whatever is due and sends the window to the screen in one and the same event, be it composed through OpenGL
+    or not; then the display server is waited for.
 
     Args:
         canvases: napari's canvases (`QtViewer.canvas`), all in one window.
     """
 
     def __init__(self, canvases: Sequence[Any]) -> None:
-        self._canvases = list(canvases)
-        self._painted: set[int] = set()
+        super().__init__()
+        self._natives = [canvas.native for canvas in canvases]
         self._waiting: set[int] = set()
-        self.swapped = 0
         self.paints = 0
-        for number, canvas in enumerate(self._canvases):
-            canvas._scene_canvas.events.draw.connect(lambda _event, number=number: self._paint(number), position="last")
-        self._canvases[0].native.frameSwapped.connect(self._swap)
+        for native in self._natives:
+            native.installEventFilter(self)
 
-    def _paint(self, number: int) -> None:
-        self.paints += 1
-        self._painted.add(number)
-
-    def _swap(self) -> None:
-        self.swapped += 1
-        self._waiting -= self._painted
-        self._painted.clear()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """See a canvas painted."""
+        if event.type() == QEvent.Type.Paint:
+            self.paints += 1
+            self._waiting.discard(self._natives.index(watched))
+        return False
 
     def time(self, act: Callable[[], object], views: Sequence[int], limit: float = 10.0) -> float:
-        """Milliseconds from the start of an act to the swap of a frame in which all these canvases were painted anew.
+        """Milliseconds from the start of an act until all these canvases were painted anew and are on the screen.
 
         Raises:
             TimeoutError: one of them was not painted.
         """
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
+        app = _application()
         self.settle()
-        self._painted.clear()
         self._waiting = set(views)
         start = time.perf_counter()
         act()
@@ -72,15 +67,21 @@ class Frames:
             app.processEvents()
             if time.perf_counter() - start > limit:
                 raise TimeoutError(f"canvases {sorted(self._waiting)} were not painted")
+        app.sync()
         return 1000 * (time.perf_counter() - start)
 
     def settle(self, quiet: float = 0.02, limit: float = 20.0) -> None:
         """Let everything that is due happen, until nothing was painted for a while."""
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
+        app = _application()
         begun = last = time.perf_counter()
-        seen = (self.paints, self.swapped)
+        seen = self.paints
         while time.perf_counter() - last < quiet and time.perf_counter() - begun < limit:
             app.processEvents()
-            if (self.paints, self.swapped) != seen:
-                seen, last = (self.paints, self.swapped), time.perf_counter()
+            if self.paints != seen:
+                seen, last = self.paints, time.perf_counter()
+
+
+def _application() -> QApplication:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    return app
