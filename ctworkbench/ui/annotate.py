@@ -1,5 +1,7 @@
 """Three linked views of one scan and its label map, with the tools that correct it."""
 
+from contextlib import ExitStack
+
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
@@ -106,20 +108,15 @@ class AnnotateView(QWidget):
         self._scale = (spacing[2], spacing[1], spacing[0])
         shown = for_display(image.voxels)
         self.hide_compared()
-        blank = np.zeros((2, 2, 2), np.uint8)
-        for view in self.views:
-            view.compared.data = blank
-            # A layer of another voxel size would change the steps of the slider that all layers share.
-            view.compared.scale = self._scale
-            view.image.data = shown
-            view.image.scale = self._scale
-            view.image.contrast_limits_range = (-4096.0, 8192.0)
-        self.set_window(self.window_level)
-        self.show_labels(labels, counts)
-        shape = (shown.shape[0], shown.shape[1], shown.shape[2])
-        for view in self.views:
-            view.set_geometry(shape, self._scale, frame.low, frame.high)
-        self.go_to(frame.centre)
+        with ExitStack() as still:
+            for view in self.views:
+                still.enter_context(view.still())
+                view.show_image(shown, self._scale)
+            self.show_labels(labels, counts)
+            shape = (shown.shape[0], shown.shape[1], shown.shape[2])
+            for view in self.views:
+                view.set_geometry(shape, self._scale, frame.low, frame.high)
+            self.go_to(frame.centre)
 
     def show_labels(self, labels: NDArray[np.uint8], counts: RegionCounts | None = None) -> None:
         """Put another label map of the same scan on the views; the history of edits starts afresh."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ctworkbench.core.errors import VolumeError
+from ctworkbench.core.errors import VolumeError, WorkbenchError
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import AnnotationRow, ScanRow
-from ctworkbench.core.workbench.current import verdict_text
+from ctworkbench.core.workbench.current import current, verdict_text
 from ctworkbench.ui.framing import Frame, frame_of
 from ctworkbench.ui.recovery import Recovered, RecoveryFolder
 from ctworkbench.ui.shared_labels import RegionCounts, for_display
@@ -55,11 +55,7 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
     scan = workbench.cohort.scan(scan_id)
     image = workbench.cohort.image(scan_id)
     versions = tuple(workbench.review.annotations(scan_id))
-    if annotation_id is not None:
-        shown = next(row for row in versions if row.id == annotation_id)
-    else:
-        # All versions may stand rejected: then the newest is the one to look at.
-        shown = workbench.review.current(scan_id) or next(iter(versions), None)
+    shown = version_to_show(versions, annotation_id)
     empty = np.zeros(image.voxels.shape, np.uint8, order="F")
     labels = empty if shown is None else read_labels(workbench, shown.id)
     recovered, damaged = None, ""
@@ -71,6 +67,21 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
         recovered, damaged = None, "The unsaved corrections that were found belong to another image."
     counts, frame = RegionCounts(for_display(labels)), frame_of(image, labels)
     return Case(scan, image, versions, shown, labels, counts, frame, recovered, damaged)
+
+
+def version_to_show(versions: Sequence[AnnotationRow], annotation_id: int | None) -> AnnotationRow | None:
+    """The version asked for, else the one that counts, else the newest; None where there is none.
+
+    Raises:
+        WorkbenchError: the version asked for is not among them.
+    """
+    if annotation_id is None:
+        # All versions may stand rejected: then the newest is the one to look at.
+        return current(list(versions)) or next(iter(versions), None)
+    found = next((row for row in versions if row.id == annotation_id), None)
+    if found is None:
+        raise WorkbenchError(f"There is no version {annotation_id} of this scan's label map.")
+    return found
 
 
 def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]:

@@ -4,7 +4,8 @@ The arrays shown have the axes (z, y, x) and run to the superior, the posterior 
 is the patient's right). Gestures that do not paint are handled here before napari sees them; painting is napari's own.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from enum import Enum
 from typing import Literal, cast
 
@@ -13,6 +14,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from napari.qt import QtViewer
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QResizeEvent, QShowEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QScrollBar, QWidget
@@ -26,6 +28,18 @@ from ctworkbench.ui.shared_labels import Box, SharedLabels
 _LETTER_WIDTH, _LETTER_HEIGHT = 24, 22
 _ZOOM_STEP = 1.15
 _WHEEL_NOTCH = 120
+
+
+class SliceImage(Image):
+    """A napari image without the thumbnail that nobody sees."""
+
+    @property
+    def _type_string(self) -> str:
+        # napari finds a layer's drawing class by this name.
+        return "image"
+
+    def _update_thumbnail(self) -> None:
+        """Left out: every slice would pay for it."""
 
 
 class _Drag(Enum):
@@ -81,7 +95,10 @@ class OrthoView(QWidget):
         self.canvas.setMinimumSize(120, 90)
 
         blank = np.zeros((2, 2, 2), dtype=np.int16)
-        self.image = Image(blank, name="CT", colormap="gray", interpolation2d="linear", contrast_limits=(0, 80))
+        self.image = SliceImage(blank, name="CT", colormap="gray", interpolation2d="linear", contrast_limits=(0, 80))
+        self.image.contrast_limits_range = (-4096.0, 8192.0)
+        # It lies at the bottom, so there is nothing to blend it with.
+        self.image.blending = "opaque"
         self.labels = SharedLabels(blank.astype(np.uint8), name="Labels", opacity=0.4)
         self.compared = SharedLabels(blank.astype(np.uint8), name="Compared", opacity=0.4, visible=False)
         for layer in (self.image, self.compared, self.labels):
@@ -115,6 +132,28 @@ class OrthoView(QWidget):
         self.canvas.installEventFilter(self)
         self.viewer.installEventFilter(self)
 
+    @contextmanager
+    def still(self) -> Generator[None]:
+        """While another case is put in: slice and draw once, at the end, and not at every step."""
+        layers = (self.image, self.compared, self.labels)
+        with ExitStack() as blocked:
+            for layer in layers:
+                blocked.enter_context(layer._block_refresh())
+            yield
+        for layer in layers:
+            layer.refresh(extent=False)
+
+    def show_image(self, shown: NDArray, scale: tuple[float, float, float]) -> None:
+        """Put in another image, axes (z, y, x)."""
+        self.image.data = shown
+        blank = np.zeros((2, 2, 2), np.uint8)
+        if self.compared.data.shape != blank.shape:
+            self.compared.data = blank
+        for layer in (self.image, self.compared):
+            # A layer of another voxel size would change the steps of the slider that all layers share.
+            if tuple(layer.scale) != scale:
+                layer.scale = scale
+
     def set_geometry(
         self, shape: tuple[int, int, int], scale: tuple[float, float, float], low: Index, high: Index
     ) -> None:
@@ -126,6 +165,10 @@ class OrthoView(QWidget):
             low: first corner of the part that fills the view, an array index.
             high: corner beyond the last voxel of that part.
         """
+        for layer in (self.image, self.compared):
+            for known in ("extent", "_extent_augmented"):
+                layer.__dict__.pop(known, None)
+        self.labels._clear_extent()  # tells the viewer, once for all three
         # A voxel's middle lies at its index, so its near edge is half a voxel before that.
         self._low = ((low[0] - 0.5) * scale[0], (low[1] - 0.5) * scale[1], (low[2] - 0.5) * scale[2])
         self._high = ((high[0] - 0.5) * scale[0], (high[1] - 0.5) * scale[1], (high[2] - 0.5) * scale[2])

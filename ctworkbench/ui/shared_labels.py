@@ -109,7 +109,8 @@ class LabelHub(QObject):
         """Put another label map into every layer and forget the history of the last one."""
         for layer in self._layers:
             layer.data = labels
-            layer.scale = scale
+            if tuple(layer.scale) != scale:
+                layer.scale = scale
             layer._reset_history()
         self._share_history()
 
