@@ -76,9 +76,7 @@ class PictureWidget(_qt.QtBaseCanvasBackend, QWidget):
         if not self._gl.create():
             raise RuntimeError("OpenGL has no context to give")
         self._gl.makeCurrent(self._surface)
-        self._read = gl2._get_gl_func(
-            "glReadPixels", None, (_INT, _INT, _INT, _INT, _ENUM, _ENUM, ctypes.c_void_p)
-        )
+        self._read = gl2._get_gl_func("glReadPixels", None, (_INT, _INT, _INT, _INT, _ENUM, _ENUM, ctypes.c_void_p))
         self._frame: QOpenGLFramebufferObject | None = None
         self._upside_down: NDArray[np.uint8] = np.zeros(4, np.uint8)
         self._pixels: NDArray[np.uint8] = np.zeros((1, 1, 4), np.uint8)
