@@ -1,4 +1,4 @@
-"""Crosshair and brush ring, laid over a canvas: they move with the mouse, and the scene below need not be drawn for it."""
+"""Crosshair and brush ring, laid over a canvas: they move with the mouse, and the scene below is not drawn for it."""
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
@@ -15,6 +15,7 @@ class Marks(QWidget):
 
     def __init__(self, canvas: QWidget) -> None:
         super().__init__(canvas)
+        self._canvas = canvas
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self._cross: QPointF | None = None
@@ -63,8 +64,8 @@ class Marks(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stay as large as the canvas."""
-        if watched is self.parent() and event.type() == QEvent.Type.Resize:
-            self.setGeometry(self.parentWidget().rect())
+        if watched is self._canvas and event.type() == QEvent.Type.Resize:
+            self.setGeometry(self._canvas.rect())
         return False
 
     def _update_cross(self) -> None:

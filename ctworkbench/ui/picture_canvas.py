@@ -1,9 +1,9 @@
 """napari's canvas where OpenGL is done by the processor: drawn aside, and handed to Qt as a picture.
 
-Qt composes a whole window anew, through OpenGL, whenever one OpenGL widget in it is drawn. On a graphics card that costs
-nothing. Without one, as on a remote desktop, it costs more than all that is drawn: 40 ms for a window of 1920×1050. Here the
-scene is drawn into a buffer of its own, its pixels are copied into a picture, and the window stays an ordinary one of
-which only the views are sent to the screen.
+Qt composes a whole window anew, through OpenGL, whenever one OpenGL widget in it is drawn. On a graphics card that
+costs nothing. Without one, as on a remote desktop, it costs more than all that is drawn. Here the scene is drawn into a
+buffer of its own, its pixels are copied into a picture, and the window stays an ordinary one of which only what changed
+is sent to the screen: of a stroke, the part of each view that it meets.
 
 This leans on private parts of vispy (`QtBaseCanvasBackend`, `_get_gl_func`) and on napari's `canvas_class`;
 `tests/ui/test_picture_canvas.py` fails if they change.

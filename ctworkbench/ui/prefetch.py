@@ -1,7 +1,7 @@
 """The cases that a reader will want next, read aside while this one is looked at.
 
-A case that was read ahead is shown only if nothing was written about its scan meanwhile: no version, no verdict, no unsaved
-correction. At most two are kept, and none where memory is short.
+A case that was read ahead is shown only if its label map is still the one to show and no unsaved correction was found
+meanwhile; its verdicts are read again. At most two are kept, and none where memory is short.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,9 +2,10 @@
 
     make bench-review ARGS="--quick"
 
-drives the program's own window on a study of scans of 512×512×224 voxels with ten regions, with keys, wheel and brush, and
-plain napari in three linked views of the same size in the same run. It prints, per step, the median and the 95th percentile,
-napari's, their ratio, the bar and whether it is met; then the time from `ctworkbench open` to a window that can be used.
+drives the program's own window on a study of scans of 512×512×224 voxels with ten regions, with keys, wheel and brush,
+and plain napari in three linked views of the same size in the same run. It prints, per step, the median and the 95th
+percentile by the clock and the processor's time, the same of napari, the ratio of the medians, the bar and whether it
+is met; then what 200 cases in a row cost in memory, and the time from `ctworkbench open` to a window that can be used.
 """
 
 import argparse
@@ -48,7 +49,8 @@ class Row:
             step,
             f"{ours.median:.0f}",
             f"{ours.p95:.0f}",
-            "–" if napari is None else f"{napari.median:.0f} / {napari.p95:.0f}",
+            f"{ours.cpu:.0f}",
+            "–" if napari is None else f"{napari.median:.0f}, {napari.p95:.0f}, {napari.cpu:.0f}",
             "–" if napari is None else f"{ours.median / napari.median:.2f}",
             bar,
             {True: "yes", False: "NO", None: "–"}[met],
@@ -65,11 +67,7 @@ def main() -> None:
     print(f"load before: {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores; scans of {SHAPE}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "study"
-        make_large_study(folder, scans=12, heads=4).close() if not os.path.exists("/tmp/bench_study") else __import__(
-            "shutil"
-        ).copytree("/tmp/bench_study", folder)
-        if not os.path.exists("/tmp/bench_study"):
-            __import__("shutil").copytree(folder, "/tmp/bench_study")
+        make_large_study(folder, scans=12, heads=4).close()
         room = Room(folder, Path(name) / "window.ini")
         plain: dict[str, Times] = {}
         if "steps" in given.only:
@@ -165,7 +163,7 @@ def swing(steps: int, reach: int = 25) -> Iterator[int]:
 
 
 def strokes(canvas: QWidget, frames: Frames, count: int, next_region: Callable[[], float]) -> Times:
-    """Segments of short strokes that begin at the crosshair, each with another region, so that each changes all views."""
+    """Segments of short strokes from the crosshair, each with another region, so that each changes all views."""
     middle = QPointF(canvas.width() / 2, canvas.height() / 2)
     times = Times()
     for _ in range(count):
@@ -174,7 +172,7 @@ def strokes(canvas: QWidget, frames: Frames, count: int, next_region: Callable[[
         QTest.mousePress(canvas, LEFT, Qt.KeyboardModifier.NoModifier, middle.toPoint())
         for step in (1, 2):
             at = middle + way * step
-            times.milliseconds.append(frames.time(lambda at=at: drag(canvas, at), (0, 1, 2)))
+            times.steps.append(frames.time(lambda at=at: drag(canvas, at), (0, 1, 2)))
         QTest.mouseRelease(canvas, LEFT, Qt.KeyboardModifier.NoModifier, at.toPoint())
         frames.settle()
     return times
@@ -218,12 +216,10 @@ def napari_steps(room: Room, count: int) -> dict[str, Times]:
     place = start
     for way in swing(count):
         place += way
-        found["slice"].milliseconds.append(frames.time(lambda at=place: model.dims.set_current_step(0, at), (0,)))
-    for number, way in zip(range(count), swing(count), strict=False):
+        found["slice"].steps.append(frames.time(lambda at=place: model.dims.set_current_step(0, at), (0,)))
+    for way in swing(count):
         point = [model.dims.current_step[axis] + way for axis in range(3)]
-        found["all"].milliseconds.append(
-            frames.time(lambda at=point: model.dims.set_current_step((0, 1, 2), at), (0, 1, 2))
-        )
+        found["all"].steps.append(frames.time(lambda at=point: model.dims.set_current_step((0, 1, 2), at), (0, 1, 2)))
     plain.paint(BRUSH, CODE)
     next_region = _strange_regions(lambda code: plain.paint(BRUSH, code))
     frames.settle()
@@ -233,7 +229,7 @@ def napari_steps(room: Room, count: int) -> dict[str, Times]:
     shown = [(image, labels), tuple(for_display(volume.voxels) for volume in others)]
     for number in range(6):
         case = shown[(number + 1) % 2]
-        found["case"].milliseconds.append(frames.time(lambda case=case: plain.show_case(*case), (0, 1, 2)))
+        found["case"].steps.append(frames.time(lambda case=case: plain.show_case(*case), (0, 1, 2)))
     plain.dispose()
     room.window.show()
     room.activate()
@@ -259,7 +255,7 @@ def our_steps(room: Room, count: int, plain: dict[str, Times]) -> list[Row]:
     clicks = Times()
     for _ in range(count):
         at = middle + next(places)
-        clicks.milliseconds.append(
+        clicks.steps.append(
             frames.time(lambda at=at: QTest.mouseClick(canvas, LEFT, Qt.KeyboardModifier.NoModifier, at), (0, 1, 2))
         )
     row("crosshair moved, two other slices", "all", clicks, "p95 ≤ 66", clicks.p95 <= 66)
@@ -280,14 +276,14 @@ def our_steps(room: Room, count: int, plain: dict[str, Times]) -> list[Row]:
     frames.settle()
     undo = Times()
     for _ in range(min(count // 2, 20)):
-        undo.milliseconds.append(
+        undo.steps.append(
             frames.time(lambda: QTest.keyClick(room.page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier), (0, 1, 2))
         )
     row("undo", "undo", undo, "–", None)
     level = Times()
     for number in range(count // 2):
         key = (Qt.Key.Key_1, Qt.Key.Key_2)[number % 2]
-        level.milliseconds.append(frames.time(lambda key=key: room.press(key), (0, 1, 2)))
+        level.steps.append(frames.time(lambda key=key: room.press(key), (0, 1, 2)))
     rows.append(Row("window preset", level, "–", None))
     room.press(Qt.Key.Key_N)
     room.page.session.discard_edits()
@@ -309,9 +305,9 @@ def our_cases(room: Room, count: int, plain: dict[str, Times]) -> list[Row]:
         room.wait(lambda way=way: room.read_ahead(way))
         frames.settle(0.3)
         key = Qt.Key.Key_PageDown if way == 1 else Qt.Key.Key_PageUp
-        rested.milliseconds.append(frames.time(lambda key=key: go(key), (0, 1, 2)))
+        rested.steps.append(frames.time(lambda key=key: go(key), (0, 1, 2)))
     ids = [row.id for row in room.page.worklist.rows]
-    for number in range(max(4, count // 2)):
+    for _ in range(max(4, count // 2)):
         far = ids[(ids.index(room.page._wanted) + 5) % len(ids)]
         room.wait(room.idle)
         frames.settle(0.3)
@@ -320,13 +316,13 @@ def our_cases(room: Room, count: int, plain: dict[str, Times]) -> list[Row]:
             room.page.open_scan(scan_id)
             room.wait(room.shown)
 
-        hurried.milliseconds.append(frames.time(jump, (0, 1, 2)))
+        hurried.steps.append(frames.time(jump, (0, 1, 2)))
     own = plain.get("case")
     return [
         Row(
             "next case, read ahead", rested, "median ≤ 150, p95 ≤ 300", rested.median <= 150 and rested.p95 <= 300, own
         ),
-        Row("another case, not read ahead", hurried, "≤ 1000", max(hurried.milliseconds) <= 1000, own),
+        Row("another case, not read ahead", hurried, "≤ 1000", hurried.p95 <= 1000, own),
     ]
 
 
@@ -379,15 +375,14 @@ def start_up(folder: Path, count: int) -> None:
     for word, name in (("window", "the window"), ("review", "the review room"), ("case", "the first case, Space")):
         times = found[word]
         if times:
-            print(
-                f"| {name} | {np.median(times):.2f} | {max(times):.2f} | ≤ 4 | {'yes' if np.median(times) <= 4 else 'NO'} |"
-            )
+            met = "yes" if np.median(times) <= 4 else "NO"
+            print(f"| {name} | {np.median(times):.2f} | {max(times):.2f} | ≤ 4 | {met} |")
 
 
 def tell(rows: list[Row]) -> None:
     """Print the table."""
-    print("\n| step | median, ms | p95, ms | plain napari, median / p95 | ratio | bar | met |")
-    print("|---|---|---|---|---|---|---|")
+    print("\n| step | median, ms | p95, ms | processor, ms | plain napari, the same three | ratio | bar | met |")
+    print("|---|---|---|---|---|---|---|---|")
     for row in rows:
         print(f"| {' | '.join(row.cells)} |")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`ctworkbench open STUDY` in a process of its own that says when its window, the review room and the first case are there.
+"""`ctworkbench open STUDY` in a process of its own that says when its window, the room and the first case are there.
 
 Started by bench_review with the moment of its own start; ends as soon as the first case is on the screen.
 """
@@ -35,20 +35,14 @@ def _watch() -> None:
         return
     _tell("review")
     if "pressed" not in _told:
-        _told["pressed"] = 0.0
-        review.view.axial.canvas.frameSwapped.connect(_swapped)
-        QTest.keyClick(review, Qt.Key.Key_Space)
-
-
-def _swapped() -> None:
-    from PySide6.QtWidgets import QApplication
-
-    for widget in QApplication.topLevelWidgets():
-        review = getattr(getattr(widget, "study", None), "review", None)
-        if review is not None and review.session.case is not None and not review.cover.isVisible():
-            _tell("case")
-            sys.stdout.flush()
-            os._exit(0)
+        window.activateWindow()
+        if window.isActiveWindow():
+            _told["pressed"] = 0.0
+            QTest.keyClick(review, Qt.Key.Key_Space)
+    elif review.session.case is not None and not review.cover.isVisible():
+        review.view.axial.canvas.repaint()
+        _tell("case")
+        os._exit(0)
 
 
 def main() -> None:

@@ -1,9 +1,8 @@
-"""Plain napari in three linked views, as its own example `multiple_viewer_widget` links them: what ours is held against."""
+"""Plain napari in three linked views, much as its own example `multiple_viewer_widget`: what ours is held against."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from numpy.typing import NDArray

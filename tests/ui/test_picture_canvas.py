@@ -1,4 +1,4 @@
-"""What is drawn aside in parts is the same picture as the whole drawn anew, and vispy and napari have the parts it leans on."""
+"""What is drawn aside in parts is the picture drawn whole, and vispy and napari have the private parts it leans on."""
 
 from collections.abc import Iterator
 
