@@ -168,7 +168,8 @@ class OrthoView(QWidget):
         for layer in (self.image, self.compared):
             for known in ("extent", "_extent_augmented"):
                 layer.__dict__.pop(known, None)
-        self.labels._clear_extent()  # tells the viewer, once for all three
+        self.labels._clear_extent()
+        self.model._on_layers_change()  # once for all three; it did so at each layer's data, by what it knew before
         # A voxel's middle lies at its index, so its near edge is half a voxel before that.
         self._low = ((low[0] - 0.5) * scale[0], (low[1] - 0.5) * scale[1], (low[2] - 0.5) * scale[2])
         self._high = ((high[0] - 0.5) * scale[0], (high[1] - 0.5) * scale[1], (high[2] - 0.5) * scale[2])

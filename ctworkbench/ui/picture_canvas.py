@@ -108,6 +108,10 @@ class PictureWidget(_qt.QtBaseCanvasBackend, QWidget):
             # vispy takes one repaint at a time; a whole one must still be able to follow.
             scene._update_pending = due
 
+    def _vispy_mouse_move(self, **kwargs: Any) -> Any:
+        self._last_time = 0  # vispy leaves out moves within 10 ms of the last: a quick stroke would lose its bends
+        return super()._vispy_mouse_move(**kwargs)
+
     def _vispy_update(self) -> None:
         if self._vispy_canvas is None:
             return

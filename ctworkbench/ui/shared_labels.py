@@ -1,7 +1,7 @@
 """One label map edited in several napari views: every view shows an edit at once, and undo is common to all.
 
 napari keeps the slice on the layer, so each view needs a layer of its own; the layers here stand on one array and one
-history. This leans on private parts of napari's `Labels` (`_partial_labels_refresh`, `_updated_slice`, `_load_history`,
+history. This leans on private parts of napari's `Labels` (`_partial_labels_refresh`, `_updated_slice`, `_draw`, `_load_history`,
 `_undo_history`, `_redo_history`, `_reset_history`); `tests/ui/test_annotate_napari.py` fails if they change.
 """
 
@@ -41,6 +41,14 @@ class SharedLabels(Labels):
     def _type_string(self) -> str:
         # napari finds a layer's drawing class by this name.
         return "labels"
+
+    def _draw(self, new_label: int, last_cursor_coord: Any, coordinates: Any) -> None:
+        """Paint up to the mouse: of a move shorter than an eighth of the brush napari would paint its beginning."""
+        if last_cursor_coord is not None and coordinates is not None:
+            far = max(abs(a - b) for a, b in zip(last_cursor_coord, coordinates, strict=True))
+            if round(4 * far / self.brush_size) == 0:
+                last_cursor_coord = coordinates
+        super()._draw(new_label, last_cursor_coord, coordinates)
 
     def redraw(self, box: Box) -> None:
         """Draw a box of the array anew, if the slice shown meets it and the layer is seen."""
