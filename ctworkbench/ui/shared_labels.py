@@ -1,8 +1,9 @@
 """One label map edited in several napari views: every view shows an edit at once, and undo is common to all.
 
 napari keeps the slice on the layer, so each view needs a layer of its own; the layers here stand on one array and one
-history. This leans on private parts of napari's `Labels` (`_partial_labels_refresh`, `_updated_slice`, `_draw`, `_load_history`,
-`_undo_history`, `_redo_history`, `_reset_history`); `tests/ui/test_annotate_napari.py` fails if they change.
+history. This leans on private parts of napari's `Labels` (`_partial_labels_refresh`, `_updated_slice`, `_draw`,
+`_load_history`, `_undo_history`, `_redo_history`, `_reset_history`); `tests/ui/test_annotate_napari.py` fails if they
+change.
 """
 
 from collections import deque
