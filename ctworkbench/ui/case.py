@@ -1,6 +1,7 @@
 """One scan made ready for review: read aside, shown at once."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,17 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
         WorkbenchError: no such scan or version, or voxels that cannot be read.
     """
     scan = workbench.cohort.scan(scan_id)
-    image = workbench.cohort.image(scan_id)
     versions = tuple(workbench.review.annotations(scan_id))
     shown = version_to_show(versions, annotation_id)
-    empty = np.zeros(image.voxels.shape, np.uint8, order="F")
-    labels = empty if shown is None else read_labels(workbench, shown.id)
+    # Unpacking lets go of Python's lock, so the two files are read at once.
+    with ThreadPoolExecutor(1, thread_name_prefix="labels") as aside:
+        reading = None if shown is None else aside.submit(_read_counted, workbench, shown.id)
+        image = workbench.cohort.image(scan_id)
+    if reading is None:
+        labels = np.zeros(image.voxels.shape, np.uint8, order="F")
+        counts = RegionCounts(for_display(labels))
+    else:
+        labels, counts = reading.result()
     recovered, damaged = None, ""
     try:
         recovered = recovery.read(scan_id)
@@ -65,8 +72,12 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
         damaged = str(error)
     if recovered is not None and not recovered.labels.grid.matches(image.grid):
         recovered, damaged = None, "The unsaved corrections that were found belong to another image."
-    counts, frame = RegionCounts(for_display(labels)), frame_of(image, labels)
-    return Case(scan, image, versions, shown, labels, counts, frame, recovered, damaged)
+    return Case(scan, image, versions, shown, labels, counts, frame_of(image, labels), recovered, damaged)
+
+
+def _read_counted(workbench: "Workbench", annotation_id: int) -> tuple[NDArray[np.uint8], RegionCounts]:
+    labels = read_labels(workbench, annotation_id)
+    return labels, RegionCounts(for_display(labels))
 
 
 def version_to_show(versions: Sequence[AnnotationRow], annotation_id: int | None) -> AnnotationRow | None:
