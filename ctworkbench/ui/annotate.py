@@ -1,5 +1,7 @@
 """Three linked views of one scan and its label map, with the tools that correct it."""
 
+from contextlib import ExitStack
+
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
@@ -9,7 +11,8 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
 from ctworkbench.ui.framing import Frame, frame_of, middle_of
-from ctworkbench.ui.ortho_view import AXIAL, CORONAL, SAGITTAL, OrthoView
+from ctworkbench.ui.ortho_view import OrthoView
+from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL
 from ctworkbench.ui.readout import describe
 from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts, for_display
 from ctworkbench.ui.tool import BRUSH_SIZES, DRAGS, NAPARI_MODES, OPACITIES, Tool, stepped
@@ -105,20 +108,15 @@ class AnnotateView(QWidget):
         self._scale = (spacing[2], spacing[1], spacing[0])
         shown = for_display(image.voxels)
         self.hide_compared()
-        blank = np.zeros((2, 2, 2), np.uint8)
-        for view in self.views:
-            view.compared.data = blank
-            # A layer of another voxel size would change the steps of the slider that all layers share.
-            view.compared.scale = self._scale
-            view.image.data = shown
-            view.image.scale = self._scale
-            view.image.contrast_limits_range = (-4096.0, 8192.0)
-        self.set_window(self.window_level)
-        self.show_labels(labels, counts)
-        shape = (shown.shape[0], shown.shape[1], shown.shape[2])
-        for view in self.views:
-            view.set_geometry(shape, self._scale, frame.low, frame.high)
-        self.go_to(frame.centre)
+        with ExitStack() as still:
+            for view in self.views:
+                still.enter_context(view.still())
+                view.show_image(shown, self._scale)
+            self.show_labels(labels, counts)
+            shape = (shown.shape[0], shown.shape[1], shown.shape[2])
+            for view in self.views:
+                view.set_geometry(shape, self._scale, frame.low, frame.high)
+            self.go_to(frame.centre)
 
     def show_labels(self, labels: NDArray[np.uint8], counts: RegionCounts | None = None) -> None:
         """Put another label map of the same scan on the views; the history of edits starts afresh."""
@@ -404,7 +402,9 @@ class AnnotateView(QWidget):
             for layer, shown in ((view.labels, not self._comparing), (view.compared, self._comparing)):
                 layer.opacity = 1.0 if self.contour else self.opacity
                 layer.contour = _CONTOUR_PIXELS if self.contour else 0
-                layer.visible = self.labels_shown and shown
+                visible = self.labels_shown and shown
+                if layer.visible != visible:  # napari puts the brush down whenever this is set
+                    layer.visible = visible
 
     def _apply_colors(self) -> None:
         colors: dict[int | None, str] = {None: "#ff00ff", 0: "transparent"}

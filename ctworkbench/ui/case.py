@@ -1,16 +1,17 @@
 """One scan made ready for review: read aside, shown at once."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ctworkbench.core.errors import VolumeError
+from ctworkbench.core.errors import VolumeError, WorkbenchError
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import AnnotationRow, Origin, ScanRow
-from ctworkbench.core.workbench.current import verdict_text
+from ctworkbench.core.workbench.current import current, verdict_text
 from ctworkbench.core.workbench.rows import ReadingRow
 from ctworkbench.ui.framing import Frame, frame_of
 from ctworkbench.ui.recovery import Recovered, RecoveryFolder
@@ -56,15 +57,17 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
         WorkbenchError: no such scan or version, or voxels that cannot be read.
     """
     scan = workbench.cohort.scan(scan_id)
-    image = workbench.cohort.image(scan_id)
     versions = tuple(workbench.review.annotations(scan_id))
-    if annotation_id is not None:
-        shown = next(row for row in versions if row.id == annotation_id)
+    shown = version_to_show(versions, annotation_id)
+    # Unpacking lets go of Python's lock, so the two files are read at once.
+    with ThreadPoolExecutor(1, thread_name_prefix="labels") as aside:
+        reading = None if shown is None else aside.submit(_read_counted, workbench, shown.id)
+        image = workbench.cohort.image(scan_id)
+    if reading is None:
+        labels = np.zeros(image.voxels.shape, np.uint8, order="F")
+        counts = RegionCounts(for_display(labels))
     else:
-        # All versions may stand rejected: then the newest is the one to look at.
-        shown = workbench.review.current(scan_id) or next(iter(versions), None)
-    empty = np.zeros(image.voxels.shape, np.uint8, order="F")
-    labels = empty if shown is None else read_labels(workbench, shown.id)
+        labels, counts = reading.result()
     recovered, damaged = None, ""
     try:
         recovered = recovery.read(scan_id)
@@ -72,9 +75,28 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
         damaged = str(error)
     if recovered is not None and not recovered.labels.grid.matches(image.grid):
         recovered, damaged = None, "The unsaved corrections that were found belong to another image."
-    counts, frame = RegionCounts(for_display(labels)), frame_of(image, labels)
     readings = tuple(workbench.review.readings(scan_id))
-    return Case(scan, image, versions, shown, labels, counts, frame, recovered, damaged, readings)
+    return Case(scan, image, versions, shown, labels, counts, frame_of(image, labels), recovered, damaged, readings)
+
+
+def _read_counted(workbench: "Workbench", annotation_id: int) -> tuple[NDArray[np.uint8], RegionCounts]:
+    labels = read_labels(workbench, annotation_id)
+    return labels, RegionCounts(for_display(labels))
+
+
+def version_to_show(versions: Sequence[AnnotationRow], annotation_id: int | None) -> AnnotationRow | None:
+    """The version asked for, else the one that counts, else the newest; None where there is none.
+
+    Raises:
+        WorkbenchError: the version asked for is not among them.
+    """
+    if annotation_id is None:
+        # All versions may stand rejected: then the newest is the one to look at.
+        return current(list(versions)) or next(iter(versions), None)
+    found = next((row for row in versions if row.id == annotation_id), None)
+    if found is None:
+        raise WorkbenchError(f"There is no version {annotation_id} of this scan's label map.")
+    return found
 
 
 def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]:

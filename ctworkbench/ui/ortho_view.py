@@ -4,7 +4,8 @@ The arrays shown have the axes (z, y, x) and run to the superior, the posterior 
 is the patient's right). Gestures that do not paint are handled here before napari sees them; painting is napari's own.
 """
 
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from enum import Enum
 from typing import Literal, cast
 
@@ -13,49 +14,32 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from napari.qt import QtViewer
 from napari.utils.colormaps import DirectLabelColormap
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QResizeEvent, QShowEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QScrollBar, QWidget
-from vispy.scene.visuals import InfiniteLine
 
 from ctworkbench.ui.framing import Index
-from ctworkbench.ui.shared_labels import SharedLabels
+from ctworkbench.ui.marks import Marks
+from ctworkbench.ui.picture_canvas import PictureWidget, canvas_class
+from ctworkbench.ui.plane import AXIAL, Plane
+from ctworkbench.ui.shared_labels import Box, SharedLabels
 
-_CROSSHAIR = (0.25, 0.85, 0.75, 0.55)
 _LETTER_WIDTH, _LETTER_HEIGHT = 24, 22
 _ZOOM_STEP = 1.15
 _WHEEL_NOTCH = 120
 
 
-@dataclass(frozen=True)
-class Plane:
-    """How one plane of the (z, y, x) array lies on the screen.
-
-    Attributes:
-        name: its name.
-        axis: array axis that the plane is a slice of.
-        down: array axis that runs along the screen's height.
-        across: array axis that runs along the screen's width, to the right.
-        vertical: whether index 0 of `down` is at the top ("down") or at the bottom ("up").
-        letters: patient directions at the screen's left, right, top and bottom.
-    """
-
-    name: str
-    axis: int
-    down: int
-    across: int
-    vertical: Literal["down", "up"]
-    letters: tuple[str, str, str, str]
+class SliceImage(Image):
+    """A napari image without the thumbnail that nobody sees."""
 
     @property
-    def order(self) -> tuple[int, int, int]:
-        """Order of the array axes as napari takes it."""
-        return (self.axis, self.down, self.across)
+    def _type_string(self) -> str:
+        # napari finds a layer's drawing class by this name.
+        return "image"
 
-
-AXIAL = Plane("Axial", 0, 1, 2, "down", ("R", "L", "A", "P"))
-CORONAL = Plane("Coronal", 1, 0, 2, "up", ("R", "L", "S", "I"))
-SAGITTAL = Plane("Sagittal", 2, 0, 1, "up", ("A", "P", "S", "I"))
+    def _update_thumbnail(self) -> None:
+        """Left out: every slice would pay for it."""
 
 
 class _Drag(Enum):
@@ -99,7 +83,7 @@ class OrthoView(QWidget):
         self._scale = (1.0, 1.0, 1.0)
 
         self.model = ViewerModel(title=plane.name, order=plane.order, axis_labels=("z", "y", "x"))
-        self.viewer = QtViewer(self.model, show_welcome_screen=False)
+        self.viewer = QtViewer(self.model, show_welcome_screen=False, canvas_class=canvas_class())
         self.viewer.setAcceptDrops(False)
         self.viewer.dims.hide()
         camera = self.model.scene.camera
@@ -111,21 +95,20 @@ class OrthoView(QWidget):
         self.canvas.setMinimumSize(120, 90)
 
         blank = np.zeros((2, 2, 2), dtype=np.int16)
-        self.image = Image(blank, name="CT", colormap="gray", interpolation2d="linear", contrast_limits=(0, 80))
+        self.image = SliceImage(blank, name="CT", colormap="gray", interpolation2d="linear", contrast_limits=(0, 80))
+        self.image.contrast_limits_range = (-4096.0, 8192.0)
+        # It lies at the bottom, so there is nothing to blend it with.
+        self.image.blending = "opaque"
         self.labels = SharedLabels(blank.astype(np.uint8), name="Labels", opacity=0.4)
         self.compared = SharedLabels(blank.astype(np.uint8), name="Compared", opacity=0.4, visible=False)
         for layer in (self.image, self.compared, self.labels):
             self.model.add_layer(layer)
         self.model.layers.selection.active = self.labels
 
-        scene = self.viewer.canvas.view.scene
-        self._lines = (
-            InfiniteLine(0, vertical=True, color=_CROSSHAIR, parent=scene),
-            InfiniteLine(0, vertical=False, color=_CROSSHAIR, parent=scene),
-        )
-        for line in self._lines:
-            line.order = 1_000_000
-            line.set_gl_state("translucent", depth_test=False)
+        self.labels.limit = self._limited
+        self.marks = Marks(self.canvas)
+        self._cross = (0.0, 0.0, 0.0)
+        camera.events.connect(self._place_marks)
 
         self.slice_bar = QScrollBar(Qt.Orientation.Vertical)
         self.slice_bar.setObjectName("sliceBar")
@@ -149,6 +132,28 @@ class OrthoView(QWidget):
         self.canvas.installEventFilter(self)
         self.viewer.installEventFilter(self)
 
+    @contextmanager
+    def still(self) -> Generator[None]:
+        """While another case is put in: slice and draw once, at the end, and not at every step."""
+        layers = (self.image, self.compared, self.labels)
+        with ExitStack() as blocked:
+            for layer in layers:
+                blocked.enter_context(layer._block_refresh())
+            yield
+        for layer in layers:
+            layer.refresh(extent=False)
+
+    def show_image(self, shown: NDArray, scale: tuple[float, float, float]) -> None:
+        """Put in another image, axes (z, y, x)."""
+        self.image.data = shown
+        blank = np.zeros((2, 2, 2), np.uint8)
+        if self.compared.data.shape != blank.shape:
+            self.compared.data = blank
+        for layer in (self.image, self.compared):
+            # A layer of another voxel size would change the steps of the slider that all layers share.
+            if tuple(layer.scale) != scale:
+                layer.scale = scale
+
     def set_geometry(
         self, shape: tuple[int, int, int], scale: tuple[float, float, float], low: Index, high: Index
     ) -> None:
@@ -160,6 +165,11 @@ class OrthoView(QWidget):
             low: first corner of the part that fills the view, an array index.
             high: corner beyond the last voxel of that part.
         """
+        for layer in (self.image, self.compared):
+            for known in ("extent", "_extent_augmented"):
+                layer.__dict__.pop(known, None)
+        self.labels._clear_extent()
+        self.model._on_layers_change()  # once for all three; it did so at each layer's data, by what it knew before
         # A voxel's middle lies at its index, so its near edge is half a voxel before that.
         self._low = ((low[0] - 0.5) * scale[0], (low[1] - 0.5) * scale[1], (low[2] - 0.5) * scale[2])
         self._high = ((high[0] - 0.5) * scale[0], (high[1] - 0.5) * scale[1], (high[2] - 0.5) * scale[2])
@@ -177,8 +187,8 @@ class OrthoView(QWidget):
         # Only the axis that is sliced: touching the others makes napari upload an unchanged slice again.
         if self.model.dims.point[axis] != world:
             self.model.dims.set_point(axis, world)
-        self._lines[0].set_data(pos=index[self.plane.across] * scale[self.plane.across])
-        self._lines[1].set_data(pos=index[self.plane.down] * scale[self.plane.down])
+        self._cross = (index[0] * scale[0], index[1] * scale[1], index[2] * scale[2])
+        self._place_marks()
         self.slice_bar.blockSignals(True)
         self.slice_bar.setValue(index[axis])
         self.slice_bar.blockSignals(False)
@@ -187,8 +197,7 @@ class OrthoView(QWidget):
 
     def show_crosshair(self, visible: bool) -> None:
         """Draw the crosshair or leave it out."""
-        for line in self._lines:
-            line.visible = visible
+        self.marks.show_crosshair(visible)
 
     def show_corner(self, text: str) -> None:
         """Text in the lower left corner."""
@@ -252,8 +261,7 @@ class OrthoView(QWidget):
         self._disposed = True
         self.canvas.removeEventFilter(self)
         self.viewer.removeEventFilter(self)
-        for line in self._lines:
-            line.parent = None
+        self.model.scene.camera.events.disconnect(self._place_marks)
         self.model.layers.clear()
         self.viewer.close()
 
@@ -279,6 +287,7 @@ class OrthoView(QWidget):
         if kind == QEvent.Type.Enter:
             self.activated.emit()
         elif kind == QEvent.Type.Leave:
+            self._place_ring(None)
             self.hovered.emit(None)
         elif kind == QEvent.Type.Resize:
             QTimer.singleShot(0, self, self._resized)
@@ -321,6 +330,7 @@ class OrthoView(QWidget):
 
     def _moved(self, event: QMouseEvent) -> bool:
         at = event.position()
+        self._place_ring(at)
         if self._drag is None:
             self.hovered.emit(self.world_at(at))
             # napari has no more to do with a free mouse unless it draws the brush's ring.
@@ -394,10 +404,34 @@ class OrthoView(QWidget):
             # Past vispy's own update(), which waits for ever for a repaint that was due when the canvas was hidden.
             self.canvas.update()
 
+    def _limited(self, box: Box) -> AbstractContextManager[None]:
+        """While labels are changed in a box of the array: let the canvas draw that part of it alone."""
+        if not isinstance(self.canvas, PictureWidget):
+            return nullcontext()
+        low, high = [self.pixel_of(self._corner(box, end)) for end in ("start", "stop")]
+        area = QRectF(low, high).normalized().adjusted(-2, -2, 2, 2).toAlignedRect()
+        return self.canvas.limited(area)
+
+    def _corner(self, box: Box, end: Literal["start", "stop"]) -> tuple[float, float, float]:
+        z, y, x = ((getattr(edge, end) - 0.5) * size for edge, size in zip(box, self._scale, strict=True))
+        return (z, y, x)
+
+    def _place_marks(self) -> None:
+        if not self._disposed:
+            self.marks.put_crosshair(self.pixel_of(self._cross))
+
+    def _place_ring(self, at: QPointF | None) -> None:
+        """Let the ring of the brush follow the mouse."""
+        cursor = self.model.cursor
+        shown = self.left_drag == "paint" and cursor.style in ("circle", "circle_frozen")
+        size = cursor.size * (self.model.scene.camera.zoom if cursor.scaled else 1.0)
+        self.marks.put_ring(at if shown else None, float(size))
+
     def _resized(self) -> None:
         if self._disposed:
             return
         self._place_overlays()
+        self._place_marks()
         if self._fitted:
             self.fit()
 

@@ -71,6 +71,10 @@ class RecoveryFolder:
         labels = Volume(np.asfortranarray(volume.voxels, dtype=np.uint8), volume.affine)
         return Recovered(labels, parent_id, datetime.fromtimestamp(path.stat().st_mtime))
 
+    def holds(self, scan_id: int) -> bool:
+        """Whether there is one for a scan, readable or not."""
+        return self._map(scan_id).exists()
+
     def discard(self, scan_id: int) -> None:
         """Forget what was kept for a scan."""
         self._map(scan_id).unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from ctworkbench.ui.check_chips import CheckChips, CheckDesk
 from ctworkbench.ui.display_panel import DisplayPanel
 from ctworkbench.ui.keymap import Keymap
 from ctworkbench.ui.overlays import Cover, Flash
+from ctworkbench.ui.prefetch import Prefetch, Wanted
 from ctworkbench.ui.reader_desk import ReaderDesk
 from ctworkbench.ui.reading import ReadingAids
 from ctworkbench.ui.region_list import RegionList
@@ -65,6 +66,8 @@ class ReviewPage(QWidget):
         self.workbench = self._workbench = workbench
         self.bridge = self._bridge = bridge
         self._wanted: int | None = None
+        self._asked: Wanted | None = None
+        self._verdicts_given = 0
         self._region_wanted = ""
         self._loading = False
         self._stale = True
@@ -72,6 +75,7 @@ class ReviewPage(QWidget):
 
         self.view = AnnotateView(load_scheme())
         self.session = ReviewSession(workbench, self.view, self)
+        self.prefetch = Prefetch(workbench, bridge, self.session.recovery, self)
         self.worklist = Worklist(memory=memory)
         self.header = CaseHeader()
         self.chips = CheckChips()
@@ -136,7 +140,8 @@ class ReviewPage(QWidget):
         self._stale = True
         if self.isVisible() and not self._disposed:
             self._stale = False
-            self._bridge.run(self._workbench.cohort.scans, self._take_scans, self._bridge.report, key="review list")
+            take = partial(self._take_scans, self._verdicts_given)
+            self._bridge.run(self._workbench.cohort.scans, take, self._bridge.report, key="review list")
             self.checks.refresh()
             self.desk.refresh()
 
@@ -145,6 +150,7 @@ class ReviewPage(QWidget):
         if not self._disposed:
             self._disposed = True
             self.reading.close_surface()
+            self.prefetch.clear()
             self.session.close()
             self.view.dispose()
 
@@ -180,6 +186,7 @@ class ReviewPage(QWidget):
         except WorkbenchError as error:
             self._bridge.report(error)
             return
+        self._verdicts_given += 1
         self.worklist.mark(case.scan.id, self.session.standing)
         self.tell(f"{case.scan.subject}: {verdict.value}")
         if self.worklist.next_to_review() is None:
@@ -309,14 +316,40 @@ class ReviewPage(QWidget):
         self.view.set_editable(False)
         self.worklist.set_open(scan_id)
         self.session.pause()
+        asked = self._asked = Wanted(scan_id, annotation_id)
+        self.prefetch.forget_waiting()
+        ready = self.prefetch.take(asked)
+        if ready is not None:
+            self._take_case(asked, ready)
+            return
         self.cover.tell("Loading…")
-        read = partial(read_case, self._workbench, self.session.recovery, scan_id, annotation_id)
-        self._bridge.run(
-            read, self._take_case, partial(self._failed, scan_id), key="review case", message="Loading scan…"
-        )
+        if not self.prefetch.wait_for(asked, partial(self._take_awaited, asked)):
+            self._read_aside(asked)
 
-    def _take_case(self, case: Case) -> None:
-        if case.scan.id != self._wanted or self._disposed:
+    def _take_awaited(self, asked: Wanted, case: Case | None) -> None:
+        """What was being read ahead when it was asked for; if that came to nothing it is read again."""
+        if case is not None:
+            self._take_case(asked, case)
+        elif asked == self._asked and not self._disposed:
+            self._read_aside(asked)
+
+    def _read_aside(self, asked: Wanted) -> None:
+        read = partial(read_case, self._workbench, self.session.recovery, asked.scan_id, asked.annotation_id)
+        take, failed = partial(self._take_case, asked), partial(self._failed, asked.scan_id)
+        self._bridge.run(read, take, failed, key="review case", message="Loading scan…")
+
+    def _look_ahead(self) -> None:
+        """Let the cases be read that come next in the list, and the one before."""
+        case = self.session.case
+        if case is None or self._loading or self._disposed:
+            return
+        order = (self.worklist.next_to_review(), self.worklist.neighbour(1), self.worklist.neighbour(-1))
+        wanted = [Wanted(scan_id, self.worklist.waiting(scan_id)) for scan_id in order if scan_id is not None]
+        size = case.image.voxels.nbytes + 2 * case.labels.nbytes
+        self.prefetch.want([one for one in wanted if one.scan_id != case.scan.id], size)
+
+    def _take_case(self, asked: Wanted, case: Case) -> None:
+        if asked != self._asked or self._wanted != asked.scan_id or self._disposed:
             return
         self._loading = False
         same = self.session.case is not None and self.session.case.scan.id == case.scan.id
@@ -337,6 +370,7 @@ class ReviewPage(QWidget):
         if not self.verdicts.comment.hasFocus() and not self.worklist.filter.hasFocus():
             self.setFocus()
         self.scan_opened.emit(case.scan.id)
+        self._look_ahead()
 
     def _highlight(self) -> None:
         name, self._region_wanted = self._region_wanted, ""
@@ -357,11 +391,15 @@ class ReviewPage(QWidget):
             self._wanted = None
             self.cover.tell(f"This scan cannot be shown.\n{error}")
 
-    def _take_scans(self, rows: list[ScanRow]) -> None:
+    def _take_scans(self, verdicts_given: int, rows: list[ScanRow]) -> None:
         if self._disposed:
+            return
+        if verdicts_given != self._verdicts_given:
+            self.refresh()  # read before the last verdict: that scan would be offered again
             return
         self.worklist.show_scans(rows)
         self.worklist.set_open(self._wanted)
+        self._look_ahead()
         case = self.session.case
         if case is None:
             if not rows:
@@ -428,6 +466,8 @@ class ReviewPage(QWidget):
         self.session.changed.connect(self._show_state)
         self.session.autosave_failed.connect(self._bridge.report)
         self.worklist.chosen.connect(self._open_listed)
+        self.worklist.filter.textChanged.connect(self._look_ahead)
+        self.worklist.status.currentIndexChanged.connect(self._look_ahead)
         self.header.version_chosen.connect(self._version_chosen)
         self.header.compare_asked.connect(lambda: self.compare())
         self.header.compare_with.connect(self.compare)

@@ -1,12 +1,14 @@
 """One label map edited in several napari views: every view shows an edit at once, and undo is common to all.
 
 napari keeps the slice on the layer, so each view needs a layer of its own; the layers here stand on one array and one
-history. This leans on private parts of napari's `Labels` (`_partial_labels_refresh`, `_updated_slice`, `_load_history`,
-`_undo_history`, `_redo_history`, `_reset_history`); `tests/ui/test_annotate_napari.py` fails if they change.
+history. This leans on private parts of napari's `Labels` (`_partial_labels_refresh`, `_updated_slice`, `_draw`,
+`_load_history`, `_undo_history`, `_redo_history`, `_reset_history`); `tests/ui/test_annotate_napari.py` fails if they
+change.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import numpy as np
@@ -26,27 +28,66 @@ def for_display(voxels: NDArray) -> NDArray:
 
 
 class SharedLabels(Labels):
-    """A napari labels layer that tells its `LabelHub` of every edit made in place."""
+    """A napari labels layer that tells its `LabelHub` of every edit made in place.
+
+    Attributes:
+        limit: what a view is told while a box of the array is drawn anew; within it nothing else changes.
+    """
 
     _history_limit = 500
     hub: "LabelHub | None" = None
+    limit: Callable[[Box], AbstractContextManager[None]] | None = None
 
     @property
     def _type_string(self) -> str:
         # napari finds a layer's drawing class by this name.
         return "labels"
 
+    def _draw(self, new_label: int, last_cursor_coord: Any, coordinates: Any) -> None:
+        """Paint up to the mouse: of a move shorter than an eighth of the brush napari would paint its beginning."""
+        if last_cursor_coord is not None and coordinates is not None:
+            far = max(abs(a - b) for a, b in zip(last_cursor_coord, coordinates, strict=True))
+            if round(4 * far / self.brush_size) == 0:
+                last_cursor_coord = coordinates
+        super()._draw(new_label, last_cursor_coord, coordinates)
+
+    def redraw(self, box: Box) -> None:
+        """Draw a box of the array anew, if the slice shown meets it and the layer is seen."""
+        at = self._get_pt_not_disp()
+        if not all(box[axis].start <= index < box[axis].stop for axis, index in at.items()):
+            return
+        if self.visible and self.limit is not None:
+            with self.limit(box):
+                self._draw_box(box)
+        else:
+            self._draw_box(box)
+
+    def _draw_box(self, box: Box) -> None:
+        self._updated_slice = box
+        super()._partial_labels_refresh()
+        self._updated_slice = None
+
     def _partial_labels_refresh(self) -> None:
         box = self._updated_slice
-        super()._partial_labels_refresh()
-        if self.hub is not None and box is not None:
-            self.hub.announce(self, cast(Box, box))
+        if box is not None:
+            self._updated_slice = None
+            self._edited(cast(Box, box))
 
     def _load_history(self, before: deque[Any], after: deque[Any], undoing: bool = True) -> None:
         box = _box_of(before[-1]) if before else None
-        super()._load_history(before, after, undoing)
-        if self.hub is not None and box is not None:
-            self.hub.announce(self, box)
+        if box is not None:
+            with self._block_refresh():
+                super()._load_history(before, after, undoing)
+            self._edited(self._expand_updated_slice_for_contour(box))
+
+    def _edited(self, box: Box) -> None:
+        if self.hub is not None:
+            self.hub.announce(box)
+        else:
+            self.redraw(box)
+
+    def _update_thumbnail(self) -> None:
+        """Nobody sees it, and every slice would pay for it."""
 
 
 class LabelHub(QObject):
@@ -61,7 +102,6 @@ class LabelHub(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layers: list[SharedLabels] = []
-        self._busy = False
 
     @property
     def layers(self) -> tuple[SharedLabels, ...]:
@@ -78,7 +118,8 @@ class LabelHub(QObject):
         """Put another label map into every layer and forget the history of the last one."""
         for layer in self._layers:
             layer.data = labels
-            layer.scale = scale
+            if tuple(layer.scale) != scale:
+                layer.scale = scale
             layer._reset_history()
         self._share_history()
 
@@ -96,22 +137,10 @@ class LabelHub(QObject):
             self._layers[0].redo()
         return possible
 
-    def announce(self, source: SharedLabels, box: Box) -> None:
+    def announce(self, box: Box) -> None:
         """Redraw `box` in the views that show it, and tell who listens."""
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            for layer in self._layers:
-                if layer is source:
-                    continue
-                at = layer._get_pt_not_disp()
-                if all(box[axis].start <= index < box[axis].stop for axis, index in at.items()):
-                    layer._updated_slice = box
-                    layer._partial_labels_refresh()
-                    layer._updated_slice = None
-        finally:
-            self._busy = False
+        for layer in self._layers:
+            layer.redraw(box)
         self.edited.emit(box)
 
     def detach(self) -> None:

@@ -150,6 +150,39 @@ def test_that_a_stroke_in_one_view_is_one_step_and_is_undone_from_another(view: 
     assert drawn(view.axial, CEREBELLUM).any()
 
 
+def test_that_a_stroke_of_small_moves_ends_under_the_mouse(view: AnnotateView) -> None:
+    go_to_voxel(view, (20, 18, 12))
+    view.select_region(CEREBELLUM)
+    view.set_brush_size(9)
+    view.set_tool(Tool.BRUSH)
+    # One voxel at a time, an eighth of the brush and less; its edge is four voxels from its middle.
+    for column in range(10, 20):
+        view.axial.labels._draw(CEREBELLUM, (12.0, 18.0, column - 1.0), (12.0, 18.0, float(column)))
+    painted = np.flatnonzero(for_display(view._labels)[12, 18] == CEREBELLUM)
+    assert (painted.min(), painted.max()) == (10 - 4, 19 + 4)
+
+
+@pytest.mark.parametrize("act", ["set_contour", "set_opacity"])
+def test_that_the_brush_stays_in_hand_when_the_overlay_changes(view: AnnotateView, act: str) -> None:
+    view.set_tool(Tool.BRUSH)
+    getattr(view, act)(1)
+    assert {str(plane.labels.mode) for plane in view.views} == {"paint"}
+
+
+def test_that_a_case_of_another_size_is_shown_whole(view: AnnotateView, qtbot: QtBot) -> None:
+    image, labels = head()
+    small = image.cropped((4, 5, 6), (30, 29, 20))
+    view.show_case(small, np.asfortranarray(labels.cropped((4, 5, 6), (30, 29, 20)).voxels))
+    qtbot.wait(30)
+    for plane in view.views:
+        assert [round(edge.stop) for edge in plane.model.dims.range] == [13 * 5, 23 * 4, 25 * 3]
+        assert plane.slice_bar.maximum() == (13, 23, 25)[plane.plane.axis]
+        place = plane.model.dims.point[plane.plane.axis] / view._scale[plane.plane.axis]
+        assert round(place) == view.index[plane.plane.axis]
+        shown = plane.image._slice.image.view
+        assert np.array_equal(shown, np.take(for_display(small.voxels), view.index[plane.plane.axis], plane.plane.axis))
+
+
 def test_that_two_hundred_strokes_can_be_taken_back(view: AnnotateView) -> None:
     before = view._labels.copy()
     go_to_voxel(view, (20, 18, 12))

@@ -17,8 +17,19 @@ def layer(array: np.ndarray) -> SharedLabels:
 
 
 def test_that_napari_has_the_private_parts_that_are_overridden() -> None:
-    for name in ("_partial_labels_refresh", "_load_history", "_reset_history", "_get_pt_not_disp"):
+    for name in (
+        "_partial_labels_refresh",
+        "_load_history",
+        "_reset_history",
+        "_get_pt_not_disp",
+        "_draw",
+        "_block_refresh",
+        "_clear_extent",
+        "_expand_updated_slice_for_contour",
+        "_update_thumbnail",
+    ):
         assert callable(getattr(Labels, name)), name
+    assert list(inspect.signature(Labels._draw).parameters) == ["self", "new_label", "last_cursor_coord", "coordinates"]
     assert list(inspect.signature(Labels._load_history).parameters) == ["self", "before", "after", "undoing"]
     assert isinstance(Labels._history_limit, int)
 
