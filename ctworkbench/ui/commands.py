@@ -45,10 +45,10 @@ def bind(commands: Iterable[Command], owner: QWidget) -> list[QShortcut]:
 
 
 # Three columns at the present number of keys: what fits a window of 1366 × 768.
-_COLUMN_ROWS = 24
+_COLUMN_ROWS = 28
 
 _MOUSE = (
-    ("Click, drag", "Crosshair (N), paint (B E F)"),
+    ("Click, drag", "Crosshair (N), paint (B E K F)"),
     ("Shift + drag", "Crosshair, with any tool"),
     ("Wheel", "Slice"),
     ("Ctrl + wheel", "Zoom"),
@@ -72,7 +72,7 @@ class CheatSheet(QFrame):
                 groups.setdefault(command.group, []).append((command.key, command.title))
         groups["Mouse"] = list(_MOUSE)
         columns = QHBoxLayout()
-        columns.setSpacing(36)
+        columns.setSpacing(26)
         names = list(groups)
         lengths = {name: len(rows) + 2 for name, rows in groups.items()}
         column, used = QVBoxLayout(), 0
@@ -117,7 +117,7 @@ class CheatSheet(QFrame):
         grid = QGridLayout(block)
         grid.setContentsMargins(0, 6, 0, 2)
         grid.setHorizontalSpacing(14)
-        grid.setVerticalSpacing(3)
+        grid.setVerticalSpacing(2)
         heading = QLabel(name)
         heading.setProperty("role", "heading")
         grid.addWidget(heading, 0, 0, 1, 2)

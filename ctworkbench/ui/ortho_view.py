@@ -19,7 +19,9 @@ from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QScrollBar, QWi
 from vispy.scene.visuals import InfiniteLine
 
 from ctworkbench.ui.framing import Index
+from ctworkbench.ui.lasso import Lasso
 from ctworkbench.ui.shared_labels import SharedLabels
+from ctworkbench.ui.tool import Drag
 
 _CROSSHAIR = (0.25, 0.85, 0.75, 0.55)
 _LETTER_WIDTH, _LETTER_HEIGHT = 24, 22
@@ -88,7 +90,7 @@ class OrthoView(QWidget):
     def __init__(self, plane: Plane, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plane = plane
-        self.left_drag: Literal["crosshair", "window", "paint"] = "crosshair"
+        self.left_drag: Drag = "crosshair"
         self._drag: _Drag | None = None
         self._dragged_from = QPointF()
         self._fitted = True
@@ -126,6 +128,8 @@ class OrthoView(QWidget):
         for line in self._lines:
             line.order = 1_000_000
             line.set_gl_state("translucent", depth_test=False)
+
+        self.lasso = Lasso(self)
 
         self.slice_bar = QScrollBar(Qt.Orientation.Vertical)
         self.slice_bar.setObjectName("sliceBar")
@@ -249,6 +253,7 @@ class OrthoView(QWidget):
         self.viewer.removeEventFilter(self)
         for line in self._lines:
             line.parent = None
+        self.lasso.dispose()
         self.model.layers.clear()
         self.viewer.close()
 
@@ -266,7 +271,7 @@ class OrthoView(QWidget):
         if kind == QEvent.Type.MouseMove:
             return self._moved(cast(QMouseEvent, event))
         if kind == QEvent.Type.MouseButtonRelease:
-            return self._released()
+            return self._released(cast(QMouseEvent, event))
         if kind == QEvent.Type.MouseButtonDblClick:
             return self._double_clicked(cast(QMouseEvent, event))
         if kind == QEvent.Type.Wheel:
@@ -309,6 +314,9 @@ class OrthoView(QWidget):
             self.pointed.emit(self.world_at(event.position()))
         elif button == Qt.MouseButton.LeftButton and self.left_drag == "window":
             self._drag = _Drag.WINDOW
+        elif button == Qt.MouseButton.LeftButton and self.left_drag == "lasso":
+            self.lasso.press(event)
+            return True
         else:
             return button != Qt.MouseButton.LeftButton
         self._dragged_from = event.position()
@@ -318,6 +326,8 @@ class OrthoView(QWidget):
         at = event.position()
         if self._drag is None:
             self.hovered.emit(self.world_at(at))
+            if self.lasso.active:
+                self.lasso.move(event)
             # napari has no more to do with a free mouse unless it draws the brush's ring.
             return self.left_drag != "paint"
         step = at - self._dragged_from
@@ -331,8 +341,10 @@ class OrthoView(QWidget):
         self._dragged_from = at
         return True
 
-    def _released(self) -> bool:
-        ours = self._drag is not None
+    def _released(self, event: QMouseEvent) -> bool:
+        ours = self._drag is not None or self.left_drag == "lasso"
+        if self._drag is None and self.lasso.active and event.button() == Qt.MouseButton.LeftButton:
+            self.lasso.release(event)
         self._drag = None
         return ours
 
@@ -348,6 +360,8 @@ class OrthoView(QWidget):
                 event.modifiers(),
             )
             QApplication.sendEvent(self.canvas, dab)
+        elif event.button() == Qt.MouseButton.LeftButton and self.left_drag == "lasso":
+            self.lasso.close(bool(event.modifiers() & Qt.KeyboardModifier.AltModifier))
         elif event.button() == Qt.MouseButton.LeftButton and self.left_drag == "crosshair":
             self.maximised.emit()
         return True

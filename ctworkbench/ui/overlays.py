@@ -45,7 +45,10 @@ class Flash(QLabel):
         self.hide()
 
     def tell(self, text: str, stays: bool = False) -> None:
-        """Show a line."""
+        """Show a line; with none, put it away."""
+        if not text:
+            self.hide()
+            return
         self.setText(text)
         self.adjustSize()
         self.move((self._below.width() - self.width()) // 2, _FLASH_TOP)

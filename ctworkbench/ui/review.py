@@ -19,6 +19,8 @@ from ctworkbench.ui.case import Case, read_case, read_labels, title_of
 from ctworkbench.ui.case_header import CaseHeader
 from ctworkbench.ui.commands import CheatSheet, bind
 from ctworkbench.ui.display_panel import DisplayPanel
+from ctworkbench.ui.editing import Editing
+from ctworkbench.ui.limits_panel import LimitsPanel
 from ctworkbench.ui.overlays import Cover, Flash
 from ctworkbench.ui.region_list import RegionList
 from ctworkbench.ui.review_banner import Banner
@@ -67,8 +69,10 @@ class ReviewPage(QWidget):
         self.worklist = Worklist()
         self.header = CaseHeader()
         self.banner = Banner()
-        self.tools = ToolBar(self.view)
+        self.editing = Editing(self.view, self.session, bridge, workbench, self.tell)
+        self.tools = ToolBar(self.view, self.editing)
         self.regions = RegionList(self.view)
+        self.limits = LimitsPanel(self.view)
         self.display = DisplayPanel(self.view)
         self.verdicts = VerdictBar()
         self.readout = QLabel()
@@ -149,6 +153,10 @@ class ReviewPage(QWidget):
             self.tell(
                 "Go back to the current version first" if not self.session.recovery_open else "Restore or discard first"
             )
+            return
+        if self.editing.suggestion.pending or self.view.locked:
+            self._show_state()
+            self.tell("Take the suggestion (Enter) or drop it (Esc) first" if not self.view.locked else "One moment…")
             return
         if self.session.dirty or self.session.saving:
             self.saving.begin(then=partial(self.judge, verdict))
@@ -232,6 +240,8 @@ class ReviewPage(QWidget):
 
     def leave(self) -> None:
         """Put away what lies over the room and give the keys back to the views."""
+        if self.editing.escape():
+            return
         self.cheat_sheet.hide()
         if self.view.comparing:
             self.compare()

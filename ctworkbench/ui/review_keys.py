@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ctworkbench.core.workbench import Verdict
 from ctworkbench.ui.commands import Command
+from ctworkbench.ui.edit_keys import editing_commands
 from ctworkbench.ui.tool import Tool
 from ctworkbench.ui.verdict_bar import VERDICT_KEYS
 from ctworkbench.ui.window_levels import PRESETS
@@ -16,6 +17,7 @@ _TOOL_KEYS = {
     Tool.WINDOW: "W",
     Tool.BRUSH: "B",
     Tool.ERASER: "E",
+    Tool.LASSO: "K",
     Tool.FILL: "F",
     Tool.PICK: "P",
 }
@@ -24,6 +26,7 @@ _TOOL_TITLES = {
     Tool.WINDOW: "Window and level by dragging",
     Tool.BRUSH: "Brush",
     Tool.ERASER: "Eraser",
+    Tool.LASSO: "Lasso: draw around (Alt erases)",
     Tool.FILL: "Fill",
     Tool.PICK: "Pick the region under the mouse",
 }
@@ -58,6 +61,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("Tools", "", (".",), lambda: view.step_region(1)),
         Command("Tools", "Undo", ("Ctrl+Z",), view.undo),
         Command("Tools", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), view.redo),
+        *editing_commands(view, page.editing),
         *(preset(number, name) for number, name in enumerate(PRESETS, start=1)),
         Command("Labels", "Show, hide", ("V",), lambda: view.set_labels_shown(not view.labels_shown)),
         Command("Labels", "Outline or filled", ("T",), lambda: view.set_contour(not view.contour)),
