@@ -86,7 +86,9 @@ class Editing(QObject):
 
         code, mm = self._view.selected, self.amounts.smoothing_mm
         self._run(
-            "Smoothing", lambda drawing, limits: smooth(drawing, code, mm, limits), "The border of {} is smooth already"
+            "Smoothing",
+            lambda drawing, limits: smooth(drawing, code, mm, limits),
+            f"Smoothing by {mm:.1f} mm changes nothing of {{}}",
         )
 
     def remove_islands(self) -> None:
