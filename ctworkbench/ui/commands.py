@@ -72,7 +72,7 @@ class CheatSheet(QFrame):
                 groups.setdefault(command.group, []).append((command.key, command.title))
         groups["Mouse"] = list(_MOUSE)
         columns = QHBoxLayout()
-        columns.setSpacing(26)
+        columns.setSpacing(22)
         names = list(groups)
         lengths = {name: len(rows) + 2 for name, rows in groups.items()}
         column, used = QVBoxLayout(), 0
@@ -86,7 +86,7 @@ class CheatSheet(QFrame):
         column.addStretch(1)
         columns.addLayout(column)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(28, 18, 28, 16)
+        layout.setContentsMargins(22, 14, 22, 12)
         heading = QLabel("Keys of the review room")
         heading.setProperty("role", "title")
         layout.addWidget(heading)

@@ -22,7 +22,7 @@ _TOOL_KEYS = {
     Tool.PICK: "P",
 }
 _TOOL_TITLES = {
-    Tool.NAVIGATE: "Navigate: move the crosshair",
+    Tool.NAVIGATE: "Move the crosshair",
     Tool.WINDOW: "Window and level by dragging",
     Tool.BRUSH: "Brush",
     Tool.ERASER: "Eraser",

@@ -9,7 +9,7 @@ from ctworkbench.ui.editing import Editing
 from ctworkbench.ui.tool import Tool
 
 _TOOLS = (
-    (Tool.NAVIGATE, "Navigate", "N", "Click moves the crosshair"),
+    (Tool.NAVIGATE, "Move", "N", "Click moves the crosshair"),
     (Tool.WINDOW, "W/L", "W", "Drag sets window and level (right drag with any tool)"),
     (Tool.BRUSH, "Brush", "B", "Paint the selected region"),
     (Tool.ERASER, "Erase", "E", "Paint background"),
