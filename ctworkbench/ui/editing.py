@@ -104,17 +104,22 @@ class Editing(QObject):
         )
 
     def fill_holes(self, everywhere: bool = False) -> None:
-        """Fill what the selected region encloses in the slice of the active view, or in three dimensions."""
+        """Fill what the selected region encloses, in the slice of the active view or in three dimensions.
+
+        With the tools set to all slices (a ball), all slices of the active view are gone through, one by one.
+        """
         from ctworkbench.core.label_edits.cleaning import fill_holes
 
         code = self._view.selected
         axis, index = (None, None) if everywhere else self._slice()
         where = "" if everywhere else f" in this {self._plane()} slice"
+        if self._view.ball and not everywhere:
+            index, where = None, f" in {self._plane()} slices"
         self._run(
             "Filling holes",
             lambda drawing, limits: fill_holes(drawing, code, axis, index, limits),
             f"No holes in {{}}{where}",
-            drawn=self._here(everywhere),
+            drawn=self._here(everywhere or self._view.ball),
         )
 
     def interpolate(self) -> None:
@@ -242,7 +247,8 @@ class Editing(QObject):
     ) -> None:
         view = self._view
         if view.image is None or not view.can_edit:
-            self._tell("This label map is for looking only" if not view.locked else f"{self._doing}…", view.locked)
+            refusal = "Go back to the current version first" if view.comparing else "This label map is for looking only"
+            self._tell(f"{self._doing}…" if view.locked else refusal, view.locked)
             return
         if view.hub.drawing:
             self._tell("Finish the stroke first", False)

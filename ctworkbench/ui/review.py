@@ -209,6 +209,7 @@ class ReviewPage(QWidget):
         if self._loading:
             self._show_state()
             return
+        self.editing.suggestion.drop()
         if self.view.comparing and annotation_id is None:
             self.view.hide_compared()
             self.regions.refresh()
@@ -401,6 +402,7 @@ class ReviewPage(QWidget):
     def _connect(self) -> None:
         self.view.hovered.connect(self.readout.setText)
         self.session.changed.connect(self._show_state)
+        self.editing.suggestion.changed.connect(self._show_state)
         self.session.autosave_failed.connect(self._bridge.report)
         self.worklist.chosen.connect(self._open_listed)
         self.header.version_chosen.connect(self._version_chosen)

@@ -282,6 +282,11 @@ def test_that_islands_holes_and_copies_land_where_the_reader_works(page: ReviewP
     assert "No holes in right temporal lobe" in operate(page, qtbot, Qt.Key.Key_J, SHIFT)
     operate(page, qtbot, Qt.Key.Key_H, SHIFT)
     assert page.view.labels[20, 20].tolist() == [*[0] * 12, RIGHT_TEMPORAL, *[0] * 11]
+    press(page, Qt.Key.Key_G)
+    operate(page, qtbot, Qt.Key.Key_H, SHIFT)
+    assert page.view.labels[20, 20].tolist() == [*[0] * 4, *[RIGHT_TEMPORAL] * 16, *[0] * 4]
+    press(page, Qt.Key.Key_Z, CONTROL)
+    press(page, Qt.Key.Key_G)
     go_to(page, (20, 20, 20))
     operate(page, qtbot, Qt.Key.Key_Down, CONTROL)
     assert np.array_equal(page.view.labels[:, :, 20], page.view.labels[:, :, 19])
@@ -344,6 +349,10 @@ def test_that_a_proposal_is_hatched_in_all_views_and_taken_as_one_step_or_droppe
     assert not page.editing.suggestion.pending
     assert not any(plane.compared.visible for plane in view.views)
     assert np.array_equal(view.labels, drawn)
+    operate(page, qtbot, Qt.Key.Key_S)
+    page.view.show_compared(np.zeros(SHAPE, np.uint8))
+    page.compare()  # comparing borrows the same layers
+    assert not page.editing.suggestion.pending
     operate(page, qtbot, Qt.Key.Key_S)
     count = steps(page)
     press(page, Qt.Key.Key_Return)

@@ -48,8 +48,9 @@ class Drawing:
 
     def box_of(self, codes: Sequence[int], margin_mm: float = 0.0) -> Box | None:
         """The smallest box around some regions, widened by so many mm on each side; None if they have no voxels."""
-        found = ndimage.find_objects(self.labels, max_label=max(codes))
-        boxes = [found[code - 1] for code in codes if found[code - 1] is not None]
+        # label maps lie in memory with x running fastest: seen the other way round they are read in one go
+        found = ndimage.find_objects(self.labels.T, max_label=max(codes))
+        boxes = [found[code - 1][::-1] for code in codes if found[code - 1] is not None]
         if not boxes:
             return None
         whole = tuple(slice(min(b[i].start for b in boxes), max(b[i].stop for b in boxes)) for i in range(3))
@@ -70,7 +71,7 @@ class Drawing:
         Raises:
             WorkbenchError: there are none.
         """
-        if not (self.labels == code).any():
+        if self.box_of([code]) is None:
             title = self.region(code).title
             raise WorkbenchError(f"There is no {title.lower()} in this label map yet.", "Draw some of it first.")
 

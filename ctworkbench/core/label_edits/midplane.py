@@ -15,6 +15,7 @@ from ctworkbench.core.label_maps import Box
 Points = NDArray[np.float64]
 
 _COARSE_MM = 4.0
+_FINE_MM = 1.0
 _SOFT_MM = 2.0
 # Scalp and fat lie above it, air and the foam of head rests below.
 _HEAD_HU = -200.0
@@ -87,10 +88,12 @@ def _normal(angles: NDArray[np.float64]) -> NDArray[np.float64]:
 def _between_labels(drawing: Drawing) -> Midplane | None:
     sides: list[Points] = []
     chance = np.random.default_rng(0)
+    steps = [max(1, int(_FINE_MM / length)) for length in drawing.spacing]
+    fine = tuple(slice(None, None, step) for step in steps)
     for side in ("right", "left"):
         codes = np.zeros(256, dtype=bool)
         codes[[region.code for region in drawing.scheme.regions if region.side == side]] = True
-        index = np.argwhere(codes[drawing.labels])
+        index = np.argwhere(codes[drawing.labels[fine]]) * steps
         if len(index) < _LEAST_VOXELS:
             return None
         sides.append(_world(drawing.affine, _some(index, chance, 10 * _MOST_POINTS)))

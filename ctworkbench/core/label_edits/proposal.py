@@ -113,10 +113,10 @@ def best_way(outlines: Outlines, keys: Sequence[int], begun: bool) -> Way:
 
 def _box(drawing: Drawing, mask: Mask, axis: int, keys: Sequence[int], begun: bool) -> Box | None:
     """The box in which a proposal is made: the region in-plane and some more, from the first to the last slice."""
-    found = ndimage.find_objects(mask.view(np.uint8), max_label=1)[0]
+    found = ndimage.find_objects(mask.view(np.uint8).T, max_label=1)[0]
     if found is None:
         return None
-    wide = list(drawing.widened((found[0], found[1], found[2]), _MARGIN_MM))
+    wide = list(drawing.widened((found[2], found[1], found[0]), _MARGIN_MM))
     step = drawing.spacing[axis]
     beyond = int(_reach_mm(keys, step) / step) if begun else 0
     wide[axis] = slice(max(0, keys[0] - beyond), min(mask.shape[axis], keys[-1] + beyond + 1))
