@@ -236,6 +236,8 @@ class Reader:
             assert all(row.parent_id is not None for row in rows[:-1])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # half a minute on two free cores; a machine that is shared takes its time
 def test_that_a_thousand_random_acts_leave_label_map_history_counts_and_store_consistent(
     qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
