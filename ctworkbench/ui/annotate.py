@@ -1,5 +1,6 @@
 """Three linked views of one scan and its label map, with the tools that correct it."""
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 
 import numpy as np
@@ -8,10 +9,13 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
+from ctworkbench.core.label_edits.drawing import Change
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
+from ctworkbench.ui.edit_history import DrawnSlice
 from ctworkbench.ui.framing import Frame, frame_of, middle_of
 from ctworkbench.ui.ortho_view import OrthoView
+from ctworkbench.ui.paint_limits import PaintLimits
 from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL
 from ctworkbench.ui.readout import describe
 from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts, for_display
@@ -50,6 +54,8 @@ class AnnotateView(QWidget):
         self.labels_shown = True
         self.crosshair_shown = True
         self.editable = False
+        self.locked = False
+        self.limits = PaintLimits(self)
         self.hidden_codes: frozenset[int] = frozenset()
         self.maximised: OrthoView | None = None
         self.index = (0, 0, 0)
@@ -72,6 +78,7 @@ class AnnotateView(QWidget):
         self.hub = LabelHub(self)
         for view in self.views:
             self.hub.add(view.labels)
+            view.labels.guard = self.limits
             view.labels.events.selected_label.connect(self._picked)
             view.labels.events.brush_size.connect(self._brush_resized)
             view.pointed.connect(self._pointed)
@@ -106,7 +113,7 @@ class AnnotateView(QWidget):
         self._image = image
         spacing = image.spacing
         self._scale = (spacing[2], spacing[1], spacing[0])
-        shown = for_display(image.voxels)
+        shown = self.limits.image = for_display(image.voxels)
         self.hide_compared()
         with ExitStack() as still:
             for view in self.views:
@@ -166,6 +173,11 @@ class AnnotateView(QWidget):
     def comparing(self) -> bool:
         """Whether another label map is being looked at."""
         return self._comparing
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """The label map that is edited, in place, axes (x, y, z): to look at, and to tell one from another."""
+        return self._labels
 
     def edited_labels(self) -> NDArray[np.uint8]:
         """A copy of the label map as it stands, axes (x, y, z)."""
@@ -235,12 +247,23 @@ class AnnotateView(QWidget):
     @property
     def tool_in_hand(self) -> Tool:
         """The tool that works: the one chosen, unless there is nothing to edit, or it cannot be seen."""
-        blind = self._comparing or not self.labels_shown or not self.editable
+        blind = not self.can_edit or not self.labels_shown
         return Tool.NAVIGATE if blind and self.tool is not Tool.WINDOW else self.tool
+
+    @property
+    def can_edit(self) -> bool:
+        """Whether the label map can be edited now."""
+        return self.editable and not self._comparing and not self.locked
 
     def set_editable(self, editable: bool) -> None:
         """Whether the label map may be edited; the tool chosen stays chosen."""
         self.editable = editable
+        self._apply_tool()
+        self.state_changed.emit()
+
+    def set_locked(self, locked: bool) -> None:
+        """Keep everybody from editing for as long as an operation works on the label map."""
+        self.locked = locked
         self._apply_tool()
         self.state_changed.emit()
 
@@ -332,14 +355,25 @@ class AnnotateView(QWidget):
         for view in self.views:
             view.fit()
 
+    def apply(self, change: Change, drawn: Iterable[DrawnSlice] = ()) -> None:
+        """Make the change that an operation asks for, as one step; `drawn` counts as drawn by hand."""
+        size_y, size_x = self._labels.shape[1], self._labels.shape[0]
+        x, y, z = change.box
+        box = (z, slice(size_y - y.stop, size_y - y.start), slice(size_x - x.stop, size_x - x.start))
+        self.hub.apply(box, for_display(change.codes), drawn)
+
+    def limit_to_crosshair(self) -> None:
+        """Paint over what is at the crosshair alone."""
+        self.limits.set_over(int(for_display(self._labels)[self.index]))
+
     def undo(self) -> None:
         """Take back the last stroke."""
-        if self.editable and not self._comparing:
+        if self.can_edit:
             self.hub.undo()
 
     def redo(self) -> None:
         """Make the stroke that was taken back again."""
-        if self.editable and not self._comparing:
+        if self.can_edit:
             self.hub.redo()
 
     def dispose(self) -> None:

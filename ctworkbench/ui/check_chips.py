@@ -103,7 +103,7 @@ class CheckChips(QFrame):
         chip.setProperty("severity", str(worst.severity).replace(" ", "_"))
         chip.setText(f"{GLYPHS[worst.severity]} {title}{f'  {len(found)}' if len(found) > 1 else ''}")
         lines = [line_of(one, self._titles) for one in found]
-        chip.setToolTip("\n".join([*lines, "Click to go there  (K goes through all)"]))
+        chip.setToolTip("\n".join([*lines, "Click to go there  (J goes through all)"]))
         chip.setAccessibleName(f"{title}: {worst.sentence}")
         chip.clicked.connect(lambda: self._clicked(name, found))
         return chip

@@ -20,10 +20,12 @@ from PySide6.QtGui import QEnterEvent, QMouseEvent, QResizeEvent, QShowEvent, QW
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QScrollBar, QWidget
 
 from ctworkbench.ui.framing import Index
+from ctworkbench.ui.lasso import Lasso
 from ctworkbench.ui.marks import Marks
 from ctworkbench.ui.picture_canvas import PictureWidget, canvas_class
 from ctworkbench.ui.plane import AXIAL, Plane
 from ctworkbench.ui.shared_labels import Box, SharedLabels
+from ctworkbench.ui.tool import Drag
 
 _LETTER_WIDTH, _LETTER_HEIGHT = 24, 22
 _ZOOM_STEP = 1.15
@@ -72,7 +74,7 @@ class OrthoView(QWidget):
     def __init__(self, plane: Plane, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plane = plane
-        self.left_drag: Literal["crosshair", "window", "paint"] = "crosshair"
+        self.left_drag: Drag = "crosshair"
         self._drag: _Drag | None = None
         self._dragged_from = QPointF()
         self._fitted = True
@@ -109,6 +111,8 @@ class OrthoView(QWidget):
         self.marks = Marks(self.canvas)
         self._cross = (0.0, 0.0, 0.0)
         camera.events.connect(self._place_marks)
+
+        self.lasso = Lasso(self)
 
         self.slice_bar = QScrollBar(Qt.Orientation.Vertical)
         self.slice_bar.setObjectName("sliceBar")
@@ -262,6 +266,7 @@ class OrthoView(QWidget):
         self.canvas.removeEventFilter(self)
         self.viewer.removeEventFilter(self)
         self.model.scene.camera.events.disconnect(self._place_marks)
+        self.lasso.dispose()
         self.model.layers.clear()
         self.viewer.close()
 
@@ -279,7 +284,7 @@ class OrthoView(QWidget):
         if kind == QEvent.Type.MouseMove:
             return self._moved(cast(QMouseEvent, event))
         if kind == QEvent.Type.MouseButtonRelease:
-            return self._released()
+            return self._released(cast(QMouseEvent, event))
         if kind == QEvent.Type.MouseButtonDblClick:
             return self._double_clicked(cast(QMouseEvent, event))
         if kind == QEvent.Type.Wheel:
@@ -323,6 +328,9 @@ class OrthoView(QWidget):
             self.pointed.emit(self.world_at(event.position()))
         elif button == Qt.MouseButton.LeftButton and self.left_drag == "window":
             self._drag = _Drag.WINDOW
+        elif button == Qt.MouseButton.LeftButton and self.left_drag == "lasso":
+            self.lasso.press(event)
+            return True
         else:
             return button != Qt.MouseButton.LeftButton
         self._dragged_from = event.position()
@@ -333,6 +341,8 @@ class OrthoView(QWidget):
         self._place_ring(at)
         if self._drag is None:
             self.hovered.emit(self.world_at(at))
+            if self.lasso.active:
+                self.lasso.move(event)
             # napari has no more to do with a free mouse unless it draws the brush's ring.
             return self.left_drag != "paint"
         step = at - self._dragged_from
@@ -346,8 +356,10 @@ class OrthoView(QWidget):
         self._dragged_from = at
         return True
 
-    def _released(self) -> bool:
-        ours = self._drag is not None
+    def _released(self, event: QMouseEvent) -> bool:
+        ours = self._drag is not None or self.left_drag == "lasso"
+        if self._drag is None and self.lasso.active and event.button() == Qt.MouseButton.LeftButton:
+            self.lasso.release(event)
         self._drag = None
         return ours
 
@@ -363,6 +375,8 @@ class OrthoView(QWidget):
                 event.modifiers(),
             )
             QApplication.sendEvent(self.canvas, dab)
+        elif event.button() == Qt.MouseButton.LeftButton and self.left_drag == "lasso":
+            self.lasso.close(bool(event.modifiers() & Qt.KeyboardModifier.AltModifier))
         elif event.button() == Qt.MouseButton.LeftButton and self.left_drag == "crosshair":
             self.maximised.emit()
         return True

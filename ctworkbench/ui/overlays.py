@@ -45,7 +45,10 @@ class Flash(QLabel):
         self.hide()
 
     def tell(self, text: str, stays: bool = False, passing: int = _PASSING_MILLISECONDS) -> None:
-        """Show a line, for so many milliseconds."""
+        """Show a line, for so many milliseconds; with no text, put it away."""
+        if not text:
+            self.hide()
+            return
         self.setText(text)
         self.adjustSize()
         self.move((self._below.width() - self.width()) // 2, _FLASH_TOP)

@@ -20,7 +20,9 @@ from ctworkbench.ui.case_header import CaseHeader
 from ctworkbench.ui.cheat_sheet import CheatSheet
 from ctworkbench.ui.check_chips import CheckChips, CheckDesk
 from ctworkbench.ui.display_panel import DisplayPanel
+from ctworkbench.ui.editing import Editing
 from ctworkbench.ui.keymap import Keymap
+from ctworkbench.ui.limits_panel import LimitsPanel
 from ctworkbench.ui.overlays import Cover, Flash
 from ctworkbench.ui.prefetch import Prefetch, Wanted
 from ctworkbench.ui.reader_desk import ReaderDesk
@@ -80,8 +82,10 @@ class ReviewPage(QWidget):
         self.header = CaseHeader()
         self.chips = CheckChips()
         self.banner = Banner()
-        self.tools = ToolBar(self.view)
+        self.editing = Editing(self.view, self.session, bridge, workbench, self.tell)
+        self.tools = ToolBar(self.view, self.editing)
         self.regions = RegionList(self.view)
+        self.limits = LimitsPanel(self.view)
         self.display = DisplayPanel(self.view)
         self.verdicts = VerdictBar()
         self.readout = QLabel()
@@ -97,8 +101,8 @@ class ReviewPage(QWidget):
         lay_out(self)
         self.keymap = Keymap(review_commands(self), memory, self)
         self.keymap.bind(self)
-        self.keymap.changed.connect(lambda: self.keymap.label(self))
-        self.keymap.label(self)
+        self.keymap.changed.connect(self._label_keys)
+        self._label_keys()
         self.cheat_sheet = CheatSheet(self.keymap, self)
         self._connect()
         self.cover.tell("Choose a scan in the list, or press Space for the next one to review.")
@@ -174,6 +178,10 @@ class ReviewPage(QWidget):
                 "Go back to the current version first" if not self.session.recovery_open else "Restore or discard first"
             )
             return
+        if self.editing.suggestion.pending or self.view.locked:
+            self._show_state()
+            self.tell("Take the suggestion (Enter) or drop it (Esc) first" if not self.view.locked else "One moment…")
+            return
         if not self.desk.has_name():
             self._show_state()
             return
@@ -230,6 +238,7 @@ class ReviewPage(QWidget):
         if self._loading:
             self._show_state()
             return
+        self.editing.suggestion.drop()
         if self.view.comparing and annotation_id is None:
             self.view.hide_compared()
             self.regions.refresh()
@@ -266,6 +275,8 @@ class ReviewPage(QWidget):
 
     def leave(self) -> None:
         """Put away what lies over the room and give the keys back to the views."""
+        if self.editing.escape():
+            return
         self.cheat_sheet.hide()
         if not self.reading.put_away() and self.view.comparing:
             self.compare()
@@ -425,6 +436,10 @@ class ReviewPage(QWidget):
 
     # Showing
 
+    def _label_keys(self) -> None:
+        self.keymap.label(self)
+        self.tools.edit.label(self.keymap)
+
     def _show_state(self) -> None:
         session, header = self.session, self.header
         case = session.case
@@ -464,6 +479,7 @@ class ReviewPage(QWidget):
     def _connect(self) -> None:
         self.view.hovered.connect(self.readout.setText)
         self.session.changed.connect(self._show_state)
+        self.editing.suggestion.changed.connect(self._show_state)
         self.session.autosave_failed.connect(self._bridge.report)
         self.worklist.chosen.connect(self._open_listed)
         self.worklist.filter.textChanged.connect(self._look_ahead)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ctworkbench.core.workbench import Verdict
 from ctworkbench.ui.commands import Command
+from ctworkbench.ui.edit_keys import editing_commands
 from ctworkbench.ui.tool import Tool
 from ctworkbench.ui.verdict_bar import VERDICT_KEYS
 from ctworkbench.ui.window_levels import PRESETS
@@ -16,14 +17,16 @@ _TOOL_KEYS = {
     Tool.WINDOW: "W",
     Tool.BRUSH: "B",
     Tool.ERASER: "E",
+    Tool.LASSO: "K",
     Tool.FILL: "F",
     Tool.PICK: "P",
 }
 _TOOL_TITLES = {
-    Tool.NAVIGATE: "Navigate: move the crosshair",
+    Tool.NAVIGATE: "Move the crosshair",
     Tool.WINDOW: "Window and level by dragging",
     Tool.BRUSH: "Brush",
     Tool.ERASER: "Eraser",
+    Tool.LASSO: "Lasso: draw around (Alt erases)",
     Tool.FILL: "Fill",
     Tool.PICK: "Pick the region under the mouse",
 }
@@ -60,7 +63,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         ),
         Command("Scans", "", ("PgUp",), lambda: page.go(-1), alone="Previous in the list"),
         Command("Scans", "Filter the list", ("Ctrl+F",), page.worklist.filter.setFocus),
-        Command("Scans", "Next finding of the checks", ("K",), page.checks.show_next),
+        Command("Scans", "Next finding of the checks", ("J",), page.checks.show_next),
         *(tool(chosen) for chosen in _TOOL_KEYS),
         Command("Tools", "Brush smaller, larger", ("[",), lambda: view.step_brush(-1), "[  ]", "Brush smaller"),
         Command("Tools", "", ("]",), lambda: view.step_brush(1), alone="Brush larger"),
@@ -69,6 +72,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("Tools", "", (".",), lambda: view.step_region(1), alone="Next region"),
         Command("Tools", "Undo", ("Ctrl+Z",), view.undo),
         Command("Tools", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), view.redo),
+        *editing_commands(view, page.editing),
         *(preset(number, name) for number, name in enumerate(PRESETS, start=1)),
         Command("Labels", "Show, hide", ("V",), lambda: view.set_labels_shown(not view.labels_shown)),
         Command("Labels", "Outline or filled", ("T",), lambda: view.set_contour(not view.contour)),
@@ -109,7 +113,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
             lambda: reading.go_to_change(False),
             alone="Previous slice that was changed",
         ),
-        Command("Versions", "History of this case", ("Shift+H",), page.desk.show_history),
+        Command("Versions", "History of this case", ("Ctrl+H",), page.desk.show_history),
         Command("View", "Sheet of 24 slices", ("O",), reading.toggle_lightbox),
         Command("View", "Sheet and comparison: next plane", ("Shift+O",), reading.step_plane),
         Command("View", "One scale for the three views", ("Z",), lambda: reading.zoom.set_on(not reading.zoom.on)),

@@ -29,6 +29,7 @@ def lay_out(page: "ReviewPage") -> None:
     beside.setContentsMargins(0, 0, 0, 0)
     beside.setSpacing(0)
     beside.addWidget(page.regions, 1)
+    beside.addWidget(page.limits)
     beside.addWidget(page.display)
     for widget, stretch in ((page.worklist, 0), (centre, 1), (side, 0)):
         splitter.addWidget(widget)

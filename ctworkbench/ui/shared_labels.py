@@ -2,8 +2,8 @@
 
 napari keeps the slice on the layer, so each view needs a layer of its own; the layers here stand on one array and one
 history. This leans on private parts of napari's `Labels` (`_partial_labels_refresh`, `_updated_slice`, `_draw`,
-`_load_history`, `_undo_history`, `_redo_history`, `_reset_history`); `tests/ui/test_annotate_napari.py` fails if they
-change.
+`_load_history`, `_undo_history`, `_redo_history`, `_reset_history`, `_accumulate_updated_slice`, `_block_history`);
+`tests/ui/test_annotate_napari.py` fails if they change.
 """
 
 from collections import deque
@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import numpy as np
-from napari.layers import Labels
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-Box = tuple[slice, ...]
+from ctworkbench.ui.edit_history import Box, DrawnSlice, drawn_in, packed
+from ctworkbench.ui.recorded_labels import RecordedLabels
 
 # Codes are 8 bits wide, so a table of 256 counts holds every region of any scheme.
 _CODES = 256
@@ -27,14 +27,13 @@ def for_display(voxels: NDArray) -> NDArray:
     return voxels.transpose(2, 1, 0)[:, ::-1, ::-1]
 
 
-class SharedLabels(Labels):
+class SharedLabels(RecordedLabels):
     """A napari labels layer that tells its `LabelHub` of every edit made in place.
 
     Attributes:
         limit: what a view is told while a box of the array is drawn anew; within it nothing else changes.
     """
 
-    _history_limit = 500
     hub: "LabelHub | None" = None
     limit: Callable[[Box], AbstractContextManager[None]] | None = None
 
@@ -136,6 +135,25 @@ class LabelHub(QObject):
         if possible:
             self._layers[0].redo()
         return possible
+
+    @property
+    def drawing(self) -> bool:
+        """Whether a stroke is being drawn."""
+        return any(layer._block_history for layer in self._layers)
+
+    @property
+    def drawn(self) -> set[DrawnSlice]:
+        """The slices in which regions were changed by hand since the label map was put on the layers."""
+        history = self._layers[0]._undo_history
+        return drawn_in(history) | history.forgotten
+
+    def apply(self, box: Box, codes: NDArray[np.uint8], drawn: Iterable[DrawnSlice] = ()) -> None:
+        """Put new codes into a box, as one step of the common history; `drawn` counts as drawn by hand."""
+        layer = self._layers[0]
+        layer._save_history(packed(box, layer.data[box] ^ codes, drawn))
+        layer.data[box] = codes
+        layer._accumulate_updated_slice(box)
+        layer._partial_labels_refresh()
 
     def announce(self, box: Box) -> None:
         """Redraw `box` in the views that show it, and tell who listens."""

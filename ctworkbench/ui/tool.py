@@ -7,6 +7,8 @@ from typing import Literal
 BRUSH_SIZES = (1, 2, 3, 4, 5, 7, 9, 12, 16, 20, 26, 34, 44, 58, 76, 100)
 OPACITIES = (0.15, 0.25, 0.4, 0.55, 0.7, 1.0)
 
+Drag = Literal["crosshair", "window", "paint", "lasso"]
+
 
 class Tool(StrEnum):
     """What the left mouse button does."""
@@ -15,13 +17,14 @@ class Tool(StrEnum):
     WINDOW = "window"
     BRUSH = "brush"
     ERASER = "eraser"
+    LASSO = "lasso"
     FILL = "fill"
     PICK = "pick"
 
     @property
     def edits(self) -> bool:
         """Whether the tool changes the label map."""
-        return self in (Tool.BRUSH, Tool.ERASER, Tool.FILL)
+        return self in (Tool.BRUSH, Tool.ERASER, Tool.LASSO, Tool.FILL)
 
 
 NAPARI_MODES = {
@@ -29,17 +32,19 @@ NAPARI_MODES = {
     Tool.WINDOW: "pan_zoom",
     Tool.BRUSH: "paint",
     Tool.ERASER: "erase",
+    Tool.LASSO: "pan_zoom",
     Tool.FILL: "fill",
     Tool.PICK: "pick",
 }
 
 
 # What a left drag does with each tool: napari paints, fills and picks, the rest is ours.
-DRAGS: dict[Tool, Literal["crosshair", "window", "paint"]] = {
+DRAGS: dict[Tool, Drag] = {
     Tool.NAVIGATE: "crosshair",
     Tool.WINDOW: "window",
     Tool.BRUSH: "paint",
     Tool.ERASER: "paint",
+    Tool.LASSO: "lasso",
     Tool.FILL: "paint",
     Tool.PICK: "paint",
 }

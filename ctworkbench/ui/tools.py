@@ -4,23 +4,32 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from ctworkbench.ui.annotate import AnnotateView
+from ctworkbench.ui.edit_menu import EditMenu
+from ctworkbench.ui.editing import Editing
 from ctworkbench.ui.keymap import mark
 from ctworkbench.ui.tool import Tool
 
 _TOOLS = (
-    (Tool.NAVIGATE, "Navigate", "N", "Click moves the crosshair"),
-    (Tool.WINDOW, "Window", "W", "Drag sets window and level (right drag with any tool)"),
+    (Tool.NAVIGATE, "Move", "N", "Click moves the crosshair"),
+    (Tool.WINDOW, "W/L", "W", "Drag sets window and level (right drag with any tool)"),
     (Tool.BRUSH, "Brush", "B", "Paint the selected region"),
     (Tool.ERASER, "Erase", "E", "Paint background"),
+    (
+        Tool.LASSO,
+        "Lasso",
+        "K",
+        "Draw around what the selected region gets: drag, or click corners and press Enter.\n"
+        "Alt erases, and so does a lasso taken up from the eraser",
+    ),
     (Tool.FILL, "Fill", "F", "Give the area under the mouse to the selected region"),
     (Tool.PICK, "Pick", "P", "Select the region under the mouse, then paint"),
 )
 
 
 class ToolBar(QFrame):
-    """Tools, brush and undo."""
+    """Tools, brush, undo and operations."""
 
-    def __init__(self, view: AnnotateView, parent: QWidget | None = None) -> None:
+    def __init__(self, view: AnnotateView, editing: Editing, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("toolBar")
         self._view = view
@@ -53,6 +62,9 @@ class ToolBar(QFrame):
         self.undo.clicked.connect(view.undo)
         self.redo = self._button("↷", "Ctrl+Shift+Z", "Redo", checkable=False)
         self.redo.clicked.connect(view.redo)
+        self._gap()
+        self.edit = EditMenu(view, editing)
+        self._row.addWidget(self.edit)
         self._row.addStretch(1)
         view.state_changed.connect(self.refresh)
         self.refresh()
@@ -63,7 +75,7 @@ class ToolBar(QFrame):
         for tool, button in self.tools.items():
             button.setChecked(tool is view.tool_in_hand)
             button.setEnabled(view.editable or not (tool.edits or tool is Tool.PICK))
-        for button in (self.smaller, self.larger, self.ball, self.undo, self.redo):
+        for button in (self.smaller, self.larger, self.ball, self.undo, self.redo, self.edit):
             button.setEnabled(view.editable)
         self.diameter.setText(f"{view.brush_mm:.1f} mm")
         self.ball.setChecked(view.ball)
@@ -80,6 +92,6 @@ class ToolBar(QFrame):
         line = QFrame()
         line.setObjectName("toolGap")
         line.setFixedWidth(1)
-        self._row.addSpacing(4)
+        self._row.addSpacing(2)
         self._row.addWidget(line)
-        self._row.addSpacing(4)
+        self._row.addSpacing(2)

@@ -145,7 +145,7 @@ def test_that_a_click_on_a_chip_goes_to_the_place_and_says_what_is_there(room: R
     assert "2 pieces" in page.flash.text()
     page.view.go_to((0, 0, 0))
     page.setFocus()
-    QTest.keyClick(page, Qt.Key.Key_K)
+    QTest.keyClick(page, Qt.Key.Key_J)
     assert page.view.describe(page.view.index) == where
 
 

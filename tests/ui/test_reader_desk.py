@@ -189,7 +189,7 @@ def test_that_a_blinded_reader_sees_the_machines_map_alone_until_their_own_verdi
     assert not page.header.compare.isEnabled()
     row = next(row for row in page.worklist.rows if row.id == scan_id)
     assert chip_of(row)[0] == "to review" and row.versions == 1
-    press(page, Qt.Key.Key_H, Qt.KeyboardModifier.ShiftModifier)
+    press(page, Qt.Key.Key_H, Qt.KeyboardModifier.ControlModifier)
     history = next(dialog for dialog in page.window().findChildren(AuditDialog))
     desk.qtbot.waitUntil(lambda: "left out" in history.told.text())
     assert all(entry.author == "bob" for entry in history._all)

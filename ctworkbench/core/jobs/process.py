@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast, get_type_hints
 
@@ -128,7 +129,8 @@ def supervise(folder: Path, threads: int, grace_seconds: float, bound: bool = Fa
             elif deadline is not None and time.monotonic() > deadline:
                 process.kill()
             time.sleep(_POLL_SECONDS)
-        replace_text(folder / WORKER, json.dumps({"host": platform.node(), "ended": process.returncode}))
+        with suppress(FileNotFoundError):  # its outcome was recorded, and the folder cleared, in the meantime
+            os.utime(folder / WORKER, (0, 0))  # no sign of life any more, for those who look from another machine
 
 
 def identity(process: psutil.Process) -> str:
@@ -140,7 +142,7 @@ def process_of(path: Path) -> psutil.Process | None:
     """The live process of this machine that a file names; one that merely has the same number is not it."""
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        if "ended" in known or known.get("host", platform.node()) != platform.node():
+        if known.get("host", platform.node()) != platform.node():
             return None
         process = psutil.Process(known["pid"])
         same = abs(process.create_time() - known["created"]) < 0.01
@@ -159,7 +161,7 @@ def alive(path: Path) -> bool:
         known = json.loads(path.read_text(encoding="utf-8"))
         if known.get("host", platform.node()) == platform.node():
             return process_of(path) is not None
-        return "ended" not in known and time.time() - path.stat().st_mtime < LOST_SECONDS
+        return time.time() - path.stat().st_mtime < LOST_SECONDS
     except FileNotFoundError:
         return False
 
