@@ -116,7 +116,8 @@ class LabelHub(QObject):
     def show(self, labels: NDArray[np.uint8], scale: tuple[float, float, float]) -> None:
         """Put another label map into every layer and forget the history of the last one."""
         for layer in self._layers:
-            layer.data = labels
+            with layer.events.data.blocker():  # else its colours are built, and its shader compiled, anew
+                layer.data = labels
             if tuple(layer.scale) != scale:
                 layer.scale = scale
             layer._reset_history()

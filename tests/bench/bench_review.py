@@ -127,8 +127,10 @@ class Room:
         QTest.keyClick(self.page, key)
 
     def read_ahead(self, way: int) -> bool:
-        """Whether the next case of the list, or the one before, has been read."""
-        return self.page.worklist.neighbour(way) in [case.scan_id for case in self.page.prefetch.kept]
+        """Whether the next case of the list, or the one before, has been read, and nothing else is being read."""
+        kept = self.page.prefetch.kept
+        whole = set(self.page.prefetch._wanted) == set(kept)
+        return whole and self.page.worklist.neighbour(way) in [case.scan_id for case in kept]
 
     def idle(self) -> bool:
         """Whether nothing is read aside."""
