@@ -28,6 +28,8 @@ UNTOLD = "write rows"
 _ENTRIES, _TOUCHED = "ctworkbench_entries", "ctworkbench_touched"
 _MANY = 500
 
+Heads = tuple[dict[int, set[str]], dict[int, set[str]]]
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -134,7 +136,7 @@ def note(heads: Path, word: str, head: Head) -> None:
         log.warning("%s cannot be written", heads, exc_info=True)
 
 
-def read_heads(heads: Path) -> tuple[dict[int, set[str]], dict[int, set[str]]]:
+def read_heads(heads: Path) -> Heads:
     """Hashes by number of entry, of transactions that began and of those that ended; a torn line is left out."""
     found: dict[str, dict[int, set[str]]] = {"begin": defaultdict(set), "end": defaultdict(set)}
     for line in heads.read_text(encoding="ascii", errors="replace").splitlines():
@@ -148,7 +150,13 @@ def read_heads(heads: Path) -> tuple[dict[int, set[str]], dict[int, set[str]]]:
 
 
 def check(session: Session, heads: Path | None) -> list[str]:
-    """Every entry and every row that is not as it was written, a sentence each; empty if all are."""
+    """Every entry and every row that is not as it was written, a sentence each; empty if all are.
+
+    Others may write meanwhile: the session must be a fresh one, so that all is read as it stood at one moment.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    before = _heads_of(heads)  # what had ended then is in the database that is read now
     problems: list[str] = []
     previous, last = GENESIS, 0
     hashes: dict[int, str] = {}
@@ -167,16 +175,23 @@ def check(session: Session, heads: Path | None) -> list[str]:
         for key, found in row["rows"].items():
             told[key] = (found, number)
         previous, last = row["hash"], number
-    problems += _head_problems(heads, hashes)
+    problems += _head_problems(heads, before, _heads_of(heads), hashes)
     return problems + _row_problems(session, told)
 
 
-def _head_problems(heads: Path | None, hashes: Mapping[int, str]) -> list[str]:
+def _heads_of(heads: Path | None) -> Heads | None:
+    return None if heads is None or not heads.exists() else read_heads(heads)
+
+
+def _head_problems(
+    heads: Path | None, before: Heads | None, after: Heads | None, hashes: Mapping[int, str]
+) -> list[str]:
+    """What the lines read before and after the entries say of them; a transaction begins before it can be read."""
     if heads is None or not hashes:
         return []
-    if not heads.exists():
+    if before is None or after is None:
         return [f"{heads.name} is missing: whether entries are gone from the end of the audit trail cannot be told."]
-    begun, ended = read_heads(heads)
+    ended, begun = before[1], after[0]
     newest = max(hashes)
     gone = sorted(number for number in ended if number not in hashes and number > newest)
     problems = []

@@ -222,6 +222,24 @@ def test_that_threads_that_write_at_once_make_one_chain(study: Path) -> None:
     assert problems(study) == ()
 
 
+def test_that_a_check_beside_somebody_who_writes_is_no_false_alarm(study: Path) -> None:
+    done = threading.Event()
+
+    def write() -> None:
+        with Workbench.open(study, Settings(author="ada")) as other:
+            while not done.is_set():
+                other.review.judge(2, Verdict.LATER)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with Workbench.open(study, Settings(author="auditor")) as workbench:
+            assert [workbench.audit.verify().problems for _ in range(15)] == [()] * 15
+    finally:
+        done.set()
+        writer.join()
+
+
 def test_that_a_program_killed_while_it_writes_leaves_a_whole_trail(study: Path) -> None:
     code = (
         "import sys\n"

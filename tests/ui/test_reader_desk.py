@@ -54,6 +54,8 @@ class Desk:
         self.page.desk.button.click()
         self.qtbot.waitUntil(lambda: self.page.desk.button.text().startswith(f"Reading as {name}"))
         self.qtbot.waitUntil(lambda: not self.page._loading)
+        self.page.activateWindow()
+        self.qtbot.waitUntil(self.page.isActiveWindow)
 
 
 @pytest.fixture
