@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from ctworkbench.ui.ortho_view import AXIAL, Plane
+from ctworkbench.ui.plane import AXIAL, Plane
 
 _INK = QColor("#ffd166")
 _CROSS = QColor(64, 217, 191, 140)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QImage
 
-from ctworkbench.ui.ortho_view import Plane
+from ctworkbench.ui.plane import Plane
 from ctworkbench.ui.window_levels import WindowLevel
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ctworkbench.ui.compare_desk import CURTAIN, DIFFERENCE, SIDE
 from ctworkbench.ui.keymap import Keymap
 from ctworkbench.ui.keys_dialog import KeysDialog
 from ctworkbench.ui.linked_zoom import crosshair_mm
-from ctworkbench.ui.ortho_view import AXIAL, CORONAL, SAGITTAL
+from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL
 from ctworkbench.ui.reading import tilt_of
 from ctworkbench.ui.reading_clock import ReadingClock, clock_text
 from ctworkbench.ui.review import ReviewPage
