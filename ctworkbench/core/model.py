@@ -1,4 +1,4 @@
-"""The domain as tables: one class, one table; its enums beside it.
+"""The domain as tables: one class, one table; the words that their columns hold are in `terms`.
 
 Annotations, reviews, measurements, models, norms, assignments and audit entries are added and never changed or removed;
 "current" is a query.
@@ -13,51 +13,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-
-class Origin(StrEnum):
-    """Where a label map comes from."""
-
-    REGISTRATION = "registration"
-    EXPERT = "expert"
-    MODEL = "model"
-
-
-class Verdict(StrEnum):
-    """What a reader says of a label map."""
-
-    ACCEPT = "accept"
-    NEEDS_EDITS = "needs edits"
-    REJECT = "reject"
-    LATER = "later"
-
-
-class Role(StrEnum):
-    """The part of a split that a subject belongs to, for good."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-
-
-class Sex(StrEnum):
-    """Sex of a subject; unknown is None."""
-
-    MALE = "M"
-    FEMALE = "F"
-
-    @property
-    def code(self) -> int:
-        """1 for male, 2 for female, as in the regressions of the study."""
-        return 1 if self is Sex.MALE else 2
-
-
-class ReaderRole(StrEnum):
-    """What a reader is to do with a scan of a study that several read."""
-
-    FIRST = "first"
-    SECOND = "second"
-    REPEAT = "repeat"
-    ADJUDICATOR = "adjudicator"
+from ctworkbench.core.terms import Origin, ReaderRole, Role, Sex, Verdict
 
 
 class UtcDateTime(TypeDecorator[datetime]):

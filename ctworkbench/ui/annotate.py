@@ -4,76 +4,53 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 
 import numpy as np
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
-from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
 
 from ctworkbench.core.label_edits.drawing import Change
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
 from ctworkbench.ui.edit_history import DrawnSlice
 from ctworkbench.ui.framing import Frame, frame_of, middle_of
+from ctworkbench.ui.linked_views import LinkedViews
 from ctworkbench.ui.ortho_view import OrthoView
 from ctworkbench.ui.paint_limits import PaintLimits
-from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL
 from ctworkbench.ui.readout import describe
 from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts, for_display
-from ctworkbench.ui.tool import BRUSH_SIZES, DRAGS, NAPARI_MODES, OPACITIES, Tool, stepped
-from ctworkbench.ui.window_levels import PRESETS, WindowLevel, preset_of
-
-_CONTOUR_PIXELS = 2
-_HU_PER_PIXEL = 1.0
+from ctworkbench.ui.tool import BRUSH_SIZES, DRAGS, NAPARI_MODES, Tool, stepped
 
 
-class AnnotateView(QWidget):
-    """The views and the state that they share: position, window, tool, region, overlay.
+class AnnotateView(LinkedViews):
+    """The views with the case on them, and the state that they share: position, tool, region, brush.
 
     Signals:
         edited: the label map was changed.
         moved: the crosshair was moved.
         hovered: one line about what is under the mouse, or about the crosshair.
-        state_changed: tool, brush, window, overlay, region or layout was changed.
+        state_changed: also when tool, brush or region was changed.
     """
 
     edited = Signal()
     moved = Signal()
     hovered = Signal(str)
-    state_changed = Signal()
 
     def __init__(self, scheme: Scheme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.scheme = scheme
+        super().__init__(scheme, parent)
         self.tool = Tool.NAVIGATE
-        self.window_level = PRESETS["Brain"]
         self.selected = scheme.codes[0]
         self.brush_size = 12
         self.ball = False
-        self.opacity = 0.3
-        self.contour = False
-        self.labels_shown = True
-        self.crosshair_shown = True
         self.editable = False
         self.locked = False
         self.limits = PaintLimits(self)
-        self.hidden_codes: frozenset[int] = frozenset()
-        self.maximised: OrthoView | None = None
         self.index = (0, 0, 0)
         self._scale = (1.0, 1.0, 1.0)
         self._image: Volume | None = None
         self._labels: NDArray[np.uint8] = np.zeros((2, 2, 2), np.uint8)
         self._counts = RegionCounts(for_display(self._labels))
-        self._comparing = False
         self._compared: NDArray[np.uint8] | None = None
         self._counts_compared: RegionCounts | None = None
-
-        self.axial, self.coronal, self.sagittal = OrthoView(AXIAL), OrthoView(CORONAL), OrthoView(SAGITTAL)
-        self.views = (self.axial, self.coronal, self.sagittal)
-        self.active = self.axial
-        self._layout = QGridLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(2)
-        self._arrange()
 
         self.hub = LabelHub(self)
         for view in self.views:
@@ -83,14 +60,8 @@ class AnnotateView(QWidget):
             view.labels.events.brush_size.connect(self._brush_resized)
             view.pointed.connect(self._pointed)
             view.stepped.connect(lambda steps, view=view: self.step(steps, view))
-            view.windowed.connect(self.drag_window)
             view.hovered.connect(self._hovered)
-            view.activated.connect(lambda view=view: self._activated(view))
-            view.maximised.connect(lambda view=view: self.maximise(view))
         self.hub.edited.connect(self._edited)
-        self._apply_colors()
-        self._apply_overlay()
-        self.set_window(self.window_level)
 
     # The case shown
 
@@ -137,7 +108,7 @@ class AnnotateView(QWidget):
 
     def show_compared(self, labels: NDArray[np.uint8], counts: RegionCounts | None = None) -> None:
         """Show another label map, and its volumes, in place of the one that is edited, to look at only."""
-        self._comparing, self._compared = True, labels
+        self.comparing, self._compared = True, labels
         self._counts_compared = counts or RegionCounts(for_display(labels))
         for view in self.views:
             view.compared.data = for_display(labels)
@@ -148,8 +119,8 @@ class AnnotateView(QWidget):
 
     def hide_compared(self) -> None:
         """Show the label map that is edited again."""
-        if self._comparing:
-            self._comparing, self._compared, self._counts_compared = False, None, None
+        if self.comparing:
+            self.comparing, self._compared, self._counts_compared = False, None, None
             self._apply_overlay()
             self._apply_tool()
             self.state_changed.emit()
@@ -163,16 +134,6 @@ class AnnotateView(QWidget):
     def labels_seen(self) -> NDArray[np.uint8]:
         """The label map that is seen, axes (x, y, z): the one that is edited, or the one it is compared with."""
         return self._labels if self._compared is None else self._compared
-
-    @property
-    def labels_edited(self) -> NDArray[np.uint8]:
-        """The label map that is edited itself, not a copy; to be read only."""
-        return self._labels
-
-    @property
-    def comparing(self) -> bool:
-        """Whether another label map is being looked at."""
-        return self._comparing
 
     @property
     def labels(self) -> NDArray[np.uint8]:
@@ -221,22 +182,7 @@ class AnnotateView(QWidget):
             return ""
         return describe(self._image, self.labels_seen, self.scheme, index)
 
-    # What is drawn, and how
-
-    def set_window(self, window: WindowLevel) -> None:
-        """Display window of all views."""
-        self.window_level = window
-        for view in self.views:
-            view.image.contrast_limits = window.limits
-        name = preset_of(window)
-        self.axial.show_corner(f"{f'{name}   ' if name else ''}L {window.level:.0f}   W {window.width:.0f}")
-        self.state_changed.emit()
-
-    def drag_window(self, level: int, width: int) -> None:
-        """Move level and width by so many pixels of the mouse."""
-        # Wide windows are moved faster: a bone window would take metres of mouse mat.
-        rate = _HU_PER_PIXEL * max(0.25, self.window_level.width / 200)
-        self.set_window(self.window_level.moved(level * rate, width * rate))
+    # Tools and edits
 
     def set_tool(self, tool: Tool) -> None:
         """What the left mouse button does; tools that edit are refused where the label map is for looking only."""
@@ -253,7 +199,7 @@ class AnnotateView(QWidget):
     @property
     def can_edit(self) -> bool:
         """Whether the label map can be edited now."""
-        return self.editable and not self._comparing and not self.locked
+        return self.editable and not self.comparing and not self.locked
 
     def set_editable(self, editable: bool) -> None:
         """Whether the label map may be edited; the tool chosen stays chosen."""
@@ -302,58 +248,12 @@ class AnnotateView(QWidget):
             view.labels.n_edit_dimensions = 3 if ball else 2
         self.state_changed.emit()
 
-    def set_opacity(self, opacity: float) -> None:
-        """Opacity of the labels, 0 to 1."""
-        self.opacity = float(np.clip(opacity, 0.05, 1.0))
-        self._apply_overlay()
-        self.state_changed.emit()
-
-    def step_opacity(self, steps: int) -> None:
-        """Make the labels more or less opaque."""
-        self.set_opacity(stepped(OPACITIES, self.opacity, steps))
-
-    def set_contour(self, contour: bool) -> None:
-        """Draw the outlines of the regions only, or fill them."""
-        self.contour = contour
-        self._apply_overlay()
-        self.state_changed.emit()
-
     def set_labels_shown(self, shown: bool) -> None:
-        """Show or hide the labels."""
+        """Show or hide the labels; what cannot be seen is not drawn on."""
         self.labels_shown = shown
         self._apply_overlay()
         self._apply_tool()
         self.state_changed.emit()
-
-    def set_crosshair_shown(self, shown: bool) -> None:
-        """Show or hide the crosshair."""
-        self.crosshair_shown = shown
-        for view in self.views:
-            view.show_crosshair(shown)
-        self.state_changed.emit()
-
-    def set_region_shown(self, code: int, shown: bool) -> None:
-        """Show or hide one region; hidden regions keep their voxels."""
-        self.hidden_codes = self.hidden_codes - {code} if shown else self.hidden_codes | {code}
-        self._apply_colors()
-        self.state_changed.emit()
-
-    def show_only(self, code: int | None) -> None:
-        """Show one region alone, or all of them."""
-        self.hidden_codes = frozenset() if code is None else frozenset(self.scheme.codes) - {code}
-        self._apply_colors()
-        self.state_changed.emit()
-
-    def maximise(self, view: OrthoView | None = None) -> None:
-        """Give one view all the room, or put the three back."""
-        self.maximised = None if self.maximised is not None else (view or self.active)
-        self._arrange()
-        self.state_changed.emit()
-
-    def fit(self) -> None:
-        """Show the whole head in every view."""
-        for view in self.views:
-            view.fit()
 
     def apply(self, change: Change, drawn: Iterable[DrawnSlice] = ()) -> None:
         """Make the change that an operation asks for, as one step; `drawn` counts as drawn by hand."""
@@ -395,9 +295,6 @@ class AnnotateView(QWidget):
         index = self.index if world is None else self._index_of(world)
         self.hovered.emit(self.describe(index) or self.describe(self.index))
 
-    def _activated(self, view: OrthoView) -> None:
-        self.active = view
-
     def _picked(self, event: object) -> None:
         code = int(getattr(event, "source").selected_label)  # noqa: B009 - napari's events declare no source
         if code == self.selected:
@@ -430,35 +327,3 @@ class AnnotateView(QWidget):
             view.labels.selected_label = self.selected
             view.labels.brush_size = self.brush_size
             view.labels.n_edit_dimensions = 3 if self.ball else 2
-
-    def _apply_overlay(self) -> None:
-        for view in self.views:
-            for layer, shown in ((view.labels, not self._comparing), (view.compared, self._comparing)):
-                layer.opacity = 1.0 if self.contour else self.opacity
-                layer.contour = _CONTOUR_PIXELS if self.contour else 0
-                visible = self.labels_shown and shown
-                if layer.visible != visible:  # napari puts the brush down whenever this is set
-                    layer.visible = visible
-
-    def _apply_colors(self) -> None:
-        colors: dict[int | None, str] = {None: "#ff00ff", 0: "transparent"}
-        for region in self.scheme.regions:
-            colors[region.code] = "transparent" if region.code in self.hidden_codes else region.color
-        colormap = DirectLabelColormap(color_dict=colors)
-        for view in self.views:
-            view.set_colormap(colormap)
-
-    def _arrange(self) -> None:
-        with QSignalBlocker(self):
-            for view in self.views:
-                self._layout.removeWidget(view)
-            if self.maximised is None:
-                self._layout.addWidget(self.axial, 0, 0, 2, 1)
-                self._layout.addWidget(self.coronal, 0, 1)
-                self._layout.addWidget(self.sagittal, 1, 1)
-            else:
-                self._layout.addWidget(self.maximised, 0, 0, 2, 2)
-            self._layout.setColumnStretch(0, 3)
-            self._layout.setColumnStretch(1, 2)
-            for view in self.views:
-                view.setVisible(self.maximised in (None, view))

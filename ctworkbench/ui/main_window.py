@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QByteArray, QSettings, QUrl
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QIcon, QKeySequence
 from PySide6.QtWidgets import (
-    QApplication,
     QFileDialog,
     QMainWindow,
     QMenu,
     QMessageBox,
     QStackedWidget,
-    QWidget,
 )
 
 from ctworkbench.core.errors import WorkbenchError
@@ -326,8 +324,3 @@ class MainWindow(QMainWindow):
         self._memory.setValue("geometry", self.saveGeometry())
         self._memory.sync()
         event.accept()
-
-
-def top_widget() -> QWidget | None:
-    """The window that dialogs without a better parent belong to."""
-    return QApplication.activeWindow()

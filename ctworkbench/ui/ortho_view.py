@@ -1,13 +1,12 @@
 """One plane of a head CT on a napari canvas: axial, coronal or sagittal, in radiological convention.
 
 The arrays shown have the axes (z, y, x) and run to the superior, the posterior and the left (index 0 of the last axis
-is the patient's right). Gestures that do not paint are handled here before napari sees them; painting is napari's own.
+is the patient's right). Gestures that do not paint are taken before napari sees them (`slice_mouse`); it paints.
 """
 
 from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from enum import Enum
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 from napari.components import ViewerModel
@@ -17,7 +16,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QResizeEvent, QShowEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QScrollBar, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QScrollBar, QWidget
 
 from ctworkbench.ui.framing import Index
 from ctworkbench.ui.lasso import Lasso
@@ -25,11 +24,10 @@ from ctworkbench.ui.marks import Marks
 from ctworkbench.ui.picture_canvas import PictureWidget, canvas_class
 from ctworkbench.ui.plane import AXIAL, Plane
 from ctworkbench.ui.shared_labels import Box, SharedLabels
+from ctworkbench.ui.slice_mouse import SliceMouse
 from ctworkbench.ui.tool import Drag
 
 _LETTER_WIDTH, _LETTER_HEIGHT = 24, 22
-_ZOOM_STEP = 1.15
-_WHEEL_NOTCH = 120
 
 
 class SliceImage(Image):
@@ -42,12 +40,6 @@ class SliceImage(Image):
 
     def _update_thumbnail(self) -> None:
         """Left out: every slice would pay for it."""
-
-
-class _Drag(Enum):
-    CROSSHAIR = "crosshair"
-    WINDOW = "window"
-    PAN = "pan"
 
 
 class OrthoView(QWidget):
@@ -75,10 +67,7 @@ class OrthoView(QWidget):
         super().__init__(parent)
         self.plane = plane
         self.left_drag: Drag = "crosshair"
-        self._drag: _Drag | None = None
-        self._dragged_from = QPointF()
         self._fitted = True
-        self._wheel = 0
         self._disposed = False
         self._low = (0.0, 0.0, 0.0)
         self._high = (1.0, 1.0, 1.0)
@@ -113,6 +102,7 @@ class OrthoView(QWidget):
         camera.events.connect(self._place_marks)
 
         self.lasso = Lasso(self)
+        self.mouse = SliceMouse(self)
 
         self.slice_bar = QScrollBar(Qt.Orientation.Vertical)
         self.slice_bar.setObjectName("sliceBar")
@@ -258,6 +248,11 @@ class OrthoView(QWidget):
         camera.zoom = float(np.clip(camera.zoom * factor, 0.2, 200.0))
         self._move_center(before, self.world_at(at))
 
+    def pan(self, before: QPointF, after: QPointF) -> None:
+        """Move the slice with the mouse, from one pixel to another."""
+        self._fitted = False
+        self._move_center(self.world_at(before), self.world_at(after))
+
     def dispose(self) -> None:
         """Clear the layers and close the canvas; the view cannot be used afterwards."""
         if self._disposed:
@@ -279,20 +274,12 @@ class OrthoView(QWidget):
             return True
         if watched is not self.canvas:
             return False
-        if kind == QEvent.Type.MouseButtonPress:
-            return self._pressed(cast(QMouseEvent, event))
-        if kind == QEvent.Type.MouseMove:
-            return self._moved(cast(QMouseEvent, event))
-        if kind == QEvent.Type.MouseButtonRelease:
-            return self._released(cast(QMouseEvent, event))
-        if kind == QEvent.Type.MouseButtonDblClick:
-            return self._double_clicked(cast(QMouseEvent, event))
-        if kind == QEvent.Type.Wheel:
-            return self._wheeled(cast(QWheelEvent, event))
+        if isinstance(event, QMouseEvent | QWheelEvent):
+            return self.mouse.take(event)
         if kind == QEvent.Type.Enter:
             self.activated.emit()
         elif kind == QEvent.Type.Leave:
-            self._place_ring(None)
+            self.mouse.place_ring(None)
             self.hovered.emit(None)
         elif kind == QEvent.Type.Resize:
             QTimer.singleShot(0, self, self._resized)
@@ -312,88 +299,6 @@ class OrthoView(QWidget):
         """The arrow keys step through the view under the mouse."""
         super().enterEvent(event)
         self.activated.emit()
-
-    def _pressed(self, event: QMouseEvent) -> bool:
-        modifiers = event.modifiers()
-        button = event.button()
-        shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
-        control = bool(modifiers & Qt.KeyboardModifier.ControlModifier)
-        self.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
-        if button == Qt.MouseButton.RightButton:
-            self._drag = _Drag.WINDOW
-        elif button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and control):
-            self._drag = _Drag.PAN
-        elif button == Qt.MouseButton.LeftButton and (shift or self.left_drag == "crosshair"):
-            self._drag = _Drag.CROSSHAIR
-            self.pointed.emit(self.world_at(event.position()))
-        elif button == Qt.MouseButton.LeftButton and self.left_drag == "window":
-            self._drag = _Drag.WINDOW
-        elif button == Qt.MouseButton.LeftButton and self.left_drag == "lasso":
-            self.lasso.press(event)
-            return True
-        else:
-            return button != Qt.MouseButton.LeftButton
-        self._dragged_from = event.position()
-        return True
-
-    def _moved(self, event: QMouseEvent) -> bool:
-        at = event.position()
-        self._place_ring(at)
-        if self._drag is None:
-            self.hovered.emit(self.world_at(at))
-            if self.lasso.active:
-                self.lasso.move(event)
-            # napari has no more to do with a free mouse unless it draws the brush's ring.
-            return self.left_drag != "paint"
-        step = at - self._dragged_from
-        if self._drag is _Drag.CROSSHAIR:
-            self.pointed.emit(self.world_at(at))
-        elif self._drag is _Drag.WINDOW:
-            self.windowed.emit(round(step.y()), round(step.x()))
-        else:
-            self._fitted = False
-            self._move_center(self.world_at(self._dragged_from), self.world_at(at))
-        self._dragged_from = at
-        return True
-
-    def _released(self, event: QMouseEvent) -> bool:
-        ours = self._drag is not None or self.left_drag == "lasso"
-        if self._drag is None and self.lasso.active and event.button() == Qt.MouseButton.LeftButton:
-            self.lasso.release(event)
-        self._drag = None
-        return ours
-
-    def _double_clicked(self, event: QMouseEvent) -> bool:
-        if event.button() == Qt.MouseButton.LeftButton and self.left_drag == "paint":
-            # Qt calls the second of two quick dabs a double click; napari would zoom and lose the dab.
-            dab = QMouseEvent(
-                QEvent.Type.MouseButtonPress,
-                event.position(),
-                event.globalPosition(),
-                event.button(),
-                event.buttons(),
-                event.modifiers(),
-            )
-            QApplication.sendEvent(self.canvas, dab)
-        elif event.button() == Qt.MouseButton.LeftButton and self.left_drag == "lasso":
-            self.lasso.close(bool(event.modifiers() & Qt.KeyboardModifier.AltModifier))
-        elif event.button() == Qt.MouseButton.LeftButton and self.left_drag == "crosshair":
-            self.maximised.emit()
-        return True
-
-    def _wheeled(self, event: QWheelEvent) -> bool:
-        delta = event.angleDelta().y()
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.zoom_by(_ZOOM_STEP ** (delta / _WHEEL_NOTCH), event.position())
-        else:
-            # Touch pads send fractions of a notch.
-            self._wheel += delta
-            steps = int(self._wheel / _WHEEL_NOTCH)
-            self._wheel -= steps * _WHEEL_NOTCH
-            if steps:
-                self.stepped.emit(steps)
-        event.accept()
-        return True
 
     def _scrolled(self, value: int) -> None:
         self.stepped.emit(value - round(self.model.dims.point[self.plane.axis] / self._scale[self.plane.axis]))
@@ -433,13 +338,6 @@ class OrthoView(QWidget):
     def _place_marks(self) -> None:
         if not self._disposed:
             self.marks.put_crosshair(self.pixel_of(self._cross))
-
-    def _place_ring(self, at: QPointF | None) -> None:
-        """Let the ring of the brush follow the mouse."""
-        cursor = self.model.cursor
-        shown = self.left_drag == "paint" and cursor.style in ("circle", "circle_frozen")
-        size = cursor.size * (self.model.scene.camera.zoom if cursor.scaled else 1.0)
-        self.marks.put_ring(at if shown else None, float(size))
 
     def _resized(self) -> None:
         if self._disposed:

@@ -58,7 +58,7 @@ class ReaderDesk(QObject):
             self._follow()
             case = self._page.session.case
             if case is not None and not self._page.session.dirty:
-                self._page.read_again()
+                self._page.opening.read_again()
 
     def has_name(self) -> bool:
         """Whether a verdict can be given: asks for the name where it is missing."""

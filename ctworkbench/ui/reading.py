@@ -130,7 +130,7 @@ class ReadingAids(QObject):
             return
         what = f"from v{parent.version}{', as it was saved' if session.dirty else ''}"
         known = self._parent
-        now = for_display(view.labels_edited)
+        now = for_display(view.labels)
 
         def read() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
             held = known[1] if known is not None and known[0] == parent.id else read_labels(page.workbench, parent.id)

@@ -15,7 +15,7 @@ from ctworkbench.core.settings import resource
 from ctworkbench.core.workbench import ScanRow, Verdict
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.bridge import Bridge
-from ctworkbench.ui.case import Case, read_case, read_labels, title_of
+from ctworkbench.ui.case import read_labels, title_of
 from ctworkbench.ui.case_header import CaseHeader
 from ctworkbench.ui.cheat_sheet import CheatSheet
 from ctworkbench.ui.check_chips import CheckChips, CheckDesk
@@ -23,8 +23,9 @@ from ctworkbench.ui.display_panel import DisplayPanel
 from ctworkbench.ui.editing import Editing
 from ctworkbench.ui.keymap import Keymap
 from ctworkbench.ui.limits_panel import LimitsPanel
+from ctworkbench.ui.opening import Opening
 from ctworkbench.ui.overlays import Cover, Flash
-from ctworkbench.ui.prefetch import Prefetch, Wanted
+from ctworkbench.ui.prefetch import Prefetch
 from ctworkbench.ui.reader_desk import ReaderDesk
 from ctworkbench.ui.reading import ReadingAids
 from ctworkbench.ui.region_list import RegionList
@@ -65,19 +66,16 @@ class ReviewPage(QWidget):
         self.setStyleSheet(resource("review.qss").read_text(encoding="utf-8"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         memory = memory or QSettings()
-        self.workbench = self._workbench = workbench
-        self.bridge = self._bridge = bridge
-        self._wanted: int | None = None
-        self._asked: Wanted | None = None
+        self.workbench = workbench
+        self.bridge = bridge
         self._verdicts_given = 0
-        self._region_wanted = ""
-        self._loading = False
         self._stale = True
-        self._disposed = False
+        self.disposed = False
 
         self.view = AnnotateView(load_scheme())
         self.session = ReviewSession(workbench, self.view, self)
         self.prefetch = Prefetch(workbench, bridge, self.session.recovery, self)
+        self.opening = Opening(self)
         self.worklist = Worklist(memory=memory)
         self.header = CaseHeader()
         self.chips = CheckChips()
@@ -106,25 +104,23 @@ class ReviewPage(QWidget):
         self.cheat_sheet = CheatSheet(self.keymap, self)
         self._connect()
         self.cover.tell("Choose a scan in the list, or press Space for the next one to review.")
-        self._show_state()
+        self.show_state()
 
     # What the window calls
 
     def open_scan(self, scan_id: int) -> None:
         """Show a scan; asks first when there are corrections that are not saved."""
-        self._open(scan_id)
+        self.opening.open(scan_id)
 
     def show_region(self, name: str) -> None:
         """Let a region stand out in the scan that is open, or in the one that is loading once it is there."""
-        self._region_wanted = name
-        if not self._loading:
-            self._highlight()
+        self.opening.show_region(name)
 
     def show_selection(self, scan_ids: frozenset[int]) -> None:
         """List these scans alone, until the chip above the list is clicked, and open the first of them."""
         self.worklist.show_only(scan_ids, "the chart")
-        if self._wanted not in scan_ids and self.worklist.rows:
-            self._open_listed(self.worklist.rows[0].id)
+        if self.opening.wanted not in scan_ids and self.worklist.rows:
+            self.opening.open_listed(self.worklist.rows[0].id)
 
     def maybe_close(self) -> bool:
         """Whether the open case may be left: unsaved corrections are saved or given up first, as the user says."""
@@ -142,17 +138,17 @@ class ReviewPage(QWidget):
     def refresh(self) -> None:
         """Read the list again; a hidden room does so when it is shown."""
         self._stale = True
-        if self.isVisible() and not self._disposed:
+        if self.isVisible() and not self.disposed:
             self._stale = False
             take = partial(self._take_scans, self._verdicts_given)
-            self._bridge.run(self._workbench.cohort.scans, take, self._bridge.report, key="review list")
+            self.bridge.run(self.workbench.cohort.scans, take, self.bridge.report, key="review list")
             self.checks.refresh()
             self.desk.refresh()
 
     def dispose(self) -> None:
         """Finish writing, clear the layers and close the canvases."""
-        if not self._disposed:
-            self._disposed = True
+        if not self.disposed:
+            self.disposed = True
             self.reading.close_surface()
             self.prefetch.clear()
             self.session.close()
@@ -163,9 +159,9 @@ class ReviewPage(QWidget):
     def judge(self, verdict: Verdict) -> None:
         """Give a verdict on the version shown, saving corrections first, and go to the next scan to review."""
         case, shown = self.session.case, self.session.shown
-        if self._loading:
+        if self.opening.loading:
             # A verdict must never go to the case that is just leaving the screen.
-            self._show_state()
+            self.show_state()
             self.tell("The next scan is loading: that key was not taken")
             return
         if case is None or (shown is None and not self.session.dirty):
@@ -173,17 +169,17 @@ class ReviewPage(QWidget):
             return
         looking = self.view.comparing or not self.reading.desk.isHidden()
         if self.session.read_only or looking or self.session.recovery_open:
-            self._show_state()
+            self.show_state()
             self.tell(
                 "Go back to the current version first" if not self.session.recovery_open else "Restore or discard first"
             )
             return
         if self.editing.suggestion.pending or self.view.locked:
-            self._show_state()
+            self.show_state()
             self.tell("Take the suggestion (Enter) or drop it (Esc) first" if not self.view.locked else "One moment…")
             return
         if not self.desk.has_name():
-            self._show_state()
+            self.show_state()
             return
         if self.session.dirty or self.session.saving:
             self.saving.begin(then=partial(self.judge, verdict))
@@ -192,7 +188,7 @@ class ReviewPage(QWidget):
         try:
             self.session.judge(verdict, bar.chosen_grade, bar.comment.text().strip(), bar.chosen_reasons)
         except WorkbenchError as error:
-            self._bridge.report(error)
+            self.bridge.report(error)
             return
         self._verdicts_given += 1
         self.worklist.mark(case.scan.id, self.session.standing)
@@ -218,7 +214,7 @@ class ReviewPage(QWidget):
         if scan_id is None:
             self.tell("End of the list")
         else:
-            self._open_listed(scan_id)
+            self.opening.open_listed(scan_id)
 
     def go_to_next_to_review(self) -> None:
         """Open the next scan that waits for a verdict."""
@@ -226,7 +222,7 @@ class ReviewPage(QWidget):
         if scan_id is None:
             self.tell("Nothing else is left to review")
         else:
-            self._open_listed(scan_id)
+            self.opening.open_listed(scan_id)
 
     def compare(self, annotation_id: int | None = None) -> None:
         """Show another version in place of this one, or go back.
@@ -235,43 +231,43 @@ class ReviewPage(QWidget):
             annotation_id: the version to look at; by default the one that this one was drawn from, or the one before
                 it, or, under corrections, this one as it was saved.
         """
-        if self._loading:
-            self._show_state()
+        if self.opening.loading:
+            self.show_state()
             return
         self.editing.suggestion.drop()
         if self.view.comparing and annotation_id is None:
             self.view.hide_compared()
             self.regions.refresh()
             self.flash.hide()
-            self._show_state()
+            self.show_state()
             return
         chosen = next((row for row in self.session.versions if row.id == annotation_id), self.session.compare_with)
         if chosen is None:
-            self._show_state()
+            self.show_state()
             self.tell("There is no other version to compare with")
             return
-        scan_id = self._wanted
+        scan_id = self.opening.wanted
         own = self.session.shown is not None and chosen.id == self.session.shown.id
         title = f"{title_of(chosen)}{', as it was saved' if own else ''}"
 
         def read() -> tuple[NDArray[np.uint8], RegionCounts]:
-            labels = read_labels(self._workbench, chosen.id)
+            labels = read_labels(self.workbench, chosen.id)
             return labels, RegionCounts(for_display(labels))
 
         def show(answer: tuple[NDArray[np.uint8], RegionCounts]) -> None:
-            if self._wanted == scan_id and not self._disposed:
+            if self.opening.wanted == scan_id and not self.disposed:
                 self.view.show_compared(*answer)
                 self.regions.refresh()
-                self._show_state()
+                self.show_state()
                 # Over the views, not above them: the image must not move between the two versions.
                 self.tell(f"{title}  –  C goes back", stays=True)
 
-        self._bridge.run(read, show, self._bridge.report, key="review compare")
+        self.bridge.run(read, show, self.bridge.report, key="review compare")
 
     def show_version(self, scan_id: int, annotation_id: int) -> None:
         """Show a version of the scan that is open; nothing happens if another one was opened meanwhile."""
-        if scan_id == self._wanted:
-            self._read(scan_id, annotation_id)
+        if scan_id == self.opening.wanted:
+            self.opening.read(scan_id, annotation_id)
 
     def leave(self) -> None:
         """Put away what lies over the room and give the keys back to the views."""
@@ -304,135 +300,28 @@ class ReviewPage(QWidget):
 
     # Reading
 
-    def read_again(self) -> None:
-        """Read the open scan anew, as for somebody else."""
-        if self._wanted is not None:
-            self._read(self._wanted)
-
-    def _open_listed(self, scan_id: int) -> None:
-        """Open a scan of the list at the version that waits for a reader."""
-        self._open(scan_id, self.worklist.waiting(scan_id))
-
-    def _open(self, scan_id: int, annotation_id: int | None = None) -> None:
-        if scan_id == self._wanted:
-            return
-        if not self.maybe_close():
-            self.worklist.set_open(self._wanted)
-            return
-        self._read(scan_id, annotation_id)
-
-    def _read(self, scan_id: int, annotation_id: int | None = None) -> None:
-        self._wanted = scan_id
-        self._loading = True
-        self.view.set_editable(False)
-        self.worklist.set_open(scan_id)
-        self.session.pause()
-        asked = self._asked = Wanted(scan_id, annotation_id)
-        self.prefetch.forget_waiting()
-        ready = self.prefetch.take(asked)
-        if ready is not None:
-            self._take_case(asked, ready)
-            return
-        self.cover.tell("Loading…")
-        if not self.prefetch.wait_for(asked, partial(self._take_awaited, asked)):
-            self._read_aside(asked)
-
-    def _take_awaited(self, asked: Wanted, case: Case | None) -> None:
-        """What was being read ahead when it was asked for; if that came to nothing it is read again."""
-        if case is not None:
-            self._take_case(asked, case)
-        elif asked == self._asked and not self._disposed:
-            self._read_aside(asked)
-
-    def _read_aside(self, asked: Wanted) -> None:
-        read = partial(read_case, self._workbench, self.session.recovery, asked.scan_id, asked.annotation_id)
-        take, failed = partial(self._take_case, asked), partial(self._failed, asked.scan_id)
-        self._bridge.run(read, take, failed, key="review case", message="Loading scan…")
-
-    def _look_ahead(self) -> None:
-        """Let the cases be read that come next in the list, and the one before."""
-        case = self.session.case
-        if case is None or self._loading or self._disposed:
-            return
-        order = (self.worklist.next_to_review(), self.worklist.neighbour(1), self.worklist.neighbour(-1))
-        wanted = [Wanted(scan_id, self.worklist.waiting(scan_id)) for scan_id in order if scan_id is not None]
-        size = case.image.voxels.nbytes + 2 * case.labels.nbytes
-        self.prefetch.want([one for one in wanted if one.scan_id != case.scan.id], size)
-
-    def _take_case(self, asked: Wanted, case: Case) -> None:
-        if asked != self._asked or self._wanted != asked.scan_id or self._disposed:
-            return
-        self._loading = False
-        same = self.session.case is not None and self.session.case.scan.id == case.scan.id
-        index = self.view.index
-        self.view.show_case(case.image, case.labels, case.counts, case.frame)
-        if same:
-            self.view.go_to(index)
-        else:
-            self.verdicts.clear()
-        self.session.begin(case)
-        if not self.isVisible():
-            self.session.pause()
-        self.cover.tell("")
-        self.header.show_scan(case.scan)
-        self.reading.show_case(case)
-        self.regions.refresh()
-        self._highlight()
-        if not self.verdicts.comment.hasFocus() and not self.worklist.filter.hasFocus():
-            self.setFocus()
-        self.scan_opened.emit(case.scan.id)
-        self._look_ahead()
-
-    def _highlight(self) -> None:
-        name, self._region_wanted = self._region_wanted, ""
-        scheme = self.view.scheme
-        if name not in scheme.region_names or self.session.case is None:
-            return
-        region = scheme.region(name)
-        there = self.regions.highlight(region.code)
-        self.tell(region.title if there else f"{region.title}: not in this label map")
-
-    def _failed(self, scan_id: int, error: Exception) -> None:
-        self._bridge.report(error)
-        if scan_id == self._wanted:
-            self._loading = False
-            self.session.end()
-            self.header.show_nothing()
-            self.regions.clear()
-            self._wanted = None
-            self.cover.tell(f"This scan cannot be shown.\n{error}")
-
     def _take_scans(self, verdicts_given: int, rows: list[ScanRow]) -> None:
-        if self._disposed:
+        if self.disposed:
             return
         if verdicts_given != self._verdicts_given:
             self.refresh()  # read before the last verdict: that scan would be offered again
             return
         self.worklist.show_scans(rows)
-        self.worklist.set_open(self._wanted)
-        self._look_ahead()
+        self.worklist.set_open(self.opening.wanted)
+        self.opening.look_ahead()
         case = self.session.case
         if case is None:
             if not rows:
                 self.cover.tell("No scans in this study yet.\nImport some under Cohort.")
-            elif self._wanted is None:
+            elif self.opening.wanted is None:
                 self.cover.tell("Choose a scan in the list, or press Space for the next one to review.")
             return
         newer = any(row.id == case.scan.id and row.versions > len(self.session.versions) for row in rows)
-        if newer and not (self.session.dirty or self.session.saving or self._loading):
-            self._read(case.scan.id)
+        if newer and not (self.session.dirty or self.session.saving or self.opening.loading):
+            self.opening.read(case.scan.id)
             return
         self.session.read_versions()
-        self._show_state()
-
-    def _version_chosen(self, annotation_id: int) -> None:
-        case = self.session.case
-        if case is None or (self.session.shown is not None and annotation_id == self.session.shown.id):
-            return
-        if self.maybe_close():
-            self._read(case.scan.id, annotation_id)
-        else:
-            self._show_state()
+        self.show_state()
 
     # Showing
 
@@ -440,7 +329,8 @@ class ReviewPage(QWidget):
         self.keymap.label(self)
         self.tools.edit.label(self.keymap)
 
-    def _show_state(self) -> None:
+    def show_state(self) -> None:
+        """Bring header, bars and chips to what the session says."""
         session, header = self.session, self.header
         case = session.case
         open_ = case is not None
@@ -464,7 +354,7 @@ class ReviewPage(QWidget):
             session.restore()
             self.regions.refresh()
         elif self.banner.target is not None:
-            self._version_chosen(self.banner.target)
+            self.opening.choose_version(self.banner.target)
 
     def _banner_second(self) -> None:
         if self.session.recovery_open:
@@ -478,13 +368,13 @@ class ReviewPage(QWidget):
 
     def _connect(self) -> None:
         self.view.hovered.connect(self.readout.setText)
-        self.session.changed.connect(self._show_state)
-        self.editing.suggestion.changed.connect(self._show_state)
-        self.session.autosave_failed.connect(self._bridge.report)
-        self.worklist.chosen.connect(self._open_listed)
-        self.worklist.filter.textChanged.connect(self._look_ahead)
-        self.worklist.status.currentIndexChanged.connect(self._look_ahead)
-        self.header.version_chosen.connect(self._version_chosen)
+        self.session.changed.connect(self.show_state)
+        self.editing.suggestion.changed.connect(self.show_state)
+        self.session.autosave_failed.connect(self.bridge.report)
+        self.worklist.chosen.connect(self.opening.open_listed)
+        self.worklist.filter.textChanged.connect(self.opening.look_ahead)
+        self.worklist.status.currentIndexChanged.connect(self.opening.look_ahead)
+        self.header.version_chosen.connect(self.opening.choose_version)
         self.header.compare_asked.connect(lambda: self.compare())
         self.header.compare_with.connect(self.compare)
         self.header.keys_asked.connect(lambda: self.cheat_sheet.toggle())
@@ -496,7 +386,7 @@ class ReviewPage(QWidget):
         self.banner.second.clicked.connect(self._banner_second)
         self.verdicts.judged.connect(self.judge)
         self.verdicts.save_asked.connect(self.save)
-        self._bridge.changed.connect(self._study_changed)
+        self.bridge.changed.connect(self._study_changed)
 
     def _study_changed(self, changes: object) -> None:
         if any(getattr(changes, kind) for kind in ("scans", "annotations", "reviews")):

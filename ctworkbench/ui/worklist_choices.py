@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from ctworkbench.core.workbench import AnnotationRow, Origin, ScanRow
@@ -41,6 +41,7 @@ class WorklistChoices(QWidget):
         super().__init__(parent)
         self._memory = memory
         self.check, self.origin, self.reader = "", "", ""
+        self._titles: Mapping[str, str] = {}
         self.order = QComboBox()
         self.order.setObjectName("worklistOrder")
         self.order.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -141,13 +142,6 @@ class WorklistChoices(QWidget):
     def _ordered(self) -> None:
         self._memory.setValue(_MEMORY, self.order.currentData())
         self.changed.emit()
-
-    def set_order(self, kind: str) -> None:
-        """Choose an order without announcing it."""
-        with QSignalBlocker(self.order):
-            self.order.setCurrentIndex(max(0, self.order.findData(kind)))
-
-    _titles: Mapping[str, str] = {}
 
 
 def _age(row: ScanRow) -> float:

@@ -112,7 +112,7 @@ class Room:
 
     def shown(self) -> bool:
         """Whether the case that was asked for is on the screen."""
-        return self.page.session.case is not None and not self.page._loading and not self.page.cover.isVisible()
+        return self.page.session.case is not None and not self.page.opening.loading and not self.page.cover.isVisible()
 
     def wait(self, until: Callable[[], object], limit: float = 60.0) -> None:
         """Let the window work until something holds."""
@@ -134,7 +134,7 @@ class Room:
 
     def idle(self) -> bool:
         """Whether nothing is read aside."""
-        return self.page._bridge.idle
+        return self.page.bridge.idle
 
     def close(self) -> None:
         """Close the window; nothing is kept."""
@@ -310,7 +310,7 @@ def our_cases(room: Room, count: int, plain: dict[str, Times]) -> list[Row]:
         rested.steps.append(frames.time(lambda key=key: go(key), (0, 1, 2)))
     ids = [row.id for row in room.page.worklist.rows]
     for _ in range(max(4, count // 2)):
-        far = ids[(ids.index(room.page._wanted) + 5) % len(ids)]
+        far = ids[(ids.index(room.page.opening.wanted) + 5) % len(ids)]
         room.wait(room.idle)
         frames.settle(0.3)
 

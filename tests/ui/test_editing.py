@@ -402,7 +402,7 @@ def test_that_the_label_map_is_locked_while_an_operation_works_and_a_late_answer
     assert np.array_equal(view.labels, before)
     page.open_scan(other)
     qtbot.waitUntil(lambda: page.session.case is not None and page.session.case.scan.id == other, timeout=20_000)
-    qtbot.waitUntil(lambda: page._bridge.idle, timeout=20_000)
+    qtbot.waitUntil(lambda: page.bridge.idle, timeout=20_000)
     if page.session.dirty:  # the answer was there before the other scan was
         page.session.discard_edits()
     else:

@@ -44,11 +44,11 @@ def page(shared: tuple[ReviewPage, Workbench], qtbot: QtBot) -> ReviewPage:
     if page.session.dirty:
         page.session.discard_edits()
     page.prefetch.clear()
-    qtbot.waitUntil(lambda: len(page.worklist.rows) == 6 and page._bridge.idle)
-    if page._wanted != 1:
+    qtbot.waitUntil(lambda: len(page.worklist.rows) == 6 and page.bridge.idle)
+    if page.opening.wanted != 1:
         page.open_scan(1)
-    qtbot.waitUntil(lambda: shown(page) == 1 and not page._loading)
-    page._look_ahead()
+    qtbot.waitUntil(lambda: shown(page) == 1 and not page.opening.loading)
+    page.opening.look_ahead()
     page.activateWindow()
     qtbot.waitUntil(page.isActiveWindow)
     return page
@@ -108,7 +108,7 @@ def test_that_a_new_version_puts_away_what_was_read_ahead(page: ReviewPage, work
     voxels[:3] = CEREBELLUM
     saved = workbench.review.save(2, workbench.review.annotations(2)[0].id, Volume(voxels, old.affine), author="other")
     QTest.keyClick(page, Qt.Key.Key_PageDown)
-    qtbot.waitUntil(lambda: shown(page) == 2 and not page._loading)
+    qtbot.waitUntil(lambda: shown(page) == 2 and not page.opening.loading)
     assert page.session.shown is not None
     assert page.session.shown.id == saved.id
     assert np.array_equal(page.view._labels, voxels)
@@ -123,7 +123,7 @@ def test_that_a_verdict_given_elsewhere_is_shown_with_the_case_that_was_read_ahe
     qtbot.waitUntil(lambda: shown(page) == 4 and 5 in read(page))
     workbench.review.judge(workbench.review.annotations(5)[0].id, Verdict.NEEDS_EDITS, reviewer="other")
     QTest.keyClick(page, Qt.Key.Key_PageDown)
-    qtbot.waitUntil(lambda: shown(page) == 5 and not page._loading)
+    qtbot.waitUntil(lambda: shown(page) == 5 and not page.opening.loading)
     assert page.session.shown is not None
     assert page.session.shown.verdict is Verdict.NEEDS_EDITS
 
@@ -134,7 +134,7 @@ def test_that_corrections_found_since_are_offered(page: ReviewPage, qtbot: QtBot
     labels = np.full(image.voxels.shape, CEREBELLUM, np.uint8)
     page.session.recovery.write(2, Volume(labels, image.affine), None)
     QTest.keyClick(page, Qt.Key.Key_PageDown)
-    qtbot.waitUntil(lambda: shown(page) == 2 and not page._loading)
+    qtbot.waitUntil(lambda: shown(page) == 2 and not page.opening.loading)
     assert page.session.recovery_open
     page.session.discard_recovered()
 
@@ -143,7 +143,7 @@ def test_that_a_case_that_is_just_being_read_is_not_read_twice(
     page: ReviewPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page.prefetch.clear()
-    qtbot.waitUntil(lambda: page._bridge.idle)
+    qtbot.waitUntil(lambda: page.bridge.idle)
     asked = counted(monkeypatch)
     read_ahead: list[int] = []
     plain = prefetch.read_case
@@ -154,11 +154,11 @@ def test_that_a_case_that_is_just_being_read_is_not_read_twice(
         return plain(workbench, recovery, scan_id, annotation_id)
 
     monkeypatch.setattr(prefetch, "read_case", slowly)
-    page._look_ahead()
+    page.opening.look_ahead()
     qtbot.waitUntil(lambda: read_ahead == [2])
     QTest.keyClick(page, Qt.Key.Key_PageDown)
     assert page.cover.isVisible()
-    qtbot.waitUntil(lambda: shown(page) == 2 and not page._loading)
+    qtbot.waitUntil(lambda: shown(page) == 2 and not page.opening.loading)
     assert asked == []
     assert read_ahead.count(2) == 1
 
@@ -167,31 +167,31 @@ def test_that_nothing_is_read_ahead_where_memory_is_short(
     page: ReviewPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page.prefetch.clear()
-    qtbot.waitUntil(lambda: page._bridge.idle)
+    qtbot.waitUntil(lambda: page.bridge.idle)
 
     class Short:
         available = 100
 
     monkeypatch.setattr(prefetch.psutil, "virtual_memory", Short)
-    page._look_ahead()
+    page.opening.look_ahead()
     qtbot.wait(250)
     assert read(page) == []
     QTest.keyClick(page, Qt.Key.Key_PageDown)
-    qtbot.waitUntil(lambda: shown(page) == 2 and not page._loading)
+    qtbot.waitUntil(lambda: shown(page) == 2 and not page.opening.loading)
 
 
 def test_that_a_case_that_cannot_be_read_ahead_is_told_of_when_it_is_opened_and_not_before(
     page: ReviewPage, workbench: Workbench, qtbot: QtBot
 ) -> None:
     notices: list[Any] = []
-    page._bridge.noticed.connect(notices.append)
+    page.bridge.noticed.connect(notices.append)
     page.prefetch.clear()
-    qtbot.waitUntil(lambda: page._bridge.idle)
+    qtbot.waitUntil(lambda: page.bridge.idle)
     folder = workbench.folder / "voxels"
     hidden = folder.with_name("voxels_away")
     shutil.move(folder, hidden)
     try:
-        page._look_ahead()
+        page.opening.look_ahead()
         qtbot.wait(250)
         assert notices == []
         assert read(page) == []
@@ -200,7 +200,7 @@ def test_that_a_case_that_cannot_be_read_ahead_is_told_of_when_it_is_opened_and_
         assert "missing" in notices[0].message
     finally:
         shutil.move(hidden, folder)
-        page._bridge.noticed.disconnect(notices.append)
+        page.bridge.noticed.disconnect(notices.append)
 
 
 def test_that_a_filter_changes_what_is_read_ahead(page: ReviewPage, qtbot: QtBot) -> None:

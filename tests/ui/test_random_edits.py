@@ -66,7 +66,7 @@ class Reader:
     def settle(self) -> None:
         page = self.page
         self.qtbot.waitUntil(
-            lambda: page._bridge.idle and not page.view.locked and not page.session.saving and not page._loading,
+            lambda: page.bridge.idle and not page.view.locked and not page.session.saving and not page.opening.loading,
             timeout=20_000,
         )
 

@@ -53,7 +53,7 @@ class Desk:
         answer_name(name)
         self.page.desk.button.click()
         self.qtbot.waitUntil(lambda: self.page.desk.button.text().startswith(f"Reading as {name}"))
-        self.qtbot.waitUntil(lambda: not self.page._loading)
+        self.qtbot.waitUntil(lambda: not self.page.opening.loading)
         self.page.activateWindow()
         self.qtbot.waitUntil(self.page.isActiveWindow)
 
@@ -183,7 +183,7 @@ def test_that_a_blinded_reader_sees_the_machines_map_alone_until_their_own_verdi
     press(page, Qt.Key.Key_A)
     desk.qtbot.waitUntil(lambda: workbench.review.annotations(scan_id)[0].verdict is Verdict.ACCEPT)
 
-    desk.qtbot.waitUntil(lambda: not page._loading)
+    desk.qtbot.waitUntil(lambda: not page.opening.loading)
     desk.open(scan_id)
     desk.sign_in("bob")
     desk.qtbot.waitUntil(lambda: desk.titles() == ["v1 registration · no verdict"])
@@ -200,7 +200,7 @@ def test_that_a_blinded_reader_sees_the_machines_map_alone_until_their_own_verdi
     desk.qtbot.waitUntil(page.isActiveWindow)
 
     press(page, Qt.Key.Key_R)
-    desk.qtbot.waitUntil(lambda: workbench.readers.hidden() == 0 and not page._loading)
+    desk.qtbot.waitUntil(lambda: workbench.readers.hidden() == 0 and not page.opening.loading)
     desk.open(scan_id)
     desk.qtbot.waitUntil(lambda: len(desk.titles()) == 2)
     assert desk.titles()[0] == "v2 expert (ada) · accepted"

@@ -330,7 +330,7 @@ def test_that_an_older_version_is_for_looking_only(
 ) -> None:
     dab(page)
     assert page.saving.finish()
-    page._version_chosen(workbench.review.annotations(ids[0])[1].id)
+    page.opening.choose_version(workbench.review.annotations(ids[0])[1].id)
     qtbot.waitUntil(lambda: page.session.shown is not None and page.session.shown.version == 1)
     assert page.session.read_only
     assert not page.view.editable
@@ -427,7 +427,7 @@ def test_that_an_image_that_cannot_be_read_is_reported_and_the_room_stays_usable
 ) -> None:
     page = closed_room.page
     noticed: list[Notice] = []
-    page._bridge.noticed.connect(noticed.append)
+    page.bridge.noticed.connect(noticed.append)
     page.open_scan(4711)
     qtbot.waitUntil(lambda: "cannot be shown" in page.cover.text())
     qtbot.waitUntil(lambda: len(noticed) == 1)
@@ -522,7 +522,7 @@ def test_that_a_save_that_fails_keeps_the_corrections_and_judges_nothing(
 
     dab(page)
     noticed: list[Notice] = []
-    page._bridge.noticed.connect(noticed.append)
+    page.bridge.noticed.connect(noticed.append)
     monkeypatch.setattr(workbench.review, "save", fail)
     press(page, Qt.Key.Key_A)
     qtbot.waitUntil(lambda: bool(noticed))
@@ -594,7 +594,7 @@ def test_that_an_older_version_that_nobody_corrected_can_be_corrected(
     first = workbench.review.annotations(ids[0])[0]
     newer = newer_model_version(workbench, ids[0])
     qtbot.waitUntil(lambda: page.session.shown is not None and page.session.shown.id == newer)
-    page._version_chosen(first.id)
+    page.opening.choose_version(first.id)
     qtbot.waitUntil(lambda: page.session.shown.id == first.id)
     assert not page.session.read_only
     dab(page)

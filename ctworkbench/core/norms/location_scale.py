@@ -27,7 +27,6 @@ _SCALES = (
     Terms(age=1, sex="curve"),
 )
 _SHAPES = (Terms(), Terms(age=1), Terms(sex="shift"))
-_LEAST_GAIN = 1e-9  # of the mean log likelihood, at which a fit has arrived
 
 
 @dataclass(frozen=True)
