@@ -29,6 +29,8 @@ def _train(arguments: argparse.Namespace) -> int:
             same = f"{arguments.network} ({arguments.preset}) is already trained on exactly these label maps"
             say(f"{same}: {names}; --again trains anew.")
             return 0
+        for note in workbench.modelling.split_notes():
+            say(f"note: {note}")
         code = follow(workbench, jobs, "")
         for model in reversed(workbench.modelling.models()):
             if model.job_id in jobs:

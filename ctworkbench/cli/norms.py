@@ -43,6 +43,9 @@ def _norm_commands(grammar: Grammar) -> None:
     )
     entry.add_argument("--source", choices=SOURCES, default="current", help="label maps to use (default: current)")
     entry.add_argument("--unreviewed", action="store_true", help="also label maps that nobody has accepted")
+    entry.add_argument(
+        "--phantoms", action="store_true", help="also digital phantoms, for a rehearsal; the norm says so for good"
+    )
     entry.add_argument("--sex", choices=("M", "F"), help="boys or girls alone; both by default")
     entry.add_argument("--ages", nargs=2, type=float, metavar=("FROM", "TO"), help="these ages alone, in years")
     entry.add_argument("--site", nargs="+", default=[], metavar="SITE", help="these sites alone")
@@ -121,6 +124,7 @@ def _fit(arguments: argparse.Namespace) -> int:
         sites=tuple(arguments.site),
         unreviewed=arguments.unreviewed,
         repeats=arguments.repeats,
+        phantoms=arguments.phantoms,
     )
     with open_study(arguments) as workbench:
         room = workbench.norms

@@ -63,6 +63,7 @@ def read_cohort(path: Path) -> dict[str, CohortRow]:
     faults: list[str] = []
     cohort: dict[str, CohortRow] = {}
     places: dict[str, int] = {}
+    written: dict[str, str] = {}
     mapped: set[tuple[str, str]] = set()
     for line, cells in rows:
         if len(cells) > len(heading) and any(cell.strip() for cell in cells[len(heading) :]):
@@ -83,6 +84,13 @@ def read_cohort(path: Path) -> dict[str, CohortRow]:
             continue
         if not subject:
             faults.append(f"row {line}, column subject: empty; name the subject by its code")
+            continue
+        twin = written.setdefault(subject.casefold(), subject)
+        if twin != subject:
+            faults.append(
+                f"row {line}, column subject: {subject} and {twin} of row {places[twin]} differ in the case of their "
+                "letters alone; their files would overwrite each other on Windows and macOS"
+            )
             continue
         record = _row(row, line, faults)
         key = subject

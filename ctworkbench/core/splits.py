@@ -5,7 +5,7 @@ with every version of every library, in whatever order the subjects were importe
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from ctworkbench.core.errors import WorkbenchError
@@ -15,20 +15,27 @@ Role = Literal["train", "validation", "test"]
 FRACTIONS: Mapping[Role, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
 
-def split_subjects(subjects: Iterable[str], seed: int, fractions: Mapping[Role, float] = FRACTIONS) -> dict[str, Role]:
+def split_subjects(
+    subjects: Iterable[str],
+    seed: int,
+    fractions: Mapping[Role, float] = FRACTIONS,
+    learners: Collection[str] = (),
+) -> dict[str, Role]:
     """Give every subject one role; sizes are the fractions rounded, with one subject at least for every role.
 
     Args:
         subjects: subject codes; repeats (several scans of one child) count once.
         seed: another seed, another split.
         fractions: share of each role; must be positive and sum to 1.
+        learners: subjects that must train, such as those a template is drawn on: the labels of all others go back to
+            their anatomy, which would then be tested on itself. The others get what is left, the shares as they were.
 
     Raises:
-        WorkbenchError: fewer subjects than roles, or fractions that do not sum to 1.
+        WorkbenchError: fewer subjects than roles, fractions that do not sum to 1, or too few beside the learners.
     """
     if any(share <= 0 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-6:
         raise WorkbenchError(f"The shares of a split must be positive and sum to 1, not {dict(fractions)}.")
-    order = _shuffled(subjects, seed)
+    order = sorted(_shuffled(subjects, seed), key=lambda code: code not in learners)
     if len(order) < len(fractions):
         raise WorkbenchError(
             f"{len(order)} subjects cannot be split into {' / '.join(fractions)}.",
@@ -40,7 +47,18 @@ def split_subjects(subjects: Iterable[str], seed: int, fractions: Mapping[Role, 
         able: list[Role] = [role for role in sizes if sizes[role] + step >= 1]
         off: dict[Role, float] = {role: step * (fractions[role] * len(order) - sizes[role]) for role in able}
         sizes[max(able, key=off.__getitem__)] += step
-    roles: list[Role] = [role for role in fractions for _ in range(sizes[role])]
+    held = len(set(order) & set(learners))
+    others: list[Role] = [role for role in sizes if role != "train"]
+    if len(order) - held < len(others):
+        raise WorkbenchError(
+            f"{len(order) - held} of {len(order)} subjects may be kept from the training: a template is drawn on "
+            "each of the others.",
+            f"Accept the labels of {len(others)} subjects or more that no template is drawn on.",
+        )
+    while sizes["train"] < held:
+        sizes[max(others, key=sizes.__getitem__)] -= 1
+        sizes["train"] += 1
+    roles: list[Role] = [role for role in ("train", *others) for _ in range(sizes[role])]
     return dict(sorted(zip(order, roles, strict=True)))
 
 

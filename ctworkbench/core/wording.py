@@ -4,6 +4,8 @@ NOTHING = "—"
 """What stands in the place of a number that is not said."""
 PHANTOM = "digital phantom, no child"
 """What a scan of a phantom is called wherever its numbers are shown."""
+REHEARSAL = "Norm made of digital phantoms, for rehearsal only"
+"""What is said of a norm that phantoms are in."""
 
 
 def signed(value: float | None, digits: int = 2) -> str:
@@ -32,6 +34,14 @@ _MAKERS = {"registration": "by registration", "expert": "by an expert", "model":
 def label_map(source: str) -> str:
     """What a label map of a source is called in a sentence: "label map by a model"; "current" is any that counts."""
     return f"label map {_MAKERS[source]}" if source in _MAKERS else "label map"
+
+
+def rehearsal(number: int, of: int) -> str:
+    """What must stand beside every number from a norm that phantoms are in; "" where none is."""
+    if not number:
+        return ""
+    some = "" if number == of else f" ({number:,} of {of:,} scans)"
+    return f"{REHEARSAL}{some}: it says nothing about a child."
 
 
 def phantoms(number: int, of: int) -> str:

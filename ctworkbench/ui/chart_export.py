@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData
 
 CSV_COLUMNS = (
-    "chart", "subject", "phantom", "sex", "age_years", "value", "unit", "z", "centile", "no_centile_because", "labels",
-    "version", "verdict", "site", "scanner", "split", "part_in_training_of_model", "scan",
+    "chart", "subject", "phantom", "sex", "age_years", "value", "unit", "z", "centile", "no_centile_because", "norm",
+    "labels", "version", "verdict", "site", "scanner", "split", "part_in_training_of_model", "scan",
 )  # fmt: skip
 _PURPOSE = "Research use only – not for diagnosis"
 _MARGIN = 12.0
@@ -230,7 +230,7 @@ def write_numbers(
                     guarded((
                         data.title, dot.subject, "yes" if dot.phantom else "no", dot.sex or "",
                         _number(dot.age_years, 4), _number(dot.value, 3), data.unit, _number(dot.z, 3),
-                        _number(dot.centile, 2), data.outside.get(dot.scan_id, ""), dot.source, dot.version,
+                        _number(dot.centile, 2), data.outside.get(dot.scan_id, ""), data.norm, dot.source, dot.version,
                         dot.verdict, dot.site, dot.scanner, dot.role, dot.learned, dot.scan_id,
                     ))
                 )  # fmt: skip

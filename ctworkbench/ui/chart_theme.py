@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+from PySide6.QtCore import QSettings
+
+GROUND = "charts/theme"
+"""Where the charts' choice of ground is remembered; all other plots follow it."""
+
 
 @dataclass(frozen=True)
 class Theme:
@@ -57,3 +62,8 @@ LIGHT = Theme(
     fills=(26, 38),
 )
 THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
+
+
+def chosen_theme(memory: QSettings) -> Theme:
+    """The ground that was chosen for the charts."""
+    return THEMES.get(str(memory.value(GROUND, DARK.name)), DARK)

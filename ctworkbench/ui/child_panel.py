@@ -23,7 +23,7 @@ from ctworkbench.core.wording import PHANTOM
 from ctworkbench.core.workbench.current import version_for
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_groups import SEX_TITLES, sex_key
-from ctworkbench.ui.chart_theme import DARK, THEMES, Theme
+from ctworkbench.ui.chart_theme import Theme, chosen_theme
 from ctworkbench.ui.child_export import write_child
 from ctworkbench.ui.child_tables import (
     asymmetry_sentence,
@@ -246,7 +246,7 @@ class ChildPanel(QFrame):
     @property
     def _theme(self) -> Theme:
         """The ground of the charts."""
-        return THEMES[str(self._memory.value("charts/theme", DARK.name))]
+        return chosen_theme(self._memory)
 
     @property
     def _first_words(self) -> str:

@@ -110,6 +110,13 @@ class FitDialog(QDialog):
         self.unreviewed = QCheckBox("also those that nobody has accepted")
         self.unreviewed.setObjectName("fit_unreviewed")
         form.addRow("", self.unreviewed)
+        self.phantoms = QCheckBox("also digital phantoms, for a rehearsal")
+        self.phantoms.setObjectName("fit_phantoms")
+        self.phantoms.setToolTip(
+            "Phantoms are no children and are left out otherwise. A norm that they are in says so for good, "
+            "wherever it is shown"
+        )
+        form.addRow("Phantoms", self.phantoms)
         self.sex = QComboBox()
         self.sex.setObjectName("fit_sex")
         for title, sex in (("Boys and girls", ""), ("Boys alone", "M"), ("Girls alone", "F")):
@@ -168,7 +175,8 @@ class FitDialog(QDialog):
             combo.currentIndexChanged.connect(lambda _: self._later())
         for age in (self.age_min, self.age_max):
             age.valueChanged.connect(lambda _: self._later())
-        self.unreviewed.toggled.connect(lambda _: self._later())
+        for tick in (self.unreviewed, self.phantoms):
+            tick.toggled.connect(lambda _: self._later())
         self._later()
 
     @staticmethod
@@ -207,6 +215,7 @@ class FitDialog(QDialog):
             sites=(site,) if site else (),
             unreviewed=self.unreviewed.isChecked(),
             repeats=self.repeats.currentData(),
+            phantoms=self.phantoms.isChecked(),
         )
 
     def _later(self) -> None:

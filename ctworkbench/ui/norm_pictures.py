@@ -9,12 +9,11 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QTabWidget, QVBoxL
 
 from ctworkbench.core.norms.comparing import Comparison
 from ctworkbench.core.schemes import DEFAULT, load
-from ctworkbench.ui.chart_theme import THEMES, Theme
+from ctworkbench.ui.chart_theme import Theme, chosen_theme
 from ctworkbench.ui.norm_comparison import ComparisonTable, write_comparison
 from ctworkbench.ui.norm_plots import SEXES, CalibrationPlots, CurvesPlot, NormCurves, csv_rows
 
 _REGION, _SEX, _TAB = "norms_region", "norms_sex", "norms_tab"
-_GROUND = "charts/theme"  # the charts' own choice of ground
 _NOT_CALIBRATED = "The article gives no data to calibrate its norm with: fit a norm to your own children to see it."
 
 
@@ -94,7 +93,7 @@ class NormPictures(QWidget):
     @property
     def theme(self) -> Theme:
         """Colours of the plots: those of the charts."""
-        return THEMES[str(self._memory.value(_GROUND, "dark"))]
+        return chosen_theme(self._memory)
 
     def offer(self, names: Sequence[str]) -> None:
         """List the norms that one can be compared with."""
@@ -117,8 +116,10 @@ class NormPictures(QWidget):
         else:
             self.curves.show_curves(shown, [sex for sex in SEXES if sex in self.sex.currentData()], theme)
             dashed = f" Dashed: {shown.other}." if shown.other else ""
+            caution = f"{shown.caution} " if shown.caution else ""
             self.told.setText(
-                f"5th, 25th, 50th, 75th and 95th centile; shaded: 95 % interval of the 5th, 50th and 95th.{dashed}"
+                f"{caution}5th, 25th, 50th, 75th and 95th centile; "
+                f"shaded: 95 % interval of the 5th, 50th and 95th.{dashed}"
             )
             self.calibration.show_calibration(shown.calibration, _NOT_CALIBRATED, theme)
         if isinstance(compared, str):

@@ -19,6 +19,7 @@ CENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
 _DRAWN = (5.0, 50.0, 95.0)  # with their intervals, and of a norm beside
 SEXES = {"M": "Boys", "F": "Girls"}
 _REACH = 1.96
+_HALF_A_NUMBER = 9  # pixels: the number at the topmost tick reaches as far above the plot
 _BETWEEN = 0.06  # of a tick: boys and girls of one centile stand beside each other
 
 Line = tuple[float, ...]
@@ -32,6 +33,7 @@ class NormCurves:
         curves: cm³ by sex and centile, one value an age.
         intervals: lower and upper end of the curve's 95 % interval, where it is known.
         calibration: of the region; None where the norm was not calibrated here.
+        caution: what must stand beside the picture, such as that a norm is made of phantoms.
         other_ages, other_curves: of the norm beside it; empty without one.
     """
 
@@ -44,6 +46,7 @@ class NormCurves:
     other: str = ""
     other_ages: Line = ()
     other_curves: dict[str, dict[float, Line]] = field(default_factory=dict)
+    caution: str = ""
 
 
 def read_curves(norm: Norm, region: str, other: Norm | None = None) -> NormCurves:
@@ -61,10 +64,14 @@ def read_curves(norm: Norm, region: str, other: Norm | None = None) -> NormCurve
     calibration = None
     if isinstance(norm, FittedNorm):
         calibration = next(entry.calibration for entry in norm.file.regions if entry.region == region)
+    caution = norm.limits.rehearsal
     if other is None or region not in other.regions:
-        return NormCurves(norm.name, region, ages, curves, intervals, calibration)
+        return NormCurves(norm.name, region, ages, curves, intervals, calibration, caution=caution)
+    if other.limits.rehearsal:
+        caution = " ".join(filter(None, (caution, f"{other.name} is a n{other.limits.rehearsal[1:]}")))
     beside = {sex: other.curves(region, sex, CENTILES) for sex in _sexes(other)}
-    return NormCurves(norm.name, region, ages, curves, intervals, calibration, other.name, other.ages(), beside)
+    foil = (other.name, other.ages(), beside, caution)
+    return NormCurves(norm.name, region, ages, curves, intervals, calibration, *foil)
 
 
 def _sexes(norm: Norm) -> list[str]:
@@ -292,6 +299,7 @@ def _plain(plot: pg.PlotWidget) -> None:
     """Numbers on the axes as they are; "x0.001" is no unit of a deviate. To be called before anything is drawn."""
     for side in ("left", "bottom"):
         plot.getAxis(side).enableAutoSIPrefix(False)
+    plot.getPlotItem().layout.setContentsMargins(1, _HALF_A_NUMBER, _HALF_A_NUMBER, 1)
 
 
 def dress(plot: pg.PlotWidget, theme: Theme) -> None:
@@ -323,6 +331,7 @@ def csv_rows(shown: NormCurves) -> list[Mapping[str, object]]:
                             "volume_cm3": volume,
                             "low_cm3": low,
                             "high_cm3": high,
+                            "caution": shown.caution,
                         }
                     )
     return rows

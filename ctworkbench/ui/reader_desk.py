@@ -120,6 +120,7 @@ class ReaderDesk(QObject):
     def _take(self, answer: tuple[list[str], dict[str, str]]) -> None:
         names, reasons = answer
         self._page.verdicts.show_reasons(reasons)
+        self._page.worklist.offer_disputes(len(names) > 1)
         author = self._workbench.author
         known = not names or author in names
         who = "Who gives the verdicts here; click to change"

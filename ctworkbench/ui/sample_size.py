@@ -28,7 +28,8 @@ from shiboken6 import isValid
 from ctworkbench.core.analysis.article_tables import region_names
 from ctworkbench.core.analysis.power import Level, SampleSize, along, centile, paired, slope, spread_of, two_groups
 from ctworkbench.ui.bridge import Bridge
-from ctworkbench.ui.chart_theme import DARK
+from ctworkbench.ui.chart_theme import chosen_theme
+from ctworkbench.ui.norm_plots import dress
 
 if TYPE_CHECKING:
     from ctworkbench.core.norms import Norm
@@ -85,15 +86,17 @@ class SampleSizeDialog(QDialog):
         self.answer.setMinimumHeight(64)
         self.answer.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.answer.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.plot = pg.PlotWidget(background=DARK.ground)
+        theme = chosen_theme(memory)
+        self.plot = pg.PlotWidget()
+        dress(self.plot, theme)
         self.plot.setObjectName("sample_size_curve")
         self.plot.setAccessibleName("Power by number of children")
         self.plot.setMouseEnabled(False, False)
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
         self.plot.showGrid(True, True, 0.15)
-        self._line = self.plot.plot([], [], pen=pg.mkPen(DARK.series[0], width=2))
-        self._mark = self.plot.plot([], [], pen=None, symbol="o", symbolBrush=DARK.series[1], symbolSize=10)
+        self._line = self.plot.plot([], [], pen=pg.mkPen(theme.series[0], width=2))
+        self._mark = self.plot.plot([], [], pen=None, symbol="o", symbolBrush=theme.series[1], symbolSize=10)
         self.note = QLabel()
         self.note.setObjectName("sample_size_note")
         self.note.setProperty("role", "muted")

@@ -254,19 +254,20 @@ class TrainPage(QWidget):
 
         def read() -> tuple:
             modelling = self._workbench.modelling
-            return modelling.networks(), modelling.presets(), modelling.models(), self._workbench.cohort.scans()
+            scans, notes = self._workbench.cohort.scans(), modelling.split_notes()
+            return modelling.networks(), modelling.presets(), modelling.models(), scans, notes
 
         self._bridge.run(read, self._show, key="train")
         self._on_jobs()
 
     def _show(self, answer: tuple) -> None:
-        networks, presets, self.models, scans = answer
+        networks, presets, self.models, scans, notes = answer
         for box, names in ((self.network, networks), (self.preset, presets)):
             if [box.itemText(row) for row in range(box.count())] != list(names):
                 box.clear()
                 box.addItems(names)
         text, self._ready = basis_text(scans)
-        self.basis.setText(text)
+        self.basis.setText(" ".join((text, *notes)))
         chosen = self._selected()
         self.table.setRowCount(len(self.models))
         for row, model in enumerate(self.models):

@@ -17,6 +17,7 @@ VERDICT_KEYS = {
     Verdict.LATER: ("Later", ("L",)),
 }
 _WIDEST_COMMENT = 260
+_LEAST_COMMENT = 40  # where there is little room the comment shrinks, so that every verdict can be read
 
 
 class VerdictBar(QFrame):
@@ -71,12 +72,12 @@ class VerdictBar(QFrame):
         self.comment = QLineEdit()
         self.comment.setPlaceholderText("Comment")
         self.comment.setToolTip("Optional; goes with the verdict or the saved version; Esc goes back to the views")
-        self.comment.setMinimumWidth(96)
+        self.comment.setMinimumWidth(_LEAST_COMMENT)
         self.comment.setMaximumWidth(_WIDEST_COMMENT)
-        row.addWidget(self.comment, 2)
+        row.addWidget(self.comment, 20)
         row.addStretch(1)
         self.save = QPushButton()
-        mark(self.save, "Save", "Ctrl+S", "Save the corrections as a new version")
+        mark(self.save, "Save", "Ctrl+S", "Save the corrections as a new version", key_on_it=False)
         self.save.setProperty("role", "primary")
         self.save.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.save.clicked.connect(self.save_asked)

@@ -28,7 +28,7 @@ from ctworkbench.ui.worklist_choices import WorklistChoices
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.checking import CheckedMap
 
-_ALL, _TO_REVIEW, _UNREAD = "All", "To review", "Accepted unread"
+_ALL, _TO_REVIEW, _UNREAD, _TO_ADJUDICATE = "All", "To review", "Accepted unread", "To adjudicate"
 _STATUS: dict[str, Verdict | None] = {
     _ALL: None,
     _TO_REVIEW: None,
@@ -240,6 +240,14 @@ class Worklist(QWidget):
         self.only.setVisible(scan_ids is not None)
         self._fill()
 
+    def offer_disputes(self, wanted: bool) -> None:
+        """Whether what readers disagree on is a choice of its own: where a study has several."""
+        place = self.status.findText(_TO_ADJUDICATE)
+        if wanted and place < 0:
+            self.status.insertItem(self.status.findText(_TO_REVIEW) + 1, _TO_ADJUDICATE)
+        elif not wanted and place >= 0:
+            self.status.removeItem(place)
+
     def mark(self, scan_id: int, standing: Standing) -> None:
         """Show a verdict at once, ahead of the next reading."""
         counts = standing.counts
@@ -296,7 +304,7 @@ class Worklist(QWidget):
 
     def _fill(self) -> None:
         status = self.status.currentText()
-        wanted = _STATUS[status]
+        wanted = _STATUS.get(status)
         listed = self._ordered(
             [
                 row
@@ -306,6 +314,7 @@ class Worklist(QWidget):
                     status == _ALL
                     or (status == _TO_REVIEW and urgency(row))
                     or (status == _UNREAD and row.accepted_unread)
+                    or (status == _TO_ADJUDICATE and row.standing.disputed)
                     or (wanted is not None and row.verdict is wanted)
                 )
             ]

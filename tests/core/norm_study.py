@@ -13,8 +13,11 @@ from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.measuring import VOLUME
 
 
-def study_of(folder: Path, children: Sequence[SimulatedChild], unaccepted: int = 0) -> Workbench:
-    """Make a study and open it; the label maps of the first `unaccepted` children were judged by nobody."""
+def study_of(folder: Path, children: Sequence[SimulatedChild], unaccepted: int = 0, phantoms: int = 0) -> Workbench:
+    """Make a study and open it.
+
+    The label maps of the first `unaccepted` children were judged by nobody; the last `phantoms` are no children.
+    """
     workbench = Workbench.create(folder, Settings(author="reader"))
     study = workbench._study
     key = study.store.put(Volume(np.full((6, 6, 6), 30, np.int16), np.eye(4)))
@@ -34,7 +37,8 @@ def study_of(folder: Path, children: Sequence[SimulatedChild], unaccepted: int =
                 orientation="RAS",
                 shape=[6, 6, 6],
                 spacing=[1.0, 1.0, 1.0],
-                protocol={"slice_thickness_mm": 0.625},
+                protocol={"slice_thickness_mm": 0.625}
+                | ({"phantom": "a phantom"} if number > len(children) - phantoms else {}),
                 corrections=[],
                 warnings=[],
                 image_key=key,

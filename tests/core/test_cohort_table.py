@@ -71,6 +71,7 @@ def test_that_spreadsheet_exports_are_read(tmp_path: Path, delimiter: str, encod
         ("P001,F,240", ["row 2", "column age_years", "months", "20.00"]),
         (",F,2", ["row 2", "column subject", "empty"]),
         ("P001,F,2\nP001,F,2", ["row 3", "P001 stands in row 2"]),
+        ("P001,F,2\np001,F,2", ["row 3", "p001 and P001 of row 2 differ in the case of their letters alone"]),
         ("P001,F,1,98", ["row 2", "4 cells under 3 headings", "not a comma"]),
     ],
 )

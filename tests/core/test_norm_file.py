@@ -56,7 +56,7 @@ def test_that_the_hash_does_not_depend_on_how_the_json_is_laid_out(file: NormFil
         (lambda content: content.pop("sha256"), "was changed after it was written"),
         (lambda content: content.update(sha256="0" * 64), "was changed after it was written"),
         (lambda content: content.update(format="somebody-elses"), "is not a norm of CT Workbench"),
-        (lambda content: content.update(version=2), "is a norm of format 2; this version .* reads up to format 1"),
+        (lambda content: content.update(version=3), "is a norm of format 3; this version .* reads up to format 2"),
     ],
 )
 def test_that_a_changed_foreign_or_newer_file_is_refused_by_name(file: NormFile, change, words: str) -> None:

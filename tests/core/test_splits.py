@@ -54,3 +54,22 @@ def test_that_each_subject_is_held_out_in_exactly_one_fold() -> None:
 def test_that_more_folds_than_subjects_are_refused() -> None:
     with pytest.raises(WorkbenchError, match="4 subjects cannot be dealt into 5 folds"):
         folds(COHORT[:4], 5, seed=3)
+
+
+def test_that_whoever_a_template_is_drawn_on_trains_and_the_shares_stay_as_they_were() -> None:
+    held_out = [code for code, role in split_subjects(COHORT, seed=7).items() if role != "train"]
+    learners = held_out[:3]
+    split = split_subjects(COHORT, seed=7, learners=learners)
+    assert {split[code] for code in learners} == {"train"}
+    assert Counter(split.values()) == {"train": 24, "validation": 8, "test": 8}
+    assert split_subjects(COHORT, seed=7, learners=["NOBODY"]) == split_subjects(COHORT, seed=7)
+
+
+def test_that_many_templates_leave_one_to_validate_and_one_to_test_on_and_more_are_refused() -> None:
+    split = split_subjects(COHORT[:6], seed=7, learners=COHORT[:4])
+    assert {split[code] for code in COHORT[:4]} == {"train"} and {split[code] for code in COHORT[4:6]} == {
+        "validation",
+        "test",
+    }
+    with pytest.raises(WorkbenchError, match="1 of 6 subjects may be kept from the training"):
+        split_subjects(COHORT[:6], seed=7, learners=COHORT[:5])

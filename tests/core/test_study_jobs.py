@@ -133,6 +133,19 @@ def test_that_a_subject_whose_sex_changes_is_refused(study: Workbench, tmp_path:
     assert len(study.cohort.scans()) == 2
 
 
+def test_that_a_subject_whose_code_differs_in_case_alone_is_refused_for_its_files_would_collide(
+    study: Workbench, tmp_path: Path
+) -> None:
+    files = tmp_path / "more"
+    files.mkdir()
+    write_nifti(head(9), files / "s1_image.nii.gz")
+    jobs = study.cohort.import_paths([files])
+    assert study.wait(jobs) == []
+    (refused,) = [row for row in study.cohort.refused_by(jobs[0]) if not row.skipped]
+    assert "s1 and S1 of this study differ in the case of their letters alone" in refused.reason and refused.remedy
+    assert [scan.subject for scan in study.cohort.scans()] == ["S1", "S2"]
+
+
 def test_that_nothing_half_imported_stays_after_a_kill(study: Workbench, tmp_path: Path) -> None:
     files = tmp_path / "more"
     files.mkdir()

@@ -200,3 +200,35 @@ def test_that_the_form_keeps_its_room_however_much_is_told(page: NormsPage, qtbo
     qtbot.wait(50)
     assert dialog.explained.height() == height >= 2 * dialog.explained.fontMetrics().lineSpacing()
     dialog.reject()
+
+
+def test_that_the_form_takes_phantoms_when_asked_alone_and_says_what_they_make_of_the_norm(
+    tmp_path: Path, memory: QSettings, qtbot: QtBot
+) -> None:
+    unreal = study_of(tmp_path / "study", simulate(published_norm(), 110, 3), phantoms=110)
+    bridge = Bridge(unreal)
+    dialog = FitDialog(unreal, bridge, memory, (), ())
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.method.setCurrentIndex(dialog.method.findData("linear"))
+    QTest.keyClicks(dialog.name, "rehearsal")
+    assert not dialog.phantoms.isChecked() and "no children" in dialog.phantoms.toolTip()
+    qtbot.waitUntil(lambda: "only digital phantoms" in dialog.told.text(), timeout=10_000)
+    assert "digital phantom, no child: 110" in dialog.told.text() and not dialog.fit_button.isEnabled()
+    QTest.mouseClick(dialog.phantoms, Qt.MouseButton.LeftButton, pos=dialog.phantoms.rect().center() * 0.2)
+    qtbot.waitUntil(dialog.fit_button.isEnabled, timeout=10_000)
+    assert "made of digital phantoms, for rehearsal only" in dialog.told.text()
+    assert dialog.request.selection.phantoms
+    bridge.close()
+    unreal.close()
+
+
+def test_that_the_number_at_the_topmost_tick_of_a_worm_plot_has_room(
+    page: NormsPage, bridge: Bridge, qtbot: QtBot
+) -> None:
+    page.choose("own")
+    page.pictures.tabs.setCurrentIndex(1)
+    settled(page, bridge, qtbot)
+    for plot in page.pictures.calibration.plots:
+        above = plot.getPlotItem().vb.geometry().top()
+        assert above >= plot.fontMetrics().height() / 2

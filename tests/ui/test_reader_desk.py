@@ -209,6 +209,21 @@ def test_that_a_blinded_reader_sees_the_machines_map_alone_until_their_own_verdi
     desk.qtbot.waitUntil(
         lambda: chip_of(next(row for row in page.worklist.rows if row.id == scan_id))[0] == "to adjudicate"
     )
+    page.worklist.status.setCurrentText("To adjudicate")
+    assert [row.id for row in page.worklist.rows] == [scan_id]
+
+
+def test_that_the_worklist_offers_what_is_to_adjudicate_where_there_are_several_readers_alone(desk: Desk) -> None:
+    status = desk.page.worklist.status
+    desk.workbench.readers.add("ada")
+    desk.page.desk.refresh()
+    desk.qtbot.waitUntil(lambda: desk.bridge.idle)
+    assert status.findText("To adjudicate") < 0
+    desk.workbench.readers.add("bob")
+    desk.page.desk.refresh()
+    desk.qtbot.waitUntil(lambda: status.findText("To adjudicate") == status.findText("To review") + 1)
+    status.setCurrentText("To adjudicate")
+    assert desk.page.worklist.rows == ()
 
 
 def test_that_unsaved_corrections_are_offered_to_the_one_who_drew_them_alone(desk: Desk) -> None:

@@ -21,6 +21,7 @@ from ctworkbench.ui.case import Case
 from ctworkbench.ui.recovery import RecoveryFolder
 from ctworkbench.ui.review import ReviewPage
 from ctworkbench.ui.tool import Tool
+from ctworkbench.ui.verdict_bar import VerdictBar
 from ctworkbench.ui.window_levels import PRESETS
 from ctworkbench.ui.worklist import chip_of
 from tests.ui.study_with_heads import CEREBELLUM, add_scan, head, make_study
@@ -630,3 +631,18 @@ def test_that_going_through_twenty_scans_keeps_the_same_layers(page: ReviewPage,
     assert [len(view.viewer.canvas.layer_to_visual) for view in page.view.views] == visuals
     gc.collect()
     assert sum(case() is not None for case in tracked) <= 2  # the one that is open, and one that an answer may hold
+
+
+@pytest.mark.parametrize("width", [797, 738])  # of the middle of windows of 1366 and 1280 pixels
+def test_that_every_verdict_can_be_read_in_a_small_window_for_the_comment_shrinks_first(
+    qtbot: QtBot, width: int
+) -> None:
+    dress(QApplication.instance())
+    bar = VerdictBar()
+    qtbot.addWidget(bar)
+    bar.resize(width, bar.sizeHint().height())
+    bar.show()
+    assert bar.width() == width
+    for button in (*bar.buttons.values(), bar.reasons, bar.save):
+        assert button.width() >= button.sizeHint().width(), button.text()
+    assert bar.save.toolTip().endswith("(Ctrl+S)")

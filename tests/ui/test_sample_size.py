@@ -14,6 +14,7 @@ from ctworkbench.core.analysis import power
 from ctworkbench.core.norms import published_norm
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge
+from ctworkbench.ui.chart_theme import GROUND, LIGHT
 from ctworkbench.ui.sample_size import SampleSizeDialog
 from tests.ui.seeded_study import seed
 
@@ -132,3 +133,17 @@ def test_that_the_question_is_remembered(
     )
     qtbot.waitUntil(lambda: dialog._bridge.idle)
     assert again.answer.text() == dialog.answer.text()
+
+
+def test_that_the_curve_stands_on_the_ground_that_was_chosen_for_the_charts(
+    workbench: Workbench, memory: QSettings, qtbot: QtBot
+) -> None:
+    memory.setValue(GROUND, "light")
+    bridge = Bridge(workbench)
+    made = SampleSizeDialog(workbench, bridge, memory)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitUntil(lambda: bridge.idle and made._answer is not None, timeout=20_000)
+    assert made.plot.backgroundBrush().color().name() == LIGHT.ground
+    assert made._line.opts["pen"].color().name() == LIGHT.series[0]
+    bridge.close()

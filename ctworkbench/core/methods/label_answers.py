@@ -85,7 +85,8 @@ def split_rule(facts: StudyFacts) -> str:
     return (
         "By subject, 60 % training, 20 % validation, 20 % test, in the order of a SHA-256 hash of seed and subject "
         f"code (seed {facts.split_seed}); made at the first training, stored, and never changed. Subjects accepted "
-        "later are dealt in the same way, or join the training where they are fewer than three."
+        "later are dealt in the same way, or join the training where they are fewer than three. "
+        "Subjects on whose scan a template is drawn always train."
     )
 
 

@@ -54,6 +54,8 @@ def sections(norm: Norm) -> tuple[Section, ...]:
         ]
     else:
         made += [("Source", limits.citation), ("Licence", limits.licence)]
+    if limits.rehearsal:
+        children.insert(0, ("Phantoms", limits.rehearsal))
     return (
         Section("Who it is made from", tuple(children)),
         Section("How it was made", tuple(made)),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.norms.units import LARGEST_CM3, OLDEST_YEARS, months_doubt
 from ctworkbench.core.schemes import spoken
-from ctworkbench.core.wording import count
+from ctworkbench.core.wording import PHANTOM, count, rehearsal
 
 Method = Literal["lms", "linear", "quantile"]
 # CLSI EP28-A3c asks for 120 for reference limits without a distribution, and lets 40 do where one is assumed. Shapes by
@@ -34,6 +34,7 @@ class NormScan(BaseModel):
         source: what made the label map: "registration", "expert" or "model"; annotation: its number in the study.
         accepted: whether that label map was accepted; unread: by somebody who did not look at it.
         remembered: whether it was made by a model that was trained on this child, or corrected from what that made.
+        phantom: whether it is of a digital phantom, and of no child.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +52,7 @@ class NormScan(BaseModel):
     site: str = ""
     scanner: str = ""
     thickness_mm: float | None = None
+    phantom: bool = False
 
 
 class Selection(BaseModel):
@@ -62,6 +64,7 @@ class Selection(BaseModel):
         sites: these alone; empty for all.
         unreviewed: take label maps that nobody has accepted as well.
         repeats: which scan of a child that has several.
+        phantoms: take digital phantoms as well, for a rehearsal; the norm says so for good.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,6 +75,7 @@ class Selection(BaseModel):
     sites: tuple[str, ...] = ()
     unreviewed: bool = False
     repeats: Literal["first", "last"] = "first"
+    phantoms: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,11 @@ class Cohort:
     def female(self) -> "np.typing.NDArray[np.float64]":
         """1 for girls, 0 for boys."""
         return np.array([scan.sex == "F" for scan in self.scans], dtype=np.float64)
+
+    @property
+    def phantoms(self) -> int:
+        """Number of scans that are of digital phantoms."""
+        return sum(scan.phantom for scan in self.scans)
 
     def count(self, sex: str) -> int:
         """Number of children of one sex."""
@@ -148,13 +157,19 @@ def check(cohort: Cohort, method: Method, selection: Selection) -> None:
     """Refuse a cohort that no norm can be made from.
 
     Raises:
-        WorkbenchError: too few children of a sex, all of one age, or ages with a hole between them.
+        WorkbenchError: no child but phantoms, too few of a sex, all of one age, or ages with a hole between them.
     """
+    told = "; ".join(f"{reason}: {n}" for reason, n in cohort.excluded.items())
+    if not cohort.scans and PHANTOM in cohort.excluded:
+        raise WorkbenchError(
+            "There is no child to make a norm from, only digital phantoms.",
+            f"Left out: {told}. Take in children; or rehearse with the phantoms: `--phantoms`, or the tick at "
+            "Phantoms in the window.",
+        )
     least = LEAST_PER_SEX[method]
     sexes = [selection.sex] if selection.sex else ["M", "F"]
     few = [f"{cohort.count(sex)} {_SEXES[sex]}" for sex in sexes if cohort.count(sex) < least]
     if few:
-        told = "; ".join(f"{reason}: {n}" for reason, n in cohort.excluded.items())
         remedy = f"Left out: {told}. " if told else ""
         others = [name for name, n in LEAST_PER_SEX.items() if n < least]
         if others:
@@ -209,6 +224,7 @@ def _check_units(scans: Sequence[NormScan]) -> None:
 
 _Wrong = Callable[[NormScan, Selection], bool]
 _REASONS: tuple[tuple[str, _Wrong], ...] = (
+    (PHANTOM, lambda scan, want: scan.phantom and not want.phantoms),
     ("the label map was not accepted", lambda scan, want: not scan.accepted and not want.unreviewed),
     ("sex unknown", lambda scan, _: scan.sex is None),
     ("age unknown", lambda scan, _: scan.age_years is None or not np.isfinite(scan.age_years)),
@@ -230,7 +246,8 @@ _REASONS: tuple[tuple[str, _Wrong], ...] = (
 
 def _notes(scans: Sequence[NormScan]) -> list[str]:
     """What must be known of the children who stayed."""
-    notes: list[str] = []
+    unreal = rehearsal(sum(scan.phantom for scan in scans), len(scans))
+    notes = [unreal] if unreal else []
     ages = [scan.age_years for scan in scans if scan.age_years is not None]
     months = months_doubt(ages)
     if months:

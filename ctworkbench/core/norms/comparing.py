@@ -93,7 +93,7 @@ def compare(one: Norm, other: Norm) -> Comparison:
 
 
 def _notes(one: Norm, other: Norm, regions: list[str]) -> list[str]:
-    notes: list[str] = []
+    notes = [f"{norm.name} is a n{norm.limits.rehearsal[1:]}" for norm in (one, other) if norm.limits.rehearsal]
     for norm, foil in ((one, other), (other, one)):
         lacking = [region for region in foil.regions if region not in regions]
         if lacking:

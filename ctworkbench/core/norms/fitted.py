@@ -9,6 +9,7 @@ from ctworkbench.core.norms.design import Array
 from ctworkbench.core.norms.models import vector
 from ctworkbench.core.norms.norm import Limits, Norm, NormError, deviate_of
 from ctworkbench.core.norms.norm_file import NormFile, PairFit, RegionFit
+from ctworkbench.core.wording import REHEARSAL, rehearsal
 
 
 class FittedNorm(Norm):
@@ -23,7 +24,8 @@ class FittedNorm(Norm):
         self.file = file
         card = file.card
         self.name = name or card.name
-        self.title = card.title
+        unreal = rehearsal(card.phantoms, card.n_male + card.n_female)
+        self.title = f"{card.title} ({REHEARSAL[0].lower()}{REHEARSAL[1:]})" if unreal else card.title
         self.scheme = card.scheme
         self.limits = Limits(
             age_min_years=card.age_min_years,
@@ -37,10 +39,11 @@ class FittedNorm(Norm):
             method=f"{card.method_title}; label maps: {card.source_text}",
             citation=f"Fitted with {card.program}, {card.created[:10]}; SHA-256 {file.sha256[:16]}",
             licence="",
-            cautions=card.cautions,
+            cautions=tuple(dict.fromkeys(filter(None, (unreal, *card.cautions)))),
             scanners=() if "unknown" in card.scanners else tuple(card.scanners),
             thickness_min_mm=card.thickness_min_mm,
             thickness_max_mm=card.thickness_max_mm,
+            phantoms=card.phantoms,
         )
 
     @property

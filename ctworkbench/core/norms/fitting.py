@@ -313,6 +313,7 @@ def _card(params: FitParams, cohort: Cohort, ages: tuple[float, float], cautions
         unaccepted=sum(not scan.accepted for scan in cohort.scans),
         unread=sum(scan.accepted and scan.unread for scan in cohort.scans),
         excluded=cohort.excluded,
+        phantoms=cohort.phantoms,
         repeats=REPEATS[params.method] if params.repeats is None else params.repeats,
         seed=params.seed,
         cautions=tuple(cautions),

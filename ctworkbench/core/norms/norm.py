@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.norms.units import volume_fault
 from ctworkbench.core.scanners import same_scanner
+from ctworkbench.core.wording import rehearsal
 
 SEX_CODE: dict[str, int] = {"M": 1, "F": 2}
 STEPS = 21
@@ -32,6 +33,7 @@ class Limits:
         scanners: the scanners it holds for; empty where those of its children are not known.
         thickness_min_mm, thickness_max_mm: the slices it holds for, both ends included; None where not known.
         thickness_reason: why slices other than those of its children are taken; "" where none are.
+        phantoms: how many of its children are digital phantoms, and no children.
     """
 
     age_min_years: float
@@ -50,11 +52,17 @@ class Limits:
     thickness_min_mm: float | None = None
     thickness_max_mm: float | None = None
     thickness_reason: str = ""
+    phantoms: int = 0
 
     @property
     def n(self) -> int:
         """Number of children."""
         return self.n_male + self.n_female
+
+    @property
+    def rehearsal(self) -> str:
+        """What must stand beside every number from a norm that phantoms are in; "" where none is."""
+        return rehearsal(self.phantoms, self.n)
 
     @property
     def ages(self) -> str:
@@ -72,7 +80,8 @@ class Limits:
     @property
     def text(self) -> str:
         """One paragraph for a chart or a report."""
-        return (
+        first = f"{self.rehearsal} " if self.rehearsal else ""
+        return first + (
             f"Norm: {self.n:,} children ({self.n_male} boys, {self.n_female} girls) aged {self.ages}; "
             f"{self.population}; {self.centre}; {self.scanner}; {self.method}. {self.citation}"
         )
@@ -222,8 +231,11 @@ class Norm(ABC):
         return self._scan_refusal(scanner, thickness_mm)
 
     def doubts(self, scanner: str | None = None, thickness_mm: float | None = None) -> tuple[str, ...]:
-        """What about a scan cannot be held against the norm's limits, one sentence each, to be shown beside a z."""
-        found: list[str] = []
+        """What about a scan cannot be held against the norm's limits, one sentence each, to be shown beside a z.
+
+        That a norm is of phantoms is the first of them.
+        """
+        found = [self.limits.rehearsal] if self.limits.rehearsal else []
         if not scanner and self.limits.scanners:
             found.append(f"The scanner is not known; the norm holds for {_either(self.limits.scanners)} alone.")
         if thickness_mm is None and self.limits.thicknesses:

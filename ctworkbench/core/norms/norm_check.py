@@ -30,6 +30,7 @@ def _of_card(card: "Card") -> Iterator[str]:
     if not 0 <= low <= high <= OLDEST_YEARS:
         yield f"its ages run from {low:g} to {high:g} years"
     counts = (card.n_male, card.n_female, card.thickness_unknown, card.unaccepted, card.unread, card.repeats)
+    counts += (card.phantoms, card.n_male + card.n_female - card.phantoms)
     many = (*counts, *card.scanners.values(), *card.sources.values(), *card.excluded.values())
     if min(many) < 0 or card.n_male + card.n_female < 1:
         yield "it counts no children, or fewer than none"

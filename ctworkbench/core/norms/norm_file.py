@@ -18,7 +18,8 @@ from ctworkbench.core.norms.models import RegionModel
 from ctworkbench.core.norms.norm_check import fault_of
 
 FORMAT = "ctworkbench-norm"
-VERSION = 1
+VERSION = 2
+_OF_CHILDREN = 1  # the version of a norm without phantoms: it is as it was, and so is its hash
 _MOST_BYTES = 100_000_000
 _FROZEN = ConfigDict(frozen=True, allow_inf_nan=False, extra="forbid")
 
@@ -35,6 +36,7 @@ class Card(BaseModel):
         sources: number of label maps by what made them.
         unaccepted, unread: how many of them nobody had accepted, and how many were accepted without being looked at.
         excluded: number of scans that were left out, by reason.
+        phantoms: how many of the children are digital phantoms, and no children.
         harmonized: whether volumes were made alike over scanners before the fit.
         repeats: of the bootstrap; confidence: of its intervals, in percent.
         program: name and version of the program; created: moment in UTC; author: who asked for the fit.
@@ -61,6 +63,7 @@ class Card(BaseModel):
     unaccepted: int
     unread: int
     excluded: dict[str, int]
+    phantoms: int = 0
     harmonized: bool = False
     repeats: int
     confidence: float = 95.0
@@ -154,7 +157,11 @@ class NormFile(BaseModel):
         return _canonical(self._content() | {"sha256": self.sha256}).decode() + "\n"
 
     def _content(self) -> dict[str, Any]:
-        return {"format": FORMAT, "version": VERSION, "norm": self.model_dump(mode="json")}
+        content = self.model_dump(mode="json")
+        if self.card.phantoms:  # a program that does not know of them must not read it
+            return {"format": FORMAT, "version": VERSION, "norm": content}
+        del content["card"]["phantoms"]
+        return {"format": FORMAT, "version": _OF_CHILDREN, "norm": content}
 
 
 def parse(text: str, source: str) -> NormFile:

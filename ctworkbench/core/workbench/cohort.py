@@ -60,8 +60,9 @@ class CohortRoom:
         with study.database.writing() as session:
             if not study.claim(session, job_id):
                 return Changes()
+            codes = {code.casefold(): code for code in session.scalars(select(Subject.code))}
             for scan, key, grid in zip(result.accepted, keys, grids, strict=True):
-                refusal = self._add(session, scan, key, grid.shape, grid.spacing, job_id)
+                refusal = self._add(session, scan, key, grid.shape, grid.spacing, job_id, codes)
                 if refusal is not None:
                     session.add(refusal)
             for refused, skipped in [(r, False) for r in result.refused] + [(r, True) for r in result.skipped]:
@@ -87,8 +88,9 @@ class CohortRoom:
         shape: tuple[int, int, int],
         spacing: tuple[float, float, float],
         job_id: str,
+        codes: dict[str, str],
     ) -> Refusal | None:
-        """Add one scan, or say why not."""
+        """Add one scan, or say why not; `codes` are those of the study by their folded form, and grow."""
 
         def refuse(reason: str, remedy: str, skipped: bool) -> Refusal:
             return Refusal(job_id=job_id, source=found.source, reason=reason, remedy=remedy, skipped=skipped)
@@ -98,6 +100,14 @@ class CohortRoom:
             return refuse(*self._complete(session, known, found))
         sex = None if found.sex is None else Sex(found.sex)
         subject = session.scalar(select(Subject).where(Subject.code == found.subject))
+        twin = codes.setdefault(found.subject.casefold(), found.subject)
+        if subject is None and twin != found.subject:
+            return refuse(
+                f"{found.subject} and {twin} of this study differ in the case of their letters alone: on Windows and "
+                "macOS the files of one would overwrite those of the other.",
+                "Is it the same child? Write its code in one way. If not, give it another code.",
+                False,
+            )
         if subject is None:
             subject = Subject(code=found.subject, sex=sex, role=None)
             session.add(subject)

@@ -22,6 +22,7 @@ from ctworkbench.core.workbench.current import annotation_rows, current, next_ve
 from ctworkbench.core.workbench.labelling import only_prepared, preprocessings
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ModelRow
+from ctworkbench.core.workbench.templates import templates_on
 
 TRAIN = "train"
 SEGMENT = "segment"
@@ -55,7 +56,8 @@ class ModellingRoom:
         """Start a training on the accepted label maps, or go on with one that was cut off; the jobs' ids, if any.
 
         The split is by subject. It is made at the first training and stored; subjects accepted later are given a
-        role then, and no role ever changes. Subjects of the test set are never shown to a training. A preset that
+        role then, and no role ever changes. Whoever a template is drawn on trains. Subjects of the test set are never
+        shown to a training. A preset that
         cross-validates gives one job, and one model, per fold.
 
         Args:
@@ -143,8 +145,10 @@ class ModellingRoom:
             subjects = dict(session.execute(query).tuples().all())
             new = {subject.code: subject for subject in subjects.values() if subject.role is None}
             settled = {subject.code for subject in subjects.values()} - set(new)
-            if len(new) >= (len(Role) if settled else _LEAST_SUBJECTS):
-                for code, role in split_subjects(new, study.split_seed).items():
+            drawn = set(new) & set(templates_on(session))
+            kept = len(new) - len(drawn)  # who may be validated or tested on: one for each
+            if len(new) >= (len(Role) if settled else _LEAST_SUBJECTS) and (kept > 1 or not settled):
+                for code, role in split_subjects(new, study.split_seed, learners=drawn).items():
                     new[code].role = Role(role)
                 study.audit(session, "split", "study", {code: subject.role for code, subject in sorted(new.items())})
             elif new and settled:  # too few for a split of their own: they train, and never move
@@ -169,6 +173,20 @@ class ModellingRoom:
                 for scan_id, subject in sorted(subjects.items(), key=lambda item: (item[1].code, item[0]))
                 if subject.role is not Role.TEST
             ]
+
+    def split_notes(self) -> list[str]:
+        """What is to be known of the stored split: who trains for a template that is drawn on them, or must not."""
+        with self._study.database.reading() as session:
+            drawn = templates_on(session)
+            roles = dict(session.execute(select(Subject.code, Subject.role)).tuples().all())
+        notes: list[str] = []
+        for code, names in sorted(drawn.items()):
+            told = f"the template {names[0]} is" if len(names) == 1 else f"the templates {', '.join(names)} are"
+            if roles[code] is Role.TRAIN:
+                notes.append(f"{code} trains, for {told} drawn on a scan of it.")
+            elif roles[code] is not None:
+                notes.append(f"{code} is of the {roles[code]} set and {told} drawn on it: figures of it flatter.")
+        return notes
 
     def record_train(self, job_id: str) -> Changes:
         """Take a trained network into the study: its weights under their hash, its row with all provenance."""

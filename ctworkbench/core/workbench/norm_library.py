@@ -18,7 +18,7 @@ from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.fitting import FitParams, FitResult
 from ctworkbench.core.schemes import load
 from ctworkbench.core.workbench.current import CURRENT, chosen_versions
-from ctworkbench.core.workbench.lineage import trained_on
+from ctworkbench.core.workbench.lineage import phantom_scans, trained_on
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, NormPreview, NormRow
 from ctworkbench.core.workbench.volumes import nothing_measured, scanners, volumes
@@ -298,7 +298,7 @@ def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
     with study.database.reading() as session:
         chosen_ones, device = chosen_versions(session, source), scanners(session)
         sites = dict(session.execute(select(Scan.id, Scan.site)).tuples().all())
-        learned = trained_on(session)
+        learned, unreal = trained_on(session), phantom_scans(session)
     found: dict[int, NormScan] = {}
     regions: dict[int, dict[str, float]] = {}
     for row in rows:
@@ -318,6 +318,7 @@ def _scans(study: OpenStudy, source: str = CURRENT) -> list[NormScan]:
                 site=sites[row.scan_id],
                 scanner=device[row.scan_id],
                 thickness_mm=row.thickness_mm,
+                phantom=row.scan_id in unreal,
             )
     return [scan.model_copy(update={"volumes_cm3": regions[number]}) for number, scan in found.items()]
 

@@ -62,11 +62,7 @@ class TemplatesRoom:
         what = f"Version {annotation.version} of {subject.code}"
         if ready is None:
             raise WorkbenchError(f"{subject.code} is not preprocessed.", "Run Preprocess first.")
-        if subject.role is Role.TEST:
-            raise WorkbenchError(
-                f"{subject.code} is of the test set: its anatomy would be in the labels of every training.",
-                "Choose a subject of another set.",
-            )
+        _refuse_test(subject)
         if verdict is Verdict.REJECT:
             raise WorkbenchError(f"{what} was rejected.", "Choose another version, or correct it.")
         image, inside = study.store.get(ready.image_key), study.store.get(ready.brain_key)
@@ -101,10 +97,18 @@ class TemplatesRoom:
         """Let labels be carried from this template from now on.
 
         Raises:
-            WorkbenchError: there is none of that name.
+            WorkbenchError: there is none of that name, or it is drawn on a subject of the test set.
         """
         study, template = self._study, self.named(name)
         with study.database.writing() as session:
+            drawn_on = session.scalar(
+                select(Subject)
+                .join(Scan, Scan.subject_id == Subject.id)
+                .join(Annotation, Annotation.scan_id == Scan.id)
+                .where(Annotation.id == template.annotation_id)
+            )
+            if drawn_on is not None:
+                _refuse_test(drawn_on)
             session.add(TemplateChoice(template_id=template.id, author=study.settings.author))
             study.audit(session, "use template", f"template {template.id}", {"name": template.name})
         study.announce(Changes(annotations=True), initiator)
@@ -153,6 +157,26 @@ class TemplatesRoom:
     def _refuse_taken(self, name: str) -> None:
         if any(row.name == name for row in self.templates()):
             raise WorkbenchError(f"There is a template {name!r} already.", "Give this one another name.")
+
+
+def templates_on(session: Session) -> dict[str, list[str]]:
+    """By code of the subject the templates that are drawn on a scan of it, oldest first."""
+    query = select(Subject.code, Template.name).join(Scan, Scan.subject_id == Subject.id)
+    query = query.join(Annotation, Annotation.scan_id == Scan.id).join(
+        Template, Template.annotation_id == Annotation.id
+    )
+    found: dict[str, list[str]] = {}
+    for code, name in session.execute(query.order_by(Template.id)).tuples():
+        found.setdefault(code, []).append(name)
+    return found
+
+
+def _refuse_test(subject: Subject) -> None:
+    if subject.role is Role.TEST:
+        raise WorkbenchError(
+            f"{subject.code} is of the test set: its anatomy would be in the labels of every training.",
+            "Choose a subject of another set.",
+        )
 
 
 def _chosen(session: Session) -> int | None:

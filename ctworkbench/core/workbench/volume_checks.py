@@ -62,6 +62,7 @@ class VolumeChecks:
     def __init__(self, scheme: Scheme, norm: Norm, asked: Sequence[Measured], cohort: Sequence[Measured]) -> None:
         self._scheme = scheme
         self._norm = norm
+        self._norm_named = f"{norm.name}, made of digital phantoms" if norm.limits.phantoms else norm.name
         self._asked = {one.annotation_id: one for one in asked}
         self._cohort = [one for one in cohort if one.total > 0]
         self._spreads: dict[str, tuple[float, float] | None] = {}
@@ -82,7 +83,7 @@ class VolumeChecks:
                 continue
             if norm_holds and region.name in self._norm.regions and case.sex and case.age_years is not None:
                 z = self._norm.z(region.name, case.sex, case.age_years, cm3)
-                said = f"{region.title}: {cm3:.0f} cm³, z {_signed(z)} in the norm {self._norm.name}"
+                said = f"{region.title}: {cm3:.0f} cm³, z {_signed(z)} in the norm {self._norm_named}"
             else:
                 share = _share(region.name)
                 told = self._against_cohort(f"share {region.name}", share, case)
@@ -106,7 +107,7 @@ class VolumeChecks:
             begun = f"{larger.title}: {abs(a - b):.1f} cm³ larger than the other side"
             if norm_holds and pair in self._norm.pairs and case.sex and case.age_years is not None:
                 z = self._norm.asymmetry_z(pair, case.sex, case.age_years, a, b)
-                said = f"{begun}, z {_signed(z)} in the norm {self._norm.name}"
+                said = f"{begun}, z {_signed(z)} in the norm {self._norm_named}"
                 found.append(_of_z("asymmetry", z, said, larger.name, case.sizes[larger.name], ASYMMETRY_Z))
             z = self._against_cohort(f"asymmetry {pair}", _asymmetry(right.name, left.name), case)
             if z is not None:
