@@ -68,10 +68,12 @@ class PictureWidget(_qt.QtBaseCanvasBackend, QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setFocusPolicy(Qt.FocusPolicy.WheelFocus)
         gl_format = _qt._set_config(p.context.config)
-        self._surface = QOffscreenSurface()
+        # Children of the widget, so that they end with it in the window's thread: Python may collect them in any, and a
+        # context that ends elsewhere stays the current one of the window's thread.
+        self._surface = QOffscreenSurface(None, self)
         self._surface.setFormat(gl_format)
         self._surface.create()
-        self._gl = QOpenGLContext()
+        self._gl = QOpenGLContext(self)
         self._gl.setFormat(gl_format)
         if not self._gl.create():
             raise RuntimeError("OpenGL has no context to give")
@@ -83,6 +85,7 @@ class PictureWidget(_qt.QtBaseCanvasBackend, QWidget):
         self._picture = QImage()
         self._stale = True
         self._begun = False
+        self._closed = False
         self._area: QRect | None = None
         self._part = QRect()
         self._initialized = True
@@ -168,7 +171,7 @@ class PictureWidget(_qt.QtBaseCanvasBackend, QWidget):
     def _draw(self, part: QRect | None = None) -> None:
         """Draw the scene and read it into the picture; given a part of the widget, that part alone."""
         canvas = self._vispy_canvas
-        if canvas is None:
+        if canvas is None or self._closed:
             return
         self._begin()
         wide, high = self._wanted_size()
@@ -209,13 +212,14 @@ class PictureWidget(_qt.QtBaseCanvasBackend, QWidget):
         self._pixels[top:bottom, left:right] = read.reshape(size)[::-1]
 
     def _vispy_close(self) -> None:
-        if self._gl.makeCurrent(self._surface):
+        if not self._closed and self._gl.makeCurrent(self._surface):
             self._frame = None
             self._gl.doneCurrent()
+        self._closed = True
         self.close()
 
     def _vispy_set_current(self) -> None:
-        if self._vispy_canvas is not None:
+        if self._vispy_canvas is not None and not self._closed:
             self._gl.makeCurrent(self._surface)
 
     def _vispy_swap_buffers(self) -> None:
