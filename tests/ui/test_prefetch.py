@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import Workbench
-from ctworkbench.ui import prefetch, review
+from ctworkbench.ui import opening, prefetch
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.prefetch import Wanted
 from ctworkbench.ui.review import ReviewPage
@@ -70,13 +70,13 @@ def read(page: ReviewPage) -> list[int]:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The scans that the room reads from now on because they were not there."""
     numbers: list[int] = []
-    plain = review.read_case
+    plain = opening.read_case
 
     def reading(workbench: Any, recovery: Any, scan_id: int, annotation_id: int | None = None) -> Any:
         numbers.append(scan_id)
         return plain(workbench, recovery, scan_id, annotation_id)
 
-    monkeypatch.setattr(review, "read_case", reading)
+    monkeypatch.setattr(opening, "read_case", reading)
     return numbers
 
 
