@@ -13,6 +13,8 @@ from ctworkbench.ui.worklist import who
 
 _OBLIQUE_DEGREES = 1.0
 
+_LEAST_PICKER = 140
+
 
 class CaseHeader(QFrame):
     """Subject, image, version picker, compare.
@@ -59,6 +61,7 @@ class CaseHeader(QFrame):
         self.unsaved.setToolTip("There are corrections that are not saved as a version yet (Ctrl+S)")
         self.versions = QComboBox()
         self.versions.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.versions.setMinimumWidth(_LEAST_PICKER)  # gives way where the window is narrow; its list opens wider
         self.versions.activated.connect(lambda place: self.version_chosen.emit(self.versions.itemData(place)))
         tip = "Show the earlier version in place of this one, and back; the arrow offers all"
         self.compare = self._button("Compare", tip, "C")

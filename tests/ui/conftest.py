@@ -15,6 +15,12 @@ def memory(tmp_path: Path) -> QSettings:
 
 
 @pytest.fixture(autouse=True)
+def settings_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Windows that are given no memory of their own keep nothing of a test for the next, nor for the user."""
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path_factory.mktemp("user")))
+
+
+@pytest.fixture(autouse=True)
 def windows_left_open_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
     """Windows that a test leaves open are closed, so that none stands in the way of the next."""
     if "qtbot" not in request.fixturenames:

@@ -29,10 +29,10 @@ from tests.ui.test_review import open_scan, press
 class Desk:
     """The review room over three scans, with the mouse and the keys of one reader after the other."""
 
-    def __init__(self, workbench: Workbench, qtbot: QtBot) -> None:
+    def __init__(self, workbench: Workbench, memory: QSettings, qtbot: QtBot) -> None:
         self.workbench, self.qtbot = workbench, qtbot
         self.bridge = Bridge(workbench)
-        self.page = ReviewPage(workbench, self.bridge)
+        self.page = ReviewPage(workbench, self.bridge, memory)
         self.page.resize(1200, 700)
         self.page.show()
         self.ids = [row.id for row in workbench.cohort.scans()]
@@ -59,10 +59,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
+def desk(memory: QSettings, qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     make_study(tmp_path / "study", scans=3).close()
     workbench = Workbench.open(tmp_path / "study", Settings(author="ada"))
-    desk = Desk(workbench, qtbot)
+    desk = Desk(workbench, memory, qtbot)
     yield desk
     if desk.page.session.dirty:
         desk.page.session.discard_edits()
@@ -99,12 +99,12 @@ def answer_name(name: str, keep: bool = False) -> None:
 
 
 def test_that_a_missing_name_is_asked_for_at_the_first_verdict_and_remembered(
-    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory: QSettings, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     make_study(tmp_path / "study", scans=1).close()
     with Workbench.open(tmp_path / "study", Settings(author="unknown")) as workbench:
-        desk = Desk(workbench, qtbot)
+        desk = Desk(workbench, memory, qtbot)
         desk.open(desk.ids[0])
         (row,) = workbench.review.annotations(desk.ids[0])
         answer(NameDialog, lambda dialog: dialog.reject())

@@ -541,6 +541,8 @@ def test_that_the_surface_has_a_body_per_region_and_letters_on_the_patient_s_sid
     assert corners[0][0] < corners[1][0]  # from the front the right stands on the left of the screen
     page.view.set_region_shown(LEFT_FRONTAL, False)
     assert not surface.meshes[LEFT_FRONTAL].visible
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)  # the keys go to the window in front
     press(page, Qt.Key.Key_PageDown)
     wait_for(page, room.ids[1], qtbot)
     qtbot.waitUntil(lambda: page.reading.surface is None)
