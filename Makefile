@@ -43,7 +43,7 @@ pytest-core: setup ## tests without a window, a file at a time on each worker; A
 pytest-window: setup ## tests of the window, one after another: two windows on one display take each other's keys
 	@$(ONE_THREAD) QT_QPA_PLATFORM=xcb $(XVFB) $(PY) -m pytest -m "not bench" tests/ui $(ARGS)
 
-bench: bench-phantom bench-labels bench-review ## measure speed and accuracy; bench-NAME runs tests/bench/bench_NAME.py with ARGS
+bench: bench-phantom bench-labels bench-checks bench-propose bench-review ## measure speed and accuracy; bench-NAME runs tests/bench/bench_NAME.py with ARGS
 
 bench-%: setup
 	@$(ONE_THREAD) $(XVFB) $(PY) -m tests.bench.bench_$* $(ARGS)
