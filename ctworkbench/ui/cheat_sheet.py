@@ -7,6 +7,7 @@ from ctworkbench.ui.keymap import Keymap
 
 _ROW_PIXELS = 23
 _AROUND_PIXELS = 130
+_MOST_ROWS = 200
 _HEADING_ROWS, _FEWEST = 2, 4
 _MOUSE = (
     ("Click, drag", "Crosshair (Navigate), paint (Brush …)"),
@@ -58,10 +59,15 @@ class CheatSheet(QFrame):
         if self.isVisible():
             self.hide()
             return
-        body = self._fill()
         room = self._room.rect()
+        rows = max(12, (room.height() - _AROUND_PIXELS) // _ROW_PIXELS)
+        body = self._fill(rows)
+        while body.sizeHint().width() + 20 > room.width() - 60 and rows < _MOST_ROWS:
+            rows += 2  # fewer columns, to be scrolled down: nobody looks for keys to the side
+            body = self._fill(rows)
+        self._scroll.setWidget(body)
         self._scroll.setMinimumSize(
-            min(body.sizeHint().width() + 4, room.width() - 60),
+            min(body.sizeHint().width() + 20, room.width() - 60),  # with room for a scroll bar
             min(body.sizeHint().height() + 4, room.height() - _AROUND_PIXELS),
         )
         self.adjustSize()
@@ -77,19 +83,18 @@ class CheatSheet(QFrame):
         self.hide()
         self.change_asked.emit()
 
-    def _fill(self) -> QWidget:
-        """Lay the groups out in columns that are as high as the room allows; a long group goes on in the next one."""
+    def _fill(self, most: int) -> QWidget:
+        """Lay the groups out in columns of so many rows at most; a long group goes on in the next one."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for command in self._keymap.commands:
             # A command without a title shares the line of the one before it.
             if command.title:
                 groups.setdefault(command.group, []).append((self._keymap.text(command), command.title))
         groups["Mouse"] = list(_MOUSE)
-        most = max(12, (self._room.height() - _AROUND_PIXELS) // _ROW_PIXELS)
         body = QWidget()
         columns = QHBoxLayout(body)
         columns.setContentsMargins(0, 0, 0, 0)
-        columns.setSpacing(26)
+        columns.setSpacing(20)
         column, room = QVBoxLayout(), most
         for name, rows in groups.items():
             left = rows
@@ -104,8 +109,6 @@ class CheatSheet(QFrame):
                 room -= len(here) + _HEADING_ROWS
         column.addStretch(1)
         columns.addLayout(column)
-        self._scroll.setWidget(body)
-        body.adjustSize()
         return body
 
 

@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QInputDialog, QPushButton, QSizePolicy
 
 from ctworkbench.core.errors import WorkbenchError
@@ -42,9 +43,13 @@ class ReaderDesk(QObject):
         self._follow()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Leaving the comment gives up to accept with it."""
+        """Leaving the comment gives up to accept with it; Enter is the comment's own there, not a key of the room."""
         if event.type() == QEvent.Type.FocusOut:
             self._stop_accepting()
+        elif isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                event.accept()
+                return True
         return super().eventFilter(watched, event)
 
     def refresh(self) -> None:

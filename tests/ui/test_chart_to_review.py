@@ -117,5 +117,5 @@ def test_that_a_selection_of_the_chart_is_listed_alone_until_its_chip_is_clicked
 def test_that_a_selection_stays_when_the_list_is_read_again(page: ReviewPage, qtbot: QtBot) -> None:
     page.show_selection(frozenset({3, 5}))
     page.refresh()
-    qtbot.waitUntil(lambda: page._bridge.idle)
+    qtbot.waitUntil(lambda: page.bridge.idle)
     assert [row.id for row in page.worklist.rows] == [3, 5]

@@ -97,13 +97,14 @@ def test_that_a_stroke_drawn_in_parts_is_the_picture_drawn_whole(
     view: AnnotateView, qtbot: QtBot, name: str, contour: bool
 ) -> None:
     view.set_contour(contour)
-    qtbot.wait(40)
-    before = [pixels(canvas_of(view, each)._picture) for each in ("axial", "coronal", "sagittal")]
+    canvases = [canvas_of(view, each) for each in ("axial", "coronal", "sagittal")]
+    qtbot.waitUntil(lambda: not any(canvas._stale for canvas in canvases))
+    before = [pixels(canvas._picture) for canvas in canvases]
     drag(view, name, qtbot)
-    after = [pixels(canvas_of(view, each)._picture) for each in ("axial", "coronal", "sagittal")]
     assert (view._labels == CEREBELLUM).any()
-    for old, new in zip(before, after, strict=True):
-        assert (old != new).any()
+    for canvas, old in zip(canvases, before, strict=True):
+        qtbot.waitUntil(lambda canvas=canvas, old=old: bool((old != pixels(canvas._picture)).any()))
+    qtbot.waitUntil(lambda: not any(canvas._stale or not canvas._part.isEmpty() for canvas in canvases))
     assert_whole(view)
     view.undo()
     qtbot.wait(40)

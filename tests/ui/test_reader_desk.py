@@ -180,6 +180,7 @@ def test_that_a_blinded_reader_sees_the_machines_map_alone_until_their_own_verdi
     voxels[20:24, 18:22, 10:14] = CEREBELLUM
     workbench.review.save(scan_id, base.id, Volume(voxels, labels.affine))
     desk.qtbot.waitUntil(lambda: desk.titles() == ["v2 expert · no verdict", "v1 registration · no verdict"])
+    desk.qtbot.waitUntil(lambda: not page.opening.loading)
     press(page, Qt.Key.Key_A)
     desk.qtbot.waitUntil(lambda: workbench.review.annotations(scan_id)[0].verdict is Verdict.ACCEPT)
 

@@ -469,9 +469,12 @@ def test_that_the_room_fits_a_small_screen(page: ReviewPage) -> None:
     # What a window of 1366 × 768 leaves beside its rail and between its bars.
     assert page.minimumSizeHint().width() <= 1232
     assert page.minimumSizeHint().height() <= 690
-    page.cheat_sheet.adjustSize()
+    page.resize(1232, 690)
+    page.cheat_sheet.toggle()
     assert page.cheat_sheet.width() <= 1232
     assert page.cheat_sheet.height() <= 690
+    assert page.cheat_sheet._scroll.horizontalScrollBar().maximum() == 0
+    page.cheat_sheet.toggle()
 
 
 def test_that_a_second_verdict_key_while_the_next_scan_loads_judges_nothing(
