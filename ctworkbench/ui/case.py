@@ -100,8 +100,9 @@ def version_to_show(versions: Sequence[AnnotationRow], annotation_id: int | None
 
 
 def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]:
-    """A writable copy of a version's label map, axes (x, y, z), laid out as the views read it."""
-    return np.array(workbench.review.labels(annotation_id).voxels, dtype=np.uint8, order="F")
+    """A version's label map of one's own, writable, axes (x, y, z), laid out as the views read it."""
+    labels = np.asfortranarray(workbench.review.labels(annotation_id).voxels, dtype=np.uint8)
+    return labels if labels.flags.writeable else labels.copy(order="F")
 
 
 def title_of(row: AnnotationRow) -> str:
