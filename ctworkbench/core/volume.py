@@ -179,7 +179,7 @@ def read_nifti(path: Path) -> Volume:
         rounded = np.rint(voxels)
         if np.abs(voxels - rounded).max(initial=0) < 1e-3 and np.abs(rounded).max(initial=0) < 32767:
             voxels = rounded.astype(np.int16)
-    if not np.isfinite(voxels).all():
+    if voxels.dtype.kind not in "iu" and not np.isfinite(voxels).all():
         raise VolumeError(f"{path.name} holds values that are not numbers (NaN or infinite).", "Convert it again.")
     affine = np.asarray(image.affine, dtype=np.float64)
     return Volume(np.asfortranarray(voxels), affine)
