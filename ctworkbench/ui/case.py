@@ -70,11 +70,11 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
         else:
             labels, grid, counts = reading.result()
     except WorkbenchError as error:
-        raise WorkbenchError(f"{scan.subject} cannot be shown: {error.message}", error.remedy) from error
+        raise WorkbenchError(f"{scan.subject}: {error.message}", error.remedy) from error
     if not grid.matches(image.grid):
         raise WorkbenchError(
-            f"{scan.subject} cannot be shown: version {shown.version if shown else 0} of its label map does not lie on "
-            "the grid of its image.",
+            f"{scan.subject}: version {shown.version if shown else 0} of its label map does not lie on the grid of its "
+            "image.",
             "Restore the study's voxels from a backup; `ctworkbench verify` names all that is damaged.",
         )
     recovered, damaged = None, ""

@@ -69,7 +69,7 @@ def open_scan(page: ReviewPage, scan_id: int, qtbot: QtBot) -> None:
 
     def shown() -> bool:
         case = page.session.case
-        return case is not None and case.scan.id == scan_id and not page._loading
+        return case is not None and case.scan.id == scan_id and not page.opening.loading
 
     qtbot.waitUntil(shown, timeout=20_000)
 
@@ -121,7 +121,7 @@ def test_that_a_scan_that_disappeared_is_named_and_the_room_goes_on(
     VoxelStore(workbench.folder / "voxels").path(workbench._study.store.put(other)).unlink()
     page.open_scan(gone)
     qtbot.waitUntil(lambda: bool(notices), timeout=10_000)
-    assert "GONE cannot be shown" in notices[0].message and "missing" in notices[0].message
+    assert "GONE: " in notices[0].message and "missing" in notices[0].message
     assert "backup" in notices[0].remedy
     assert "GONE" in page.cover.text()
     open_scan(page, 1, qtbot)
