@@ -27,6 +27,6 @@ def _open(arguments: argparse.Namespace) -> int:
     if not _has_screen():
         raise WorkbenchError("There is no display to open a window on.", "Open it from a desktop, or use xvfb-run.")
     from ctworkbench.core.settings import Settings
-    from ctworkbench.ui.app import run
+    from ctworkbench.ui.loading import load
 
-    return run(arguments.study, Settings.from_environment())
+    return load("ctworkbench.ui.app").run(arguments.study, Settings.from_environment())

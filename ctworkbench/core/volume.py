@@ -5,6 +5,7 @@ indices to world millimetres in RAS+, where x grows to the patient's right, y to
 Libraries that speak LPS (DICOM, SimpleITK, ANTs) are met at their border only.
 """
 
+import math
 import os
 import uuid
 import zlib
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import nibabel as nib
 import numpy as np
 from isal import igzip, igzip_lib
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from nibabel.spatialimages import HeaderDataError
@@ -33,6 +35,8 @@ Interpolation = Literal["linear", "nearest", "bspline"]
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MAX_SHEAR = 1e-3
 _NIFTI_2 = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))
+_MOST_UNPACKED = 1032
+"""Times its size that a packed file can hold: what deflate does at its best."""
 _DAMAGED = (
     ImageFileError,
     HeaderDataError,
@@ -150,7 +154,7 @@ def read_nifti(path: Path) -> Volume:
         VolumeError: unreadable, not 3D, or without a spatial transform (sform and qform codes both 0).
     """
     try:
-        image = _load(path)
+        image, voxels = _load(path)
         if not isinstance(image, nib.Nifti1Image):
             raise VolumeError(f"{path.name} is not a NIfTI file.", "Give .nii or .nii.gz files.")
         header = image.header
@@ -162,7 +166,8 @@ def read_nifti(path: Path) -> Volume:
         units = header.get_xyzt_units()[0]
         if units not in ("mm", "unknown"):
             raise VolumeError(f"{path.name} states its geometry in {units}, not in mm.", "Convert it to mm.")
-        voxels = np.asanyarray(image.dataobj)
+        if voxels is None:
+            voxels = np.asanyarray(image.dataobj)
     except _DAMAGED as error:
         raise VolumeError(f"{path.name} cannot be read: {error}", "Check that the file is whole.") from error
     while voxels.ndim > 3 and voxels.shape[-1] == 1:
@@ -174,7 +179,7 @@ def read_nifti(path: Path) -> Volume:
         rounded = np.rint(voxels)
         if np.abs(voxels - rounded).max(initial=0) < 1e-3 and np.abs(rounded).max(initial=0) < 32767:
             voxels = rounded.astype(np.int16)
-    if not np.isfinite(voxels).all():
+    if voxels.dtype.kind not in "iu" and not np.isfinite(voxels).all():
         raise VolumeError(f"{path.name} holds values that are not numbers (NaN or infinite).", "Convert it again.")
     affine = np.asarray(image.affine, dtype=np.float64)
     return Volume(np.asfortranarray(voxels), affine)
@@ -196,17 +201,44 @@ def read_grid(path: Path) -> Grid:
     return Grid((shape[0], shape[1], shape[2]), np.asarray(image.affine, dtype=np.float64))
 
 
-def _load(path: Path) -> object:
-    """An image of any kind that nibabel knows.
+def _load(path: Path) -> tuple[object, NDArray | None]:
+    """An image of any kind that nibabel knows; its voxels too where they were read already.
 
     A compressed file is unpacked to its end: only there does its checksum tell whether the voxels are what they were,
-    and nibabel alone would stop before it.
+    and nibabel alone would stop before it. Unscaled voxels stay in the memory that they were unpacked into.
     """
     if not path.name.lower().endswith(".nii.gz"):
-        return nib.load(path)
-    content = igzip.decompress(path.read_bytes())
-    kind = nib.Nifti2Image if content[:4] in _NIFTI_2 else nib.Nifti1Image
-    return kind.from_bytes(content)
+        return nib.load(path), None
+    content = _unpacked(path)
+    kind = nib.Nifti2Image if content[:4].tobytes() in _NIFTI_2 else nib.Nifti1Image
+    size = kind.header_class.template_dtype.itemsize
+    start = kind.header_class(content[:size].tobytes(), check=False).get_data_offset()
+    image = kind.from_bytes(content[: max(start, size + 4)].tobytes())
+    proxy = image.dataobj
+    if not isinstance(proxy, ArrayProxy) or (proxy.slope, proxy.inter) != (1.0, 0.0):
+        return kind.from_bytes(content.tobytes()), None
+    wanted = proxy.offset + math.prod(proxy.shape) * proxy.dtype.itemsize
+    if content.size < wanted:
+        raise EOFError(f"it holds {content.size} bytes of {wanted}")
+    return image, np.ndarray(proxy.shape, proxy.dtype, content.data, proxy.offset, order="F")
+
+
+def _unpacked(path: Path) -> NDArray[np.uint8]:
+    """What a gzip file holds, its checksum verified; it lets go of Python's lock."""
+    with path.open("rb") as file:
+        packed = file.seek(0, os.SEEK_END)
+        file.seek(max(0, packed - 4))
+        # The size that it tells at its end is a hint, from which a damaged file must not take all memory.
+        told = min(int.from_bytes(file.read(4), "little"), _MOST_UNPACKED * packed)
+        file.seek(0)
+        content, filled = np.empty(told, np.uint8), 0
+        with igzip.IGzipFile(fileobj=file) as stream:
+            while filled < told and (got := stream.readinto(content[filled:].data)):
+                filled += got
+            rest = stream.read()
+    if rest:
+        return np.concatenate([content[:filled], np.frombuffer(rest, np.uint8)])
+    return content[:filled]
 
 
 def write_nifti(volume: Volume, path: Path) -> None:

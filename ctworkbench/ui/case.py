@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctworkbench.core.errors import VolumeError, WorkbenchError
-from ctworkbench.core.volume import Volume
+from ctworkbench.core.volume import Grid, Volume
 from ctworkbench.core.workbench import AnnotationRow, Origin, ScanRow
 from ctworkbench.core.workbench.current import current, verdict_text
 from ctworkbench.core.workbench.rows import ReadingRow
@@ -54,20 +54,29 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
     """Read a scan with the version that counts, or the one asked for. Slow: touches no widget.
 
     Raises:
-        WorkbenchError: no such scan or version, or voxels that cannot be read.
+        WorkbenchError: no such scan or version, voxels that are gone, cannot be read, or do not fit each other.
     """
     scan = workbench.cohort.scan(scan_id)
     versions = tuple(workbench.review.annotations(scan_id))
     shown = version_to_show(versions, annotation_id)
-    # Unpacking lets go of Python's lock, so the two files are read at once.
-    with ThreadPoolExecutor(1, thread_name_prefix="labels") as aside:
-        reading = None if shown is None else aside.submit(_read_counted, workbench, shown.id)
-        image = workbench.cohort.image(scan_id)
-    if reading is None:
-        labels = np.zeros(image.voxels.shape, np.uint8, order="F")
-        counts = RegionCounts(for_display(labels))
-    else:
-        labels, counts = reading.result()
+    try:
+        # Unpacking lets go of Python's lock, so the two files are read at once.
+        with ThreadPoolExecutor(1, thread_name_prefix="labels") as aside:
+            reading = None if shown is None else aside.submit(_read_counted, workbench, shown.id)
+            image = workbench.cohort.image(scan_id)
+        if reading is None:
+            labels = np.zeros(image.voxels.shape, np.uint8, order="F")
+            grid, counts = image.grid, RegionCounts(for_display(labels))
+        else:
+            labels, grid, counts = reading.result()
+    except WorkbenchError as error:
+        raise WorkbenchError(f"{scan.subject}: {error.message}", error.remedy) from error
+    if not grid.matches(image.grid):
+        raise WorkbenchError(
+            f"{scan.subject}: version {shown.version if shown else 0} of its label map does not lie on the grid of its "
+            "image.",
+            "Restore the study's voxels from a backup; `ctworkbench verify` names all that is damaged.",
+        )
     recovered, damaged = None, ""
     try:
         recovered = recovery.read(scan_id)
@@ -79,9 +88,10 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
     return Case(scan, image, versions, shown, labels, counts, frame_of(image, labels), recovered, damaged, readings)
 
 
-def _read_counted(workbench: "Workbench", annotation_id: int) -> tuple[NDArray[np.uint8], RegionCounts]:
-    labels = read_labels(workbench, annotation_id)
-    return labels, RegionCounts(for_display(labels))
+def _read_counted(workbench: "Workbench", annotation_id: int) -> tuple[NDArray[np.uint8], Grid, RegionCounts]:
+    volume = workbench.review.labels(annotation_id)
+    labels = _own(volume)
+    return labels, volume.grid, RegionCounts(for_display(labels))
 
 
 def version_to_show(versions: Sequence[AnnotationRow], annotation_id: int | None) -> AnnotationRow | None:
@@ -100,8 +110,13 @@ def version_to_show(versions: Sequence[AnnotationRow], annotation_id: int | None
 
 
 def read_labels(workbench: "Workbench", annotation_id: int) -> NDArray[np.uint8]:
-    """A writable copy of a version's label map, axes (x, y, z), laid out as the views read it."""
-    return np.array(workbench.review.labels(annotation_id).voxels, dtype=np.uint8, order="F")
+    """A version's label map of one's own, writable, axes (x, y, z), laid out as the views read it."""
+    return _own(workbench.review.labels(annotation_id))
+
+
+def _own(volume: Volume) -> NDArray[np.uint8]:
+    labels = np.asfortranarray(volume.voxels, dtype=np.uint8)
+    return labels if labels.flags.writeable else labels.copy(order="F")
 
 
 def title_of(row: AnnotationRow) -> str:

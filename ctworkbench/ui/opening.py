@@ -82,15 +82,16 @@ class Opening:
             self.read(self.wanted)
 
     def look_ahead(self) -> None:
-        """Let the cases be read that come next in the list, and the one before."""
+        """Let the cases be read that come next in the list, and the one before; at first the one that Space opens."""
         page, case = self._page, self._page.session.case
-        if case is None or self.loading or page.disposed:
+        if self.loading or page.disposed:
             return
         worklist = page.worklist
-        order = (worklist.next_to_review(), worklist.neighbour(1), worklist.neighbour(-1))
+        around = () if case is None else (worklist.neighbour(1), worklist.neighbour(-1))
+        order = (worklist.next_to_review(), *around)
         wanted = [Wanted(scan_id, worklist.waiting(scan_id)) for scan_id in order if scan_id is not None]
-        size = case.image.voxels.nbytes + 2 * case.labels.nbytes
-        page.prefetch.want([one for one in wanted if one.scan_id != case.scan.id], size)
+        size = 0 if case is None else case.image.voxels.nbytes + 2 * case.labels.nbytes
+        page.prefetch.want([one for one in wanted if case is None or one.scan_id != case.scan.id], size)
 
     def _take_awaited(self, asked: Wanted, case: Case | None) -> None:
         """What was being read ahead when it was asked for; if that came to nothing it is read again."""

@@ -12,6 +12,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.qt import QtViewer
+from napari.utils.action_manager import action_manager
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer, Signal
@@ -74,7 +75,8 @@ class OrthoView(QWidget):
         self._scale = (1.0, 1.0, 1.0)
 
         self.model = ViewerModel(title=plane.name, order=plane.order, axis_labels=("z", "y", "x"))
-        self.viewer = QtViewer(self.model, show_welcome_screen=False, canvas_class=canvas_class())
+        with action_manager.events.shortcut_changed.blocker():  # each would write the hidden welcome screens anew
+            self.viewer = QtViewer(self.model, show_welcome_screen=False, canvas_class=canvas_class())
         self.viewer.setAcceptDrops(False)
         self.viewer.dims.hide()
         camera = self.model.scene.camera

@@ -1,10 +1,9 @@
-"""Corrections that were not saved yet, kept on disk so that a crash costs a second of work at most."""
+"""Corrections that were not saved yet, kept on disk so that a crash costs the last stroke at most."""
 
 import json
 import logging
-import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ctworkbench.core.errors import VolumeError
+from ctworkbench.core.errors import StudyError, VolumeError
+from ctworkbench.core.files import replace_bytes
 from ctworkbench.core.volume import Affine, Volume, nifti_bytes, read_nifti
 
 log = logging.getLogger(__name__)
 
-DELAY_MILLISECONDS = 1000
+# A copy and the write of it aside take a few hundredths of a second of a large scan, so each stroke can have its own.
+QUIET_MILLISECONDS = 150
+LATEST_MILLISECONDS = 1000
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,22 @@ class RecoveryFolder:
         self.folder = folder
 
     def write(self, scan_id: int, labels: Volume, parent_id: int | None) -> None:
-        """Keep a label map; the one kept before stays until the new one is whole on disk."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        note = json.dumps({"parent_id": parent_id}).encode()
-        _replace(self._note(scan_id), note)
-        _replace(self._map(scan_id), nifti_bytes(labels, compressed=True))
+        """Keep a label map; the one kept before stays until the new one is whole on disk.
+
+        Raises:
+            StudyError: it cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path, note = self._note(scan_id), json.dumps({"parent_id": parent_id}).encode()
+            if not path.exists() or path.read_bytes() != note:
+                replace_bytes(path, note)
+            replace_bytes(self._map(scan_id), nifti_bytes(labels, compressed=True))
+        except OSError as error:
+            raise StudyError(
+                f"Corrections could not be kept aside: {error.strerror or error}. They stand in the views alone.",
+                "Free some space, then save them (Ctrl+S).",
+            ) from error
 
     def read(self, scan_id: int) -> Recovered | None:
         """The label map kept for a scan, if there is one.
@@ -88,14 +101,17 @@ class RecoveryFolder:
 
 
 class Autosave(QObject):
-    """Writes the label map under correction aside, a second after an edit, off the GUI thread.
+    """Writes the label map under correction aside, off the GUI thread.
+
+    That is done when a stroke has ended, and once a second while strokes follow each other without a rest.
+
 
     Args:
         folder: where to write.
         snapshot: gives a copy of the label map as it stands, called on the GUI thread.
 
     Signals:
-        failed: a write failed (the exception).
+        failed: a write failed (the exception), the one before it did not.
     """
 
     failed = Signal(object)
@@ -111,28 +127,31 @@ class Autosave(QObject):
         self._parent_id: int | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="autosave")
         self._writing: Future[None] | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(DELAY_MILLISECONDS)
-        self._timer.timeout.connect(self.write)
+        self._failing = False
+        self._quiet, self._latest = QTimer(self), QTimer(self)
+        for timer, length in ((self._quiet, QUIET_MILLISECONDS), (self._latest, LATEST_MILLISECONDS)):
+            timer.setSingleShot(True)
+            timer.setInterval(length)
+            timer.timeout.connect(self.write)
 
     def follow(self, scan_id: int, affine: Affine, parent_id: int | None) -> None:
         """From now on edits belong to this scan and this version."""
-        self._timer.stop()
+        self._rest()
         self._scan_id, self._affine, self._parent_id = scan_id, affine, parent_id
 
     def touch(self) -> None:
-        """The label map was edited: write within a second. Further edits do not put the write off."""
-        if not self._timer.isActive():
-            self._timer.start()
+        """The label map was edited: write as soon as edits rest. They do not put the write off for over a second."""
+        self._quiet.start()
+        if not self._latest.isActive():
+            self._latest.start()
 
     def write(self) -> None:
         """Write now what there is, aside."""
-        self._timer.stop()
+        self._rest()
         if self._scan_id is None:
             return
         if self._writing is not None and not self._writing.done():
-            self._timer.start()
+            self._quiet.start()
             return
         scan_id, parent_id = self._scan_id, self._parent_id
         labels = Volume(self._snapshot(), self._affine)
@@ -145,7 +164,7 @@ class Autosave(QObject):
         Args:
             stay: return only when the files are gone, which may take as long as a write that is under way.
         """
-        self._timer.stop()
+        self._rest()
         if self._scan_id is None:
             return
         # In the writer's thread, after a write that may be under way.
@@ -157,23 +176,21 @@ class Autosave(QObject):
 
     def close(self) -> None:
         """Finish a write that is under way; what is due is written first."""
-        if self._timer.isActive():
+        if self._quiet.isActive():
+            if self._writing is not None:
+                wait([self._writing])
             self.write()
-        self._timer.stop()
+        self._rest()
         self._writer.shutdown(wait=True)
+
+    def _rest(self) -> None:
+        self._quiet.stop()
+        self._latest.stop()
 
     def _written(self, writing: "Future[None]") -> None:
         error = writing.exception()
         if error is not None:
             log.error("corrections could not be kept aside", exc_info=error)
-            self.failed.emit(error)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file in place so that it is either the old one or the whole new one, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+            if not self._failing:  # said once, not after each stroke
+                self.failed.emit(error)
+        self._failing = error is not None

@@ -185,7 +185,11 @@ class RegionCounts:
         self._counted = labels.copy()
         self.voxels = np.zeros(_CODES, dtype=np.int64)
         for plane in self._counted:
-            self.voxels += np.bincount(plane.ravel(), minlength=_CODES)
+            # Half of a scan lies above and below the rows that hold a region.
+            rows = np.flatnonzero(plane.max(axis=1))
+            if rows.size:
+                self.voxels += np.bincount(plane[rows[0] : rows[-1] + 1].ravel(), minlength=_CODES)
+        self.voxels[0] += labels.size - int(self.voxels.sum())
 
     def update(self, labels: NDArray[np.uint8], box: Box) -> None:
         """Count a changed box again. `labels` is the array that was given at first."""

@@ -1,6 +1,5 @@
 """One open study on the screen: the rail with five places, the header, and the page of each place."""
 
-import importlib
 import logging
 import threading
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from ctworkbench.ui.check_watch import CheckWatch
 from ctworkbench.ui.cohort import CohortPage
 from ctworkbench.ui.cohort_table import age_text, labels_text, review_text
 from ctworkbench.ui.jobs import JobsPage
+from ctworkbench.ui.loading import load
 from ctworkbench.ui.notices import NoticeBar, show_error
 from ctworkbench.ui.shortened_label import ShortenedLabel
 from ctworkbench.ui.train import TrainPage
@@ -259,15 +259,15 @@ class StudyView(QWidget):
     def _preload_viewer(self) -> None:
         """Import the viewer's libraries aside, so that the first visit to Review does not wait for them."""
 
-        def load() -> None:
+        def load_all() -> None:
             try:
                 for name in _VIEWER_LIBRARIES:
-                    importlib.import_module(name)
+                    load(name)
             except ImportError:
                 log.exception("the viewer's libraries cannot be loaded")
 
         if self.review is None:  # a daemon: closing the window does not wait for it
-            threading.Thread(target=load, name="viewer libraries", daemon=True).start()
+            threading.Thread(target=load_all, name="viewer libraries", daemon=True).start()
 
     def _load_review(self) -> None:
         """Import the viewer, which takes seconds, and put it in its place."""
@@ -277,7 +277,7 @@ class StudyView(QWidget):
         self.loading.repaint()
         active = self.window().isActiveWindow()
         try:
-            module = importlib.import_module("ctworkbench.ui.review")
+            module = load("ctworkbench.ui.review")
             self.review = module.ReviewPage(self.workbench, self.bridge, self._memory)
         except Exception as error:  # a graphics driver can fail in any way; the other places go on
             self.loading.setText("The viewer cannot be shown on this screen.\nThe other places of the window work on.")

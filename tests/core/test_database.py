@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 
-from ctworkbench.core.database import Database
+from ctworkbench.core.database import MIGRATIONS, Database, revisions
 from ctworkbench.core.errors import StudyError
 from ctworkbench.core.model import Audit, Base, ImmutableRowError, NormChoice, NormRecord, Sex, StudySetting, Subject
 from ctworkbench.core.settings import Settings
@@ -25,6 +26,11 @@ def test_that_the_migrations_make_the_tables_that_the_model_states(database: Dat
     with database.engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     assert differences == []
+
+
+def test_that_the_schemas_are_known_in_the_order_in_which_alembic_makes_them() -> None:
+    walked = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+    assert revisions() == [entry.revision for entry in walked][::-1]
 
 
 def test_that_a_newer_schema_is_refused_by_name_and_left_alone(tmp_path: Path) -> None:

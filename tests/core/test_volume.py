@@ -1,5 +1,6 @@
 """The contract of `core.volume`: left stays left, millimetres stay millimetres."""
 
+import gzip
 import itertools
 from pathlib import Path
 
@@ -262,3 +263,26 @@ def test_that_whole_numbers_are_rounded_and_not_cut_off() -> None:
     found = resample(volume, grid)
     assert found.voxels.dtype == np.int16
     assert np.array_equal(found.voxels[:, 0, 0], np.arange(1, 40))
+
+
+def packed(tmp_path: Path, *members: bytes) -> Path:
+    """A file of several gzip members, as parallel packers write them: the last one alone tells a size at its end."""
+    path = tmp_path / "members.nii.gz"
+    path.write_bytes(b"".join(gzip.compress(member) for member in members))
+    return path
+
+
+def test_that_a_file_of_several_gzip_members_is_read_to_its_end(tmp_path: Path) -> None:
+    voxels = np.arange(24000, dtype=np.int16).reshape((20, 30, 40), order="F")
+    content = nifti_bytes(Volume(voxels, np.diag([2.0, 3.0, 4.0, 1.0])), compressed=False)
+    for cut in (100, 352, 30_000, len(content) - 7):
+        read = read_nifti(packed(tmp_path, content[:cut], content[cut:]))
+        assert np.array_equal(read.voxels, voxels)
+        assert read.voxels.flags.f_contiguous and read.voxels.flags.writeable
+
+
+def test_that_a_file_that_holds_fewer_voxels_than_it_says_is_refused(tmp_path: Path) -> None:
+    content = nifti_bytes(Volume(np.zeros((20, 30, 40), np.int16), np.eye(4)), compressed=False)
+    for end in (20, 350, len(content) - 1):
+        with pytest.raises(VolumeError, match="cannot be read"):
+            read_nifti(packed(tmp_path, content[:end]))

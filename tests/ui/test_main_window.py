@@ -20,6 +20,7 @@ from ctworkbench.ui import study_view
 from ctworkbench.ui.about import AboutDialog
 from ctworkbench.ui.app import install_hooks
 from ctworkbench.ui.bridge import JobView
+from ctworkbench.ui.loading import load
 from ctworkbench.ui.main_window import MainWindow
 from ctworkbench.ui.start import recent_studies
 from tests.ui.seeded_study import seed
@@ -70,10 +71,8 @@ def study(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def window(memory: QSettings, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
-    load = study_view.importlib.import_module
     stand_in = SimpleNamespace(ReviewPage=Viewer)
-    fake = SimpleNamespace(import_module=lambda name: stand_in if name == "ctworkbench.ui.review" else load(name))
-    monkeypatch.setattr(study_view, "importlib", fake)
+    monkeypatch.setattr(study_view, "load", lambda name: stand_in if name == "ctworkbench.ui.review" else load(name))
     made = MainWindow(Settings(author="reader"), memory, preload=False)
     with qtbot.waitExposed(made):
         made.show()
@@ -198,7 +197,7 @@ def test_that_a_viewer_that_cannot_start_leaves_the_rest_working(
     def fail(name: str) -> None:
         raise RuntimeError("no OpenGL")
 
-    monkeypatch.setattr(study_view, "importlib", SimpleNamespace(import_module=fail))
+    monkeypatch.setattr(study_view, "load", fail)
     window.open_study(study)
     view = window.study
     assert view is not None
