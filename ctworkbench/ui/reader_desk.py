@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
 
 class ReaderDesk(QObject):
     """What the review room asks of the one who reads."""
@@ -46,10 +48,9 @@ class ReaderDesk(QObject):
         """Leaving the comment gives up to accept with it; Enter is the comment's own there, not a key of the room."""
         if event.type() == QEvent.Type.FocusOut:
             self._stop_accepting()
-        elif isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                event.accept()
-                return True
+        elif event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in _ENTER:
+            event.accept()
+            return True
         return super().eventFilter(watched, event)
 
     def refresh(self) -> None:
