@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from ctworkbench.core.workbench import Changes, Verdict, Workbench
 from ctworkbench.core.workbench.checking import CHECK
 from ctworkbench.core.workbench.current import next_version
 from tests.core.checked_head import SCHEME, STRAIGHT, head_of, labels_of
+from tests.core.older_schema import step_back
 from tests.ui.study_with_heads import add_scan
 
 SOUND = labels_of(STRAIGHT)
@@ -220,10 +220,7 @@ def test_that_a_study_of_the_schema_before_is_upgraded_with_all_it_holds(tmp_pat
     before = ScriptDirectory(str(MIGRATIONS)).get_revision("0004")
     with Workbench.create(folder, Settings()) as workbench:
         add_scan(workbench, "P001", head_of(STRAIGHT).image, SOUND)
-    with sqlite3.connect(folder / "study.db") as connection:
-        connection.execute("DROP TABLE check_result")
-        connection.execute("UPDATE alembic_version SET version_num = ?", (before.down_revision,))
-    connection.close()
+    step_back(folder, str(before.down_revision))
     with Workbench.open(folder, Settings()) as workbench:
         (row,) = workbench.checks.worklist()
         assert (row.subject, row.checked) == ("P001", False)
