@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from ctworkbench.core.settings import Settings, resource
 from ctworkbench.ui.bridge import Notice
+from ctworkbench.ui.garbage import GarbageCollector
 from ctworkbench.ui.main_window import MainWindow
 from ctworkbench.ui.notices import show_error
 
@@ -57,6 +58,8 @@ def application() -> QApplication:
     app.setApplicationName("CT Workbench")
     app.setApplicationDisplayName("CT Workbench")
     app.setOrganizationName("ctworkbench")
+    if app.findChild(GarbageCollector) is None:
+        GarbageCollector(app)
     dress(app)
     return app
 

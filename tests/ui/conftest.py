@@ -1,11 +1,14 @@
 """What tests of the window share."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
+
+from ctworkbench.ui.garbage import GarbageCollector
 
 
 @pytest.fixture
@@ -18,6 +21,21 @@ def memory(tmp_path: Path) -> QSettings:
 def settings_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Windows that are given no memory of their own keep nothing of a test for the next, nor for the user."""
     QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path_factory.mktemp("user")))
+
+
+@pytest.fixture(scope="session")
+def collector(qapp: QApplication) -> Iterator[GarbageCollector]:
+    """Garbage is searched for as in the program: by the window's thread alone."""
+    collector = qapp.findChild(GarbageCollector) or GarbageCollector(qapp)
+    yield collector
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def garbage_ends_in_the_thread_of_the_window(collector: GarbageCollector) -> Iterator[None]:
+    """Tests that never let the window's timers run collect when they end."""
+    yield
+    collector.collect()
 
 
 @pytest.fixture(autouse=True)

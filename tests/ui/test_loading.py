@@ -15,7 +15,8 @@ def test_that_the_search_for_garbage_rests_while_a_module_is_loaded_and_goes_on_
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "loaded_at_rest.py").write_text("import gc\nSEARCHED = gc.isenabled()\n")
     (tmp_path / "loaded_in_vain.py").write_text("raise ImportError('no such driver')\n")
-    assert gc.isenabled()
+    searching = gc.isenabled()
+    gc.enable()
     try:
         assert load("loaded_at_rest").SEARCHED is False
         assert gc.isenabled()
@@ -25,3 +26,5 @@ def test_that_the_search_for_garbage_rests_while_a_module_is_loaded_and_goes_on_
         assert gc.isenabled()
     finally:
         gc.unfreeze()
+        if not searching:
+            gc.disable()
