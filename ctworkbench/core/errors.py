@@ -26,6 +26,10 @@ class ImportRefused(WorkbenchError):  # noqa: N818 - the word that users read
     """A series or file that is not taken into a study."""
 
 
+class NoScansError(WorkbenchError):
+    """A step that has nothing to work on yet."""
+
+
 class StudyError(WorkbenchError):
     """A study folder that cannot be made, opened or written."""
 

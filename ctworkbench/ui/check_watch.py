@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
+from ctworkbench.core.errors import NoScansError, WorkbenchError
 from ctworkbench.ui.bridge import Bridge
 
 if TYPE_CHECKING:
@@ -31,8 +32,15 @@ class CheckWatch(QObject):
         self._bridge.run(
             self._workbench.checks.check,
             lambda _: self._bridge.look(),
-            lambda error: log.info("no checks were started: %s", error),  # such as in a study without scans
+            self._not_started,
         )
+
+    def _not_started(self, error: Exception) -> None:
+        if isinstance(error, NoScansError):
+            return
+        log.warning("no checks were started", exc_info=error)
+        remedy = error.remedy if isinstance(error, WorkbenchError) else "Run `ctworkbench check` on the study."
+        self._bridge.notify(f"The label maps could not be checked: {error}", remedy, "warning")
 
     def _changed(self, changes: object) -> None:
         if any(getattr(changes, kind) for kind in ("annotations", "scans")):

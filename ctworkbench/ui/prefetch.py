@@ -148,8 +148,9 @@ class Prefetch(QObject):
             scan = self._workbench.cohort.scan(asked.scan_id)
             versions = tuple(self._workbench.review.annotations(asked.scan_id))
             shown = version_to_show(versions, asked.annotation_id)
+            readings = tuple(self._workbench.review.readings(asked.scan_id))
         except WorkbenchError:
             return None
         if (shown and shown.id) != (case.shown and case.shown.id):
             return None
-        return replace(case, scan=scan, versions=versions, shown=shown)
+        return replace(case, scan=scan, versions=versions, shown=shown, readings=readings)

@@ -163,6 +163,37 @@ def test_that_each_reader_draws_a_branch_of_their_own_from_the_same_map(study: W
     assert study.audit.verify().problems == ()
 
 
+def test_that_a_first_reader_without_an_assignment_draws_from_the_same_map_after_the_second(study: Workbench) -> None:
+    study.readers.assign("bob", ReaderRole.SECOND, scan_ids=[FRESH])
+    base = study.review.annotations(FRESH)[0]
+    study.sign_in("bob")
+    study.review.save(FRESH, base.id, drawn(study, FRESH, 5))
+    study.sign_in("ada")
+    assert study.review.save(FRESH, base.id, drawn(study, FRESH, 3)).parent_id == base.id
+
+
+def test_that_the_trail_tells_the_version_as_it_stands_whatever_number_a_blinded_reader_saw(study: Workbench) -> None:
+    study.readers.assign("bob", ReaderRole.SECOND, scan_ids=[FRESH])
+    base = study.review.annotations(FRESH)[0]
+    study.sign_in("ada")
+    study.review.save(FRESH, base.id, drawn(study, FRESH, 3))
+    study.sign_in("bob")
+    saved = study.review.save(FRESH, base.id, drawn(study, FRESH, 5))
+    judge(study, saved.id, Verdict.ACCEPT)
+    study.sign_in("coordinator")
+    told = {row.action: row.version for row in study.audit.entries(scan_id=FRESH) if row.author == "bob"}
+    assert saved.version == 2
+    assert told["judge"] == told["save label map"] == 3
+
+
+def test_that_a_label_map_is_not_drawn_from_a_version_of_another_scan(study: Workbench) -> None:
+    scans = [row.id for row in study.cohort.scans()]
+    other = next(scan for scan in scans if scan != FRESH)
+    foreign = study.review.annotations(other)[0]
+    with pytest.raises(WorkbenchError, match="of another scan"):
+        study.review.save(FRESH, foreign.id, drawn(study, FRESH, 3))
+
+
 def test_that_the_first_readers_version_counts_where_readers_agree(study: Workbench) -> None:
     first, second = two_readings(study, Verdict.ACCEPT, taken=2)
     scan = study.cohort.scan(FRESH)

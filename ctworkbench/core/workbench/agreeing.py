@@ -95,5 +95,5 @@ def write_agreement(study: OpenStudy, out: Path, progress: Progress | None = Non
     write_sheets(found.sheets, out, ("csv",), "\n".join(lines) + "\n")
     for picture in pictures:
         save(picture, out, ("svg",))
-    study.log("write agreement", "study", {"pairs": len(found.pairs), "out": str(out)})
+    study.log("write agreement", "study", {"pairs": len(found.pairs), "out": out.name})
     return found

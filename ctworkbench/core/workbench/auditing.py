@@ -17,6 +17,7 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.files import replace_text
 from ctworkbench.core.model import Annotation, Audit, Scan, Subject
 from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.overlaps import COMPARE
 from ctworkbench.core.workbench.readers import hidden_scans
 
 _COLUMNS = (
@@ -114,7 +115,8 @@ class AuditRoom:
             ]
             me = self._study.settings.author
             hidden = hidden_scans(session, me)
-        rows = [row for row in rows if row.author == me or row.scan_id not in hidden]
+        kept = {row.id for row in rows if row.author == me and row.action != COMPARE}
+        rows = [row for row in rows if row.scan_id not in hidden or row.id in kept]
         return [row for row in rows if not subject or subject in (row.subject, row.target)]
 
     def sheet(self, rows: Sequence[AuditRow]) -> TableSheet:

@@ -267,11 +267,15 @@ def corrected_already(session: Session, scan_id: int, parent_id: int | None, aut
     """Version that an expert has drawn from the same parent already; None if there is none.
 
     A scan with several readers has a branch for each: somebody to whom it was assigned meets their own versions alone,
-    and those of a repeated reading since it was given.
+    and those of a repeated reading since it was given. Whoever reads without an assignment meets no second readings.
     """
     query = select(Annotation.version).where(Annotation.scan_id == scan_id, Annotation.origin == Origin.EXPERT)
-    tasks = [task for task in tasks_of(session, [scan_id]).get(scan_id, []) if task.reader == author]
-    if tasks:
+    known = tasks_of(session, [scan_id]).get(scan_id, [])
+    tasks = [task for task in known if task.reader == author]
+    if not tasks:
+        second = {task.reader for task in known if task.role in (ReaderRole.SECOND, ReaderRole.REPEAT)}
+        query = query.where(Annotation.author.not_in(second))
+    else:
         query = query.where(Annotation.author == author)
         since = [task.created for task in tasks if task.role is ReaderRole.REPEAT]
         query = query.where(Annotation.created >= max(since)) if since else query

@@ -116,7 +116,7 @@ class ExchangeRoom:
             ) from error
         with study.database.writing() as session:
             told = {"scan": scan_id, "annotation": annotation_id, "file": written[-1].name}
-            study.audit(session, "export label map", f"scan {scan_id}", told)
+            study.audit(session, "export label map", f"scan {scan_id}", told, scan_id)
         return written
 
     def take_back(

@@ -50,7 +50,7 @@ def export_study(study: OpenStudy, out: Path) -> Path:
         raise WorkbenchError(
             f"{out} cannot be written: {error.strerror or error}.", "Free some space, or choose another folder."
         ) from error
-    study.log("export", "study", {"scans": len(scans), "out": str(out)})
+    study.log("export", "study", {"scans": len(scans), "out": out.name})
     return path
 
 

@@ -16,6 +16,7 @@ from ctworkbench.core.wording import PHANTOM, count, phantoms
 from ctworkbench.core.workbench.current import annotation_rows, verdict_text
 from ctworkbench.core.workbench.lineage import is_phantom, phantom_scans
 from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.readers import hidden_scans
 from ctworkbench.core.workbench.rows import AnnotationRow
 from ctworkbench.core.workbench.status import summarize
 
@@ -95,7 +96,7 @@ def _test_subject(study: OpenStudy, run: ModelRun | None) -> Picture:
     if run is None:
         raise WorkbenchError("Figure 2 (a test subject's label maps): the study has no trained model.")
     with study.database.reading() as session:
-        found = _compared(session, run)
+        found = _compared(session, run, study.settings.author)
     if not found:
         raise WorkbenchError(
             "Figure 2 (a test subject's label maps): no subject of the test set has both an accepted label map and "
@@ -132,11 +133,14 @@ def _test_subject(study: OpenStudy, run: ModelRun | None) -> Picture:
     )
 
 
-def _compared(session: Session, run: ModelRun) -> list[tuple[float, Subject, Scan, AnnotationRow, AnnotationRow]]:
+def _compared(
+    session: Session, run: ModelRun, reader: str
+) -> list[tuple[float, Subject, Scan, AnnotationRow, AnnotationRow]]:
     """Scans of the test set with an accepted label map and the model's own: (mean Dice or −1, …)."""
     same = set(session.scalars(select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)))
     query = select(Scan, Subject).join(Subject, Subject.id == Scan.subject_id).where(Subject.role == Role.TEST)
-    scans = session.execute(query).tuples().all()
+    hidden = hidden_scans(session, reader)
+    scans = [row for row in session.execute(query).tuples() if row[0].id not in hidden]
     versions = annotation_rows(session, [scan.id for scan, _ in scans])
     found: list[tuple[float, Subject, Scan, AnnotationRow, AnnotationRow]] = []
     for scan, subject in scans:

@@ -204,7 +204,7 @@ class NormsRoom:
             WorkbenchError: nothing was measured, or the folder cannot be written.
         """
         made = tables.statistics(self._study, out, source, formats, repeats, tell, harmonize)
-        self._study.log("write tables", "study", {"source": source, "scans": made.n_scans, "out": str(out)})
+        self._study.log("write tables", "study", {"source": source, "scans": made.n_scans, "out": out.name})
         return made
 
     def further_tables(
@@ -235,7 +235,7 @@ class NormsRoom:
             WorkbenchError: no such subject, or none of its scans has a measured label map.
         """
         written = reporting.report(self._study, subject_code, out, source)
-        self._study.log("report", subject_code, {"source": source, "out": str(out)})
+        self._study.log("report", subject_code, {"source": source, "out": out.name})
         return written
 
     def reports(self, out: Path, source: str = CURRENT, initiator: object = None) -> list[str]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ctworkbench.core import trail
 from ctworkbench.core.code_version import code_version
 from ctworkbench.core.database import Database
-from ctworkbench.core.errors import ReaderError, StudyError, WorkbenchError
+from ctworkbench.core.errors import NoScansError, ReaderError, StudyError
 from ctworkbench.core.jobs import Job, JobRunner, JobState
 from ctworkbench.core.model import JobRecord, Scan
 from ctworkbench.core.settings import UNKNOWN, Settings
@@ -149,7 +149,7 @@ class OpenStudy:
             WorkbenchError: the study has no scans.
         """
         if session.scalar(select(Scan.id).limit(1)) is None:
-            raise WorkbenchError("There are no scans: import some first:", "ctworkbench import STUDY PATH")
+            raise NoScansError("There are no scans: import some first:", "ctworkbench import STUDY PATH")
 
     def claim(self, session: Session, job_id: str) -> bool:
         """Mark a job's outcome as recorded, in the transaction that records it; False if somebody was faster."""

@@ -13,6 +13,8 @@ from ctworkbench.core.workbench.reading import readings
 
 Pair = tuple[int, int]
 
+COMPARE = "compare label maps"
+
 
 def count_overlaps(study: OpenStudy, pairs: Iterable[Pair], progress: Callable[[int, int], None] | None = None) -> None:
     """Count the pairs of versions (ids) that were not counted yet; the two of a pair are of one scan.
@@ -46,7 +48,7 @@ def count_overlaps(study: OpenStudy, pairs: Iterable[Pair], progress: Callable[[
             if session.scalar(there) is None:  # another program may have been faster
                 scan_id = session.get_one(Annotation, one).scan_id
                 session.add(row)
-                study.audit(session, "compare label maps", f"annotations {one} {other}", {}, scan_id)
+                study.audit(session, COMPARE, f"annotations {one} {other}", {}, scan_id)
 
 
 def count_new_version(study: OpenStudy, scan_id: int, annotation_id: int) -> None:

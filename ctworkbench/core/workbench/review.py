@@ -1,8 +1,11 @@
 """The review room: versions of label maps, and verdicts on them."""
 
+import logging
+from collections.abc import Callable
+
 import numpy as np
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from ctworkbench.core.errors import ConflictError, WorkbenchError
 from ctworkbench.core.model import Annotation, Origin, Review, Scan, Subject, Verdict
@@ -19,6 +22,8 @@ from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.overlaps import count_new_version, count_readings
 from ctworkbench.core.workbench.reading import readings, tasks_of
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReadingRow, ReviewRow, WorklistRow
+
+log = logging.getLogger(__name__)
 
 
 class ReviewRoom:
@@ -88,6 +93,10 @@ class ReviewRoom:
             if scan is None:
                 raise WorkbenchError(f"There is no scan {scan_id} in this study.")
             image_key = scan.image_key
+        if parent_id is not None and self.annotation(parent_id).scan_id != scan_id:
+            raise WorkbenchError(
+                f"The label map {parent_id} is of another scan.", "Draw from a version of the scan that is open."
+            )
         self._check(labels, image_key)
         key = study.store.put(Volume(labels.voxels.astype("uint8"), labels.affine))
         try:
@@ -125,8 +134,8 @@ class ReviewRoom:
                 "Another save of this label map came first.",
                 "Your work is kept: compare with the newest version, then save upon it.",
             ) from error
-        count_new_version(study, scan_id, saved_id)
         study.announce(Changes(annotations=True), initiator)
+        _compare_aside(lambda: count_new_version(study, scan_id, saved_id))
         with study.database.reading() as session:
             rows = annotation_rows(session, [scan_id], author)[scan_id]
         return next(row for row in rows if row.id == saved_id)
@@ -165,11 +174,12 @@ class ReviewRoom:
                     comment=comment,
                 )
             )
-            told = {"version": judged.version, "verdict": str(verdict), "grade": grade, "reasons": list(reasons)}
+            version = session.get_one(Annotation, annotation_id).version  # a blinded reader sees another number
+            told = {"version": version, "verdict": str(verdict), "grade": grade, "reasons": list(reasons)}
             told |= {"why": comment, "seconds": seconds}
             study.audit(session, "judge", f"annotation {annotation_id}", told, judged.scan_id, reviewer)
-        count_readings(study, judged.scan_id)
         study.announce(Changes(reviews=True), initiator)
+        _compare_aside(lambda: count_readings(study, judged.scan_id))
 
     def accept_all(self, initiator: object = None) -> int:
         """Accept the version that counts of every scan where it has no verdict; how many those were.
@@ -335,3 +345,11 @@ class ReviewRoom:
                 f"The label map holds codes that the scheme {self._study.scheme} lacks: {sorted(present - codes)}.",
                 "Use the codes of the scheme.",
             )
+
+
+def _compare_aside(compare: Callable[[], None]) -> None:
+    """Compare readers' label maps; what was written stands, whatever becomes of the comparison."""
+    try:
+        compare()
+    except (WorkbenchError, OSError, SQLAlchemyError):
+        log.warning("the readers' label maps could not be compared", exc_info=True)

@@ -88,7 +88,7 @@ class TemplatesRoom:
             session.add(template)
             session.flush()
             told = {"name": name, "annotation": annotation_id}
-            study.audit(session, "add template", f"template {template.id}", told)
+            study.audit(session, "add template", f"template {template.id}", told, annotation.scan_id)
             row = _row(session, template)
         study.announce(Changes(annotations=True), initiator)
         return row
