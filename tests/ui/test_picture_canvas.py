@@ -72,12 +72,13 @@ def assert_whole(view: AnnotateView) -> None:
 
 def drag(view: AnnotateView, name: str, qtbot: QtBot) -> None:
     canvas = canvas_of(view, name)
-    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
-    QTest.mousePress(canvas, LEFT, PLAIN, middle)
+    # Across the middle, where the slices of the other views lie.
+    begin = QPoint(canvas.width() // 2 - 10, canvas.height() // 2 - 8)
+    QTest.mousePress(canvas, LEFT, PLAIN, begin)
     for step in range(1, 6):
-        QTest.mouseMove(canvas, middle + QPoint(4 * step, 3 * step))
+        QTest.mouseMove(canvas, begin + QPoint(4 * step, 3 * step))
         qtbot.wait(15)
-    QTest.mouseRelease(canvas, LEFT, PLAIN, middle + QPoint(20, 15))
+    QTest.mouseRelease(canvas, LEFT, PLAIN, begin + QPoint(20, 15))
     qtbot.wait(30)
 
 
