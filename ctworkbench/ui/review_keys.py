@@ -50,8 +50,14 @@ def review_commands(page: "ReviewPage") -> list[Command]:
     def region(number: int, key: str, name: str) -> Command:
         title = "Go to a region" if number == 0 else ""
         keys = (f"Alt+{key}",)
-        act = lambda: reading.go_to_region(number)  # noqa: E731 - one of ten alike
-        return Command("Labels", title, keys, act, alone=f"Go to: {name}", name=f"region_{number + 1}")
+        return Command(
+            "Labels",
+            title,
+            keys,
+            lambda: reading.go_to_region(number),
+            alone=f"Go to: {name}",
+            name=f"region_{number + 1}",
+        )
 
     return [
         *(verdict(given) for given in VERDICT_KEYS),

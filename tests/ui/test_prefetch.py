@@ -89,7 +89,7 @@ def test_that_the_next_case_is_there_within_the_key(
     assert shown(page) == 2
     assert asked == []
     assert not page.cover.isVisible()
-    assert page.view._labels is page.session.case.labels  # type: ignore[union-attr]
+    assert page.view._labels is page.session.case.labels
 
 
 def test_that_at_most_two_cases_are_kept_the_next_and_the_one_before(page: ReviewPage, qtbot: QtBot) -> None:
@@ -130,7 +130,7 @@ def test_that_a_verdict_given_elsewhere_is_shown_with_the_case_that_was_read_ahe
 
 def test_that_corrections_found_since_are_offered(page: ReviewPage, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: 2 in read(page))
-    image = page.session.case.image  # type: ignore[union-attr]
+    image = page.session.case.image
     labels = np.full(image.voxels.shape, CEREBELLUM, np.uint8)
     page.session.recovery.write(2, Volume(labels, image.affine), None)
     QTest.keyClick(page, Qt.Key.Key_PageDown)
