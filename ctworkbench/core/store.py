@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -60,17 +60,18 @@ class VoxelStore:
             self._write(key, path.read_bytes())
         return key
 
-    def get(self, key: str) -> Volume:
+    def get(self, key: str, given_up: Callable[[], bool] | None = None) -> Volume:
         """The image of a key.
 
         Raises:
+            ReadingGivenUp: see `read_nifti`.
             StudyError: it is gone or cannot be read.
         """
         path = self.path(key)
         if not path.exists():
             raise StudyError(f"The image {key[:12]} is missing from the study's voxels.", _RESTORE)
         try:
-            return read_nifti(path)
+            return read_nifti(path, given_up)
         except VolumeError as error:
             raise StudyError(
                 f"The image {key[:12]} in the study's voxels is damaged: {error.message}", _RESTORE

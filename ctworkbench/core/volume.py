@@ -9,7 +9,7 @@ import math
 import os
 import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -35,6 +35,7 @@ Interpolation = Literal["linear", "nearest", "bspline"]
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MAX_SHEAR = 1e-3
 _NIFTI_2 = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))
+_CHUNK = 1 << 20
 _MOST_UNPACKED = 1032
 """Times its size that a packed file can hold: what deflate does at its best."""
 _DAMAGED = (
@@ -147,14 +148,23 @@ class Volume:
         return Volume(self.voxels[box], affine)
 
 
-def read_nifti(path: Path) -> Volume:
+class ReadingGivenUp(Exception):  # noqa: N818 - nothing went wrong
+    """What was being read is no longer wanted."""
+
+
+def read_nifti(path: Path, given_up: Callable[[], bool] | None = None) -> Volume:
     """Read a NIfTI file as it stands (no reorientation), scaling applied, int16 kept where the file is unscaled.
 
+    Args:
+        path: `.nii` or `.nii.gz`.
+        given_up: asked after each megabyte of a compressed file, from the thread that reads.
+
     Raises:
+        ReadingGivenUp: `given_up` said that the image is no longer wanted.
         VolumeError: unreadable, not 3D, or without a spatial transform (sform and qform codes both 0).
     """
     try:
-        image, voxels = _load(path)
+        image, voxels = _load(path, given_up)
         if not isinstance(image, nib.Nifti1Image):
             raise VolumeError(f"{path.name} is not a NIfTI file.", "Give .nii or .nii.gz files.")
         header = image.header
@@ -201,7 +211,7 @@ def read_grid(path: Path) -> Grid:
     return Grid((shape[0], shape[1], shape[2]), np.asarray(image.affine, dtype=np.float64))
 
 
-def _load(path: Path) -> tuple[object, NDArray | None]:
+def _load(path: Path, given_up: Callable[[], bool] | None) -> tuple[object, NDArray | None]:
     """An image of any kind that nibabel knows; its voxels too where they were read already.
 
     A compressed file is unpacked to its end: only there does its checksum tell whether the voxels are what they were,
@@ -209,7 +219,7 @@ def _load(path: Path) -> tuple[object, NDArray | None]:
     """
     if not path.name.lower().endswith(".nii.gz"):
         return nib.load(path), None
-    content = _unpacked(path)
+    content = _unpacked(path, given_up)
     kind = nib.Nifti2Image if content[:4].tobytes() in _NIFTI_2 else nib.Nifti1Image
     size = kind.header_class.template_dtype.itemsize
     start = kind.header_class(content[:size].tobytes(), check=False).get_data_offset()
@@ -223,7 +233,7 @@ def _load(path: Path) -> tuple[object, NDArray | None]:
     return image, np.ndarray(proxy.shape, proxy.dtype, content.data, proxy.offset, order="F")
 
 
-def _unpacked(path: Path) -> NDArray[np.uint8]:
+def _unpacked(path: Path, given_up: Callable[[], bool] | None) -> NDArray[np.uint8]:
     """What a gzip file holds, its checksum verified; it lets go of Python's lock."""
     with path.open("rb") as file:
         packed = file.seek(0, os.SEEK_END)
@@ -233,8 +243,10 @@ def _unpacked(path: Path) -> NDArray[np.uint8]:
         file.seek(0)
         content, filled = np.empty(told, np.uint8), 0
         with igzip.IGzipFile(fileobj=file) as stream:
-            while filled < told and (got := stream.readinto(content[filled:].data)):
+            while filled < told and (got := stream.readinto(content[filled : filled + _CHUNK].data)):
                 filled += got
+                if given_up is not None and given_up():
+                    raise ReadingGivenUp
             rest = stream.read()
     if rest:
         return np.concatenate([content[:filled], np.frombuffer(rest, np.uint8)])

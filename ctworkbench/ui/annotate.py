@@ -16,8 +16,10 @@ from ctworkbench.ui.framing import Frame, frame_of, middle_of
 from ctworkbench.ui.linked_views import LinkedViews
 from ctworkbench.ui.ortho_view import OrthoView
 from ctworkbench.ui.paint_limits import PaintLimits
+from ctworkbench.ui.plane import for_display
 from ctworkbench.ui.readout import describe
-from ctworkbench.ui.shared_labels import Box, LabelHub, RegionCounts, for_display
+from ctworkbench.ui.region_counts import Box, RegionCounts
+from ctworkbench.ui.shared_labels import LabelHub
 from ctworkbench.ui.tool import BRUSH_SIZES, DRAGS, NAPARI_MODES, Tool, stepped
 
 

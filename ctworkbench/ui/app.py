@@ -1,5 +1,6 @@
 """Starts the window."""
 
+import gc
 import logging
 import sys
 import threading
@@ -46,6 +47,7 @@ def run(folder: Path | None, settings: Settings) -> int:
     window.show()
     if folder is not None:
         window.open_study(folder)
+    gc.freeze()  # what is there now stays: the search for garbage need not visit it again and again
     code = app.exec()
     qInstallMessageHandler(None)
     return code
@@ -66,8 +68,6 @@ def application() -> QApplication:
 
 def dress(app: QApplication) -> None:
     """Apply the dark theme, for what the style sheet reaches and for what only asks the palette."""
-    import pyqtgraph
-
     app.setStyle("Fusion")
     palette = QPalette()
     roles = QPalette.ColorRole
@@ -93,7 +93,6 @@ def dress(app: QApplication) -> None:
     app.setPalette(palette)
     icons = resource("icons").as_posix()
     app.setStyleSheet(resource("style.qss").read_text(encoding="utf-8").replace("@icons@", icons))
-    pyqtgraph.setConfigOptions(antialias=True, background="#1b1f25", foreground="#c3ccd8")
 
 
 def memory() -> QSettings:

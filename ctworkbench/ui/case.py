@@ -1,6 +1,6 @@
 """One scan made ready for review: read aside, shown at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,8 +14,9 @@ from ctworkbench.core.workbench import AnnotationRow, Origin, ScanRow
 from ctworkbench.core.workbench.current import current, verdict_text
 from ctworkbench.core.workbench.rows import ReadingRow
 from ctworkbench.ui.framing import Frame, frame_of
+from ctworkbench.ui.plane import for_display
 from ctworkbench.ui.recovery import Recovered, RecoveryFolder
-from ctworkbench.ui.shared_labels import RegionCounts, for_display
+from ctworkbench.ui.region_counts import RegionCounts
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
@@ -50,10 +51,24 @@ class Case:
     readings: tuple[ReadingRow, ...] = ()
 
 
-def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, annotation_id: int | None = None) -> Case:
+def read_case(
+    workbench: "Workbench",
+    recovery: RecoveryFolder,
+    scan_id: int,
+    annotation_id: int | None = None,
+    given_up: Callable[[], bool] | None = None,
+) -> Case:
     """Read a scan with the version that counts, or the one asked for. Slow: touches no widget.
 
+    Args:
+        workbench: the open study.
+        recovery: where unsaved corrections would lie.
+        scan_id: the scan.
+        annotation_id: the version wanted.
+        given_up: asked now and then; the reading ends as soon as it is no longer wanted.
+
     Raises:
+        ReadingGivenUp: it was no longer wanted.
         WorkbenchError: no such scan or version, voxels that are gone, cannot be read, or do not fit each other.
     """
     scan = workbench.cohort.scan(scan_id)
@@ -62,8 +77,8 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
     try:
         # Unpacking lets go of Python's lock, so the two files are read at once.
         with ThreadPoolExecutor(1, thread_name_prefix="labels") as aside:
-            reading = None if shown is None else aside.submit(_read_counted, workbench, shown.id)
-            image = workbench.cohort.image(scan_id)
+            reading = None if shown is None else aside.submit(_read_counted, workbench, shown.id, given_up)
+            image = workbench.cohort.image(scan_id, given_up)
         if reading is None:
             labels = np.zeros(image.voxels.shape, np.uint8, order="F")
             grid, counts = image.grid, RegionCounts(for_display(labels))
@@ -88,8 +103,10 @@ def read_case(workbench: "Workbench", recovery: RecoveryFolder, scan_id: int, an
     return Case(scan, image, versions, shown, labels, counts, frame_of(image, labels), recovered, damaged, readings)
 
 
-def _read_counted(workbench: "Workbench", annotation_id: int) -> tuple[NDArray[np.uint8], Grid, RegionCounts]:
-    volume = workbench.review.labels(annotation_id)
+def _read_counted(
+    workbench: "Workbench", annotation_id: int, given_up: Callable[[], bool] | None
+) -> tuple[NDArray[np.uint8], Grid, RegionCounts]:
+    volume = workbench.review.labels(annotation_id, given_up)
     labels = _own(volume)
     return labels, volume.grid, RegionCounts(for_display(labels))
 

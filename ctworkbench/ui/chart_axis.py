@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-import pyqtgraph as pg
+from ctworkbench.ui.plotting import pg
 
 
 class Axis(pg.AxisItem):

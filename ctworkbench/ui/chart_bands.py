@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from ctworkbench.ui.chart_pixels import PixelItem, draw_filling, draw_segments, polyline
+from ctworkbench.ui.plotting import pg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFont
@@ -20,6 +19,7 @@ from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
 from ctworkbench.ui.chart_lasso import LassoBox
 from ctworkbench.ui.chart_marks import Marks
 from ctworkbench.ui.chart_theme import DARK, Theme
+from ctworkbench.ui.plotting import pg
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData, Dot

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QFont
@@ -13,6 +12,7 @@ from ctworkbench.ui.chart_dots import SINGLE_DOTS, DotsItem, Style
 from ctworkbench.ui.chart_edges import BarsItem, BeyondItem
 from ctworkbench.ui.chart_pixels import LinesItem
 from ctworkbench.ui.chart_theme import DARK, Theme
+from ctworkbench.ui.plotting import pg
 
 _RIM = 1.8
 _LINE = 16.0  # height of a name in pixels

@@ -32,9 +32,8 @@ from ctworkbench.ui.case import read_labels, story_of, title_of
 from ctworkbench.ui.framing import Frame
 from ctworkbench.ui.lightbox import PLANES
 from ctworkbench.ui.overlays import OverViews
-from ctworkbench.ui.plane import AXIAL, Plane
+from ctworkbench.ui.plane import AXIAL, Plane, for_display
 from ctworkbench.ui.readout import describe
-from ctworkbench.ui.shared_labels import for_display
 from ctworkbench.ui.slice_pane import SlicePane, Viewpoint
 from ctworkbench.ui.slice_picture import draw_difference, draw_slice, look_of, plane_of, to_qimage
 

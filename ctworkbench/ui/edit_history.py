@@ -15,7 +15,7 @@ from isal import igzip
 from napari.layers.labels.labels import _MaskedPaintAtom
 from numpy.typing import NDArray
 
-Box = tuple[slice, ...]
+from ctworkbench.ui.region_counts import Box
 
 MOST_STEPS = 500
 MOST_BYTES = 128 * 2**20

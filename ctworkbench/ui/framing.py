@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctworkbench.core.volume import Volume
-from ctworkbench.ui.shared_labels import for_display
+from ctworkbench.ui.plane import for_display
 
 Index = tuple[int, int, int]
 

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from ctworkbench.ui.chart_axis import axes
 from ctworkbench.ui.chart_theme import DARK, Theme
+from ctworkbench.ui.plotting import pg
 
 if TYPE_CHECKING:
     from ctworkbench.core.norms import Norm

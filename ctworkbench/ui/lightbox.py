@@ -8,9 +8,8 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QToolButton, QVBox
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.framing import Frame
 from ctworkbench.ui.overlays import OverViews
-from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL, Plane
+from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL, Plane, for_display
 from ctworkbench.ui.readout import place_along
-from ctworkbench.ui.shared_labels import for_display
 from ctworkbench.ui.slice_picture import draw_slice, look_of, plane_of, to_qimage
 
 TILES = 24

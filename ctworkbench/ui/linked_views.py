@@ -124,10 +124,10 @@ class LinkedViews(QWidget):
 
     def _apply_overlay(self) -> None:
         for view in self.views:
-            for layer, shown in ((view.labels, not self.comparing), (view.compared, self.comparing)):
+            for layer in view.label_layers:
                 layer.opacity = 1.0 if self.contour else self.opacity
                 layer.contour = _CONTOUR_PIXELS if self.contour else 0
-                visible = self.labels_shown and shown
+                visible = self.labels_shown and (layer is view.labels) is not self.comparing
                 if layer.visible != visible:  # napari puts the brush down whenever this is set
                     layer.visible = visible
 

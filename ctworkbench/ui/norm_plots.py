@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
@@ -14,6 +13,7 @@ from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.wording import count, signed
 from ctworkbench.ui.chart_axis import axes
 from ctworkbench.ui.chart_theme import DARK, Theme
+from ctworkbench.ui.plotting import pg
 
 CENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
 _DRAWN = (5.0, 50.0, 95.0)  # with their intervals, and of a norm beside

@@ -74,6 +74,7 @@ class Opening:
             return
         page.cover.tell("Loading…")
         if not page.prefetch.wait_for(asked, partial(self._take_awaited, asked)):
+            page.prefetch.give_way()
             self._read_aside(asked)
 
     def read_again(self) -> None:

@@ -24,7 +24,8 @@ from ctworkbench.ui.lasso import Lasso
 from ctworkbench.ui.marks import Marks
 from ctworkbench.ui.picture_canvas import PictureWidget, canvas_class
 from ctworkbench.ui.plane import AXIAL, Plane
-from ctworkbench.ui.shared_labels import Box, SharedLabels
+from ctworkbench.ui.region_counts import Box
+from ctworkbench.ui.shared_labels import SharedLabels
 from ctworkbench.ui.slice_mouse import SliceMouse
 from ctworkbench.ui.tool import Drag
 
@@ -93,8 +94,8 @@ class OrthoView(QWidget):
         # It lies at the bottom, so there is nothing to blend it with.
         self.image.blending = "opaque"
         self.labels = SharedLabels(blank.astype(np.uint8), name="Labels", opacity=0.4)
-        self.compared = SharedLabels(blank.astype(np.uint8), name="Compared", opacity=0.4, visible=False)
-        for layer in (self.image, self.compared, self.labels):
+        self._compared: SharedLabels | None = None
+        for layer in (self.image, self.labels):
             self.model.add_layer(layer)
         self.model.layers.selection.active = self.labels
 
@@ -128,24 +129,45 @@ class OrthoView(QWidget):
         self.canvas.installEventFilter(self)
         self.viewer.installEventFilter(self)
 
+    @property
+    def compared(self) -> SharedLabels:
+        """The layer of what is compared, hidden; made when it is first wanted, for it takes as long as a frame."""
+        if self._compared is None:
+            layer = SharedLabels(np.zeros((2, 2, 2), np.uint8), name="Compared", visible=False)
+            layer.scale, layer.colormap = self.labels.scale, self.labels.colormap
+            layer.opacity, layer.contour = self.labels.opacity, self.labels.contour
+            self.model.layers.insert(1, layer)
+            self.model.layers.selection.active = self.labels
+            self._compared = layer
+        return self._compared
+
+    @property
+    def layers(self) -> tuple[SliceImage | SharedLabels, ...]:
+        """The layers that are there, the lowest first."""
+        return (self.image, self.labels) if self._compared is None else (self.image, self._compared, self.labels)
+
+    @property
+    def label_layers(self) -> tuple[SharedLabels, ...]:
+        """Those that show label maps."""
+        return (self.labels,) if self._compared is None else (self.labels, self._compared)
+
     @contextmanager
     def still(self) -> Generator[None]:
         """While another case is put in: slice and draw once, at the end, and not at every step."""
-        layers = (self.image, self.compared, self.labels)
         with ExitStack() as blocked:
-            for layer in layers:
+            for layer in self.layers:
                 blocked.enter_context(layer._block_refresh())
             yield
-        for layer in layers:
+        for layer in self.layers:
             layer.refresh(extent=False)
 
     def show_image(self, shown: NDArray, scale: tuple[float, float, float]) -> None:
         """Put in another image, axes (z, y, x)."""
         self.image.data = shown
         blank = np.zeros((2, 2, 2), np.uint8)
-        if self.compared.data.shape != blank.shape:
-            self.compared.data = blank
-        for layer in (self.image, self.compared):
+        if self._compared is not None and self._compared.data.shape != blank.shape:
+            self._compared.data = blank
+        for layer in self.layers[:-1]:
             # A layer of another voxel size would change the steps of the slider that all layers share.
             if tuple(layer.scale) != scale:
                 layer.scale = scale
@@ -161,7 +183,7 @@ class OrthoView(QWidget):
             low: first corner of the part that fills the view, an array index.
             high: corner beyond the last voxel of that part.
         """
-        for layer in (self.image, self.compared):
+        for layer in self.layers[:-1]:
             for known in ("extent", "_extent_augmented"):
                 layer.__dict__.pop(known, None)
         self.labels._clear_extent()
@@ -202,8 +224,8 @@ class OrthoView(QWidget):
 
     def set_colormap(self, colormap: DirectLabelColormap) -> None:
         """Colours of the regions."""
-        self.labels.colormap = colormap
-        self.compared.colormap = colormap
+        for layer in self.label_layers:
+            layer.colormap = colormap
 
     def fit(self) -> None:
         """Show the whole head; it stays whole when the view changes its size, until someone zooms."""

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from ctworkbench.core.label_edits.drawing import UNLABELLED, Limits
-from ctworkbench.ui.edit_history import Box
+from ctworkbench.ui.region_counts import Box
 
 BRAIN_HU = (0.0, 80.0)
 LOWEST_HU, HIGHEST_HU = -1024, 3071

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -33,3 +35,8 @@ class Plane:
 AXIAL = Plane("Axial", 0, 1, 2, "down", ("R", "L", "A", "P"))
 CORONAL = Plane("Coronal", 1, 0, 2, "up", ("R", "L", "S", "I"))
 SAGITTAL = Plane("Sagittal", 2, 0, 1, "up", ("A", "P", "S", "I"))
+
+
+def for_display(voxels: NDArray) -> NDArray:
+    """The (x, y, z) RAS array as (z, y, x) running superior, posterior, left; shares memory."""
+    return voxels.transpose(2, 1, 0)[:, ::-1, ::-1]

@@ -12,6 +12,7 @@ import psutil
 from PySide6.QtCore import QObject, QTimer
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.volume import ReadingGivenUp
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.case import Case, read_case, version_to_show
 from ctworkbench.ui.recovery import RecoveryFolder
@@ -78,6 +79,15 @@ class Prefetch(QObject):
         self._kept = {case: kept for case, kept in self._kept.items() if case in chosen}
         self._timer.start()
 
+    def keep(self, wanted: Wanted, case: Case) -> None:
+        """Take over a case that was read elsewhere, unless others are wanted by now."""
+        if not self._wanted or wanted in self._wanted:
+            self._kept[wanted] = case
+
+    def give_way(self) -> None:
+        """Stop reading ahead: a case was asked for that is another, and it needs the processor alone."""
+        self._wanted = ()
+
     def take(self, asked: Wanted) -> Case | None:
         """The case, if it was read ahead and still stands so; it is no longer kept then."""
         case = self._kept.pop(asked, None)
@@ -108,11 +118,14 @@ class Prefetch(QObject):
             return
         self._reading = next_one
 
+        def given_up() -> bool:  # the order may change while this stands in the queue, or is read
+            return next_one not in self._wanted and self._waiting is None
+
         def read() -> Case | None:
-            # The order may have changed while this stood in the queue.
-            if next_one not in self._wanted and self._waiting is None:
+            try:
+                return read_case(self._workbench, self._recovery, next_one.scan_id, next_one.annotation_id, given_up)
+            except ReadingGivenUp:
                 return None
-            return read_case(self._workbench, self._recovery, next_one.scan_id, next_one.annotation_id)
 
         self._bridge.run(read, self._take_read, self._take_failed)
 

@@ -14,7 +14,7 @@ from ctworkbench.ui.exchange import Exchange
 from ctworkbench.ui.keys_dialog import KeysDialog
 from ctworkbench.ui.lightbox import Lightbox
 from ctworkbench.ui.linked_zoom import LinkedZoom
-from ctworkbench.ui.shared_labels import for_display
+from ctworkbench.ui.plane import for_display
 from ctworkbench.ui.template_choice import use_as_template
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume
-from ctworkbench.ui.shared_labels import for_display
+from ctworkbench.ui.plane import for_display
 
 
 def describe(image: Volume, labels: NDArray[np.uint8], scheme: Scheme, index: tuple[int, int, int]) -> str:

@@ -25,9 +25,11 @@ from ctworkbench.ui.keymap import Keymap
 from ctworkbench.ui.limits_panel import LimitsPanel
 from ctworkbench.ui.opening import Opening
 from ctworkbench.ui.overlays import Cover, Flash
+from ctworkbench.ui.plane import for_display
 from ctworkbench.ui.prefetch import Prefetch
 from ctworkbench.ui.reader_desk import ReaderDesk
 from ctworkbench.ui.reading import ReadingAids
+from ctworkbench.ui.region_counts import RegionCounts
 from ctworkbench.ui.region_list import RegionList
 from ctworkbench.ui.review_banner import Banner
 from ctworkbench.ui.review_dialogs import ask_about_unsaved
@@ -35,7 +37,6 @@ from ctworkbench.ui.review_keys import review_commands
 from ctworkbench.ui.review_layout import lay_out
 from ctworkbench.ui.review_session import ReviewSession
 from ctworkbench.ui.saving import Saving
-from ctworkbench.ui.shared_labels import RegionCounts, for_display
 from ctworkbench.ui.tools import ToolBar
 from ctworkbench.ui.verdict_bar import VerdictBar
 from ctworkbench.ui.worklist import Worklist

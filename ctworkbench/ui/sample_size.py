@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyqtgraph as pg
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
@@ -30,6 +29,7 @@ from ctworkbench.core.analysis.power import Level, SampleSize, along, centile, p
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_theme import chosen_theme
 from ctworkbench.ui.norm_plots import dress
+from ctworkbench.ui.plotting import pg
 
 if TYPE_CHECKING:
     from ctworkbench.core.norms import Norm

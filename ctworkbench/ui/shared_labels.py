@@ -15,16 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from ctworkbench.ui.edit_history import Box, DrawnSlice, drawn_in, packed
+from ctworkbench.ui.edit_history import DrawnSlice, drawn_in, packed
 from ctworkbench.ui.recorded_labels import RecordedLabels
-
-# Codes are 8 bits wide, so a table of 256 counts holds every region of any scheme.
-_CODES = 256
-
-
-def for_display(voxels: NDArray) -> NDArray:
-    """The (x, y, z) RAS array as (z, y, x) running superior, posterior, left; shares memory."""
-    return voxels.transpose(2, 1, 0)[:, ::-1, ::-1]
+from ctworkbench.ui.region_counts import Box
 
 
 class SharedLabels(RecordedLabels):
@@ -173,29 +166,6 @@ class LabelHub(QObject):
         for layer in self._layers[1:]:
             layer._undo_history = first._undo_history
             layer._redo_history = first._redo_history
-
-
-class RegionCounts:
-    """Voxels of each code in a label map that is being edited, kept up to date box by box.
-
-    Holds a copy of the label map as it was last counted, so that only the edited box is counted again.
-    """
-
-    def __init__(self, labels: NDArray[np.uint8]) -> None:
-        self._counted = labels.copy()
-        self.voxels = np.zeros(_CODES, dtype=np.int64)
-        for plane in self._counted:
-            # Half of a scan lies above and below the rows that hold a region.
-            rows = np.flatnonzero(plane.max(axis=1))
-            if rows.size:
-                self.voxels += np.bincount(plane[rows[0] : rows[-1] + 1].ravel(), minlength=_CODES)
-        self.voxels[0] += labels.size - int(self.voxels.sum())
-
-    def update(self, labels: NDArray[np.uint8], box: Box) -> None:
-        """Count a changed box again. `labels` is the array that was given at first."""
-        self.voxels -= np.bincount(self._counted[box].ravel(), minlength=_CODES)
-        self.voxels += np.bincount(labels[box].ravel(), minlength=_CODES)
-        self._counted[box] = labels[box]
 
 
 def _box_of(item: Iterable[Any]) -> Box | None:

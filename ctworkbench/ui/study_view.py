@@ -12,21 +12,23 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QS
 from ctworkbench.core.settings import resource
 from ctworkbench.core.wording import PHANTOM, count
 from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
-from ctworkbench.ui.charts_place import ChartsPlace
 from ctworkbench.ui.check_watch import CheckWatch
 from ctworkbench.ui.cohort import CohortPage
 from ctworkbench.ui.cohort_table import age_text, labels_text, review_text
+from ctworkbench.ui.first_case import FirstCase
 from ctworkbench.ui.jobs import JobsPage
 from ctworkbench.ui.loading import load
 from ctworkbench.ui.notices import NoticeBar, show_error
 from ctworkbench.ui.shortened_label import ShortenedLabel
-from ctworkbench.ui.train import TrainPage
 
 if TYPE_CHECKING:
     from ctworkbench.core.jobs import Job
     from ctworkbench.core.report.batch import ReportsResult
     from ctworkbench.core.workbench import Workbench
     from ctworkbench.core.workbench.rows import ScanRow
+    from ctworkbench.ui.charts import ChartsPage
+    from ctworkbench.ui.charts_place import ChartsPlace
+    from ctworkbench.ui.train import TrainPage
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ _HINTS = {
     "charts": "Volumes against the norm",
     "jobs": "Long work: progress, cancel, start again",
 }
-_VIEWER_LIBRARIES = ("vispy.scene", "dask.array", "skimage", "napari.layers", "napari.components")
+_LIBRARIES = ("pyqtgraph", "vispy.scene", "dask.array", "skimage", "napari.layers", "napari.components")
 _FRESH_SECONDS = 60.0
 RESEARCH = "Research use only – not for diagnosis"
 
@@ -49,7 +51,7 @@ class StudyView(QWidget):
     Args:
         workbench: the open study; it is closed by `dispose`.
         memory: where the last place is remembered.
-        preload: load the viewer's libraries aside soon after the start, not at the first visit to Review only.
+        preload: load the libraries of viewer and charts aside soon after the start, not at the first visit only.
         parent: the widget it lies in.
     """
 
@@ -68,23 +70,24 @@ class StudyView(QWidget):
         self.checks = CheckWatch(workbench, self.bridge)
         self.open_scan = OpenScan(self)
         self.review: Any = None
+        self._disposed = False
         self._region_wanted = ""
         self._selection_wanted: frozenset[int] = frozenset()
         self._stale = set(PLACES)
         self._told: set[str] = set()
         self.cohort = CohortPage(workbench, self.bridge, self.open_scan, memory)
-        self.train = TrainPage(workbench, self.bridge)
-        self.charts_place = ChartsPlace(workbench, self.bridge, self.open_scan, memory)
-        self.charts = self.charts_place.charts
         self.jobs = JobsPage(self.bridge)
-        self._review_slot = QStackedWidget()
+        self._train: TrainPage | None = None
+        self._charts_place: ChartsPlace | None = None
+        self._train_slot, self._charts_slot, self._review_slot = (QStackedWidget() for _ in range(3))
+        self._first = FirstCase(workbench, self.bridge, memory, self)
         self.loading = QLabel("Loading the viewer…")
         self.loading.setObjectName("loading_viewer")
         self.loading.setProperty("role", "title")
         self.loading.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._review_slot.addWidget(self.loading)
         self.stack = QStackedWidget()
-        for page in (self.cohort, self._review_slot, self.train, self.charts_place, self.jobs):
+        for page in (self.cohort, self._review_slot, self._train_slot, self._charts_slot, self.jobs):
             self.stack.addWidget(page)
         self.notice = NoticeBar()
         self.notice.action.clicked.connect(self._act_on_notice)
@@ -105,9 +108,6 @@ class StudyView(QWidget):
         layout.addLayout(body, 1)
 
         self.cohort.scan_wanted.connect(self.review_scan)
-        self.charts_place.scan_wanted.connect(self.review_scan)
-        self.charts_place.review_wanted.connect(self.review_selection)
-        self.charts_place.place_wanted.connect(self.go)
         self.cohort.place_wanted.connect(self.go)
         self.bridge.noticed.connect(self._tell)
         self.bridge.job_state.connect(self._on_job_state)
@@ -195,13 +195,45 @@ class StudyView(QWidget):
 
     def dispose(self) -> None:
         """Let go of the viewer, the polling and the study."""
-        self.charts_place.settle()
+        self._disposed = True
+        if self._charts_place is not None:
+            self._charts_place.settle()
         if self.review is not None:
             self.review.dispose()
         self.bridge.close()
         self.workbench.close()
 
     # -- places ----------------------------------------------------------------------------------------------------
+
+    # Plots take a third of a second to load and build, so these two pages are made when they are first wanted.
+
+    @property
+    def train(self) -> "TrainPage":
+        """The page of the networks."""
+        if self._train is None:
+            from ctworkbench.ui.train import TrainPage
+
+            self._train = TrainPage(self.workbench, self.bridge)
+            self._train_slot.addWidget(self._train)
+        return self._train
+
+    @property
+    def charts_place(self) -> "ChartsPlace":
+        """Charts, tables, norms and methods."""
+        if self._charts_place is None:
+            from ctworkbench.ui.charts_place import ChartsPlace
+
+            page = self._charts_place = ChartsPlace(self.workbench, self.bridge, self.open_scan, self._memory)
+            page.scan_wanted.connect(self.review_scan)
+            page.review_wanted.connect(self.review_selection)
+            page.place_wanted.connect(self.go)
+            self._charts_slot.addWidget(page)
+        return self._charts_place
+
+    @property
+    def charts(self) -> "ChartsPage":
+        """The charts alone."""
+        return self.charts_place.charts
 
     @property
     def place(self) -> str:
@@ -212,11 +244,14 @@ class StudyView(QWidget):
         """Show a place."""
         if place not in PLACES:
             place = "cohort"
+        if place in ("train", "charts"):
+            self._page(place)
         self.stack.setCurrentIndex(list(PLACES).index(place))
         self.places[place].setChecked(True)
         self._memory.setValue("place", place)
         if place == "review":
             if self.review is None:
+                self._first.read(self.open_scan.scan_id)
                 QTimer.singleShot(30, self, self._load_review)
             elif self.open_scan.scan_id is not None:
                 self.review.open_scan(self.open_scan.scan_id)
@@ -224,9 +259,16 @@ class StudyView(QWidget):
             self._refresh(place)
         self.place_changed.emit(place)
 
+    def _page(self, place: str) -> "CohortPage | TrainPage | ChartsPlace | Any | None":
+        """The page of a place that reads the study; made now if it was not yet, the viewer left aside."""
+        if place == "train":
+            return self.train
+        if place == "charts":
+            return self.charts_place
+        return {"cohort": self.cohort, "review": self.review}.get(place)
+
     def _refresh(self, place: str) -> None:
-        pages = {"cohort": self.cohort, "train": self.train, "charts": self.charts_place, "review": self.review}
-        page = pages.get(place)
+        page = self._page(place)
         if page is not None:
             page.refresh()
             self._stale.discard(place)
@@ -257,14 +299,18 @@ class StudyView(QWidget):
     # -- the viewer ------------------------------------------------------------------------------------------------
 
     def _preload_viewer(self) -> None:
-        """Import the viewer's libraries aside, so that the first visit to Review does not wait for them."""
+        """Import the libraries of viewer and charts aside, so that the first visit does not wait for them."""
 
         def load_all() -> None:
             try:
-                for name in _VIEWER_LIBRARIES:
-                    load(name)
+                for name in _LIBRARIES:
+                    if not self._disposed:
+                        load(name)
             except ImportError:
                 log.exception("the viewer's libraries cannot be loaded")
+            except RuntimeError:
+                if not self._disposed:  # a library cannot ask to be told of the end of a program that is ending
+                    raise
 
         if self.review is None:  # a daemon: closing the window does not wait for it
             threading.Thread(target=load_all, name="viewer libraries", daemon=True).start()
@@ -291,6 +337,7 @@ class StudyView(QWidget):
         if active:  # Qt makes the window anew for the first OpenGL canvas in it: the keys must find it again
             QTimer.singleShot(0, self.window(), self.window().activateWindow)
         self._stale.discard("review")
+        self._first.hand_to(self.review.prefetch)
         self.review.refresh()
         self.message.emit("")
         self.open_scan.guard = self.review.maybe_close

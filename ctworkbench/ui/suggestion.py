@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Signal
 
 from ctworkbench.core.label_edits.drawing import Change
 from ctworkbench.ui.annotate import AnnotateView
-from ctworkbench.ui.shared_labels import for_display
+from ctworkbench.ui.plane import for_display
 
 GAINED, LOST = 1, 2
 GAINED_COLOR, LOST_COLOR = "#ffffff", "#ff3ea5"

@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import pyqtgraph as pg
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -26,6 +25,7 @@ from ctworkbench.core.jobs import Event
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, JobView
+from ctworkbench.ui.plotting import pg
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
@@ -133,6 +133,7 @@ class TrainPage(QWidget):
         bridge.changed.connect(self._on_changed)
         bridge.job_event.connect(self._on_event)
         bridge.jobs_changed.connect(self._on_jobs)
+        self._on_jobs()  # a training may run already: the page is made at the first visit
 
     # -- building --------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from ctworkbench.core.workbench import ScanRow, Standing, Verdict
 from ctworkbench.core.workbench.current import TO_ADJUDICATE, TO_REVIEW, verdict_text, waiting_text
 from ctworkbench.ui.risk_marks import mark_of, told_of
-from ctworkbench.ui.worklist_choices import WorklistChoices
+from ctworkbench.ui.worklist_choices import WorklistChoices, next_to_review, urgency
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench.checking import CheckedMap
@@ -283,12 +283,8 @@ class Worklist(QWidget):
         The order is that of the list. By risk, a case that was judged leaves those that wait, so that the riskiest of
         them is next.
         """
-        rows = self._ordered([row for row in self._all if self._found(row)])
-        places = [number for number, row in enumerate(rows) if row.id == self._open]
-        start = places[0] + 1 if places else 0
-        around = [row for row in rows[start:] + rows[:start] if row.id != self._open and urgency(row)]
-        fresh = [row for row in around if urgency(row) == 2]
-        return next((row.id for row in fresh + around), None)
+        rows = self.choices.ordered([row for row in self._all if self._found(row)], self._checked)
+        return next_to_review(rows, self._open)
 
     def _found(self, row: ScanRow) -> bool:
         if self._only is not None and row.id not in self._only:
@@ -299,26 +295,22 @@ class Worklist(QWidget):
         text = " ".join((row.subject, row.site, row.scanner, row.series_uid, who(row))).lower()
         return all(word in text for word in words)
 
-    def _ordered(self, rows: list[ScanRow]) -> list[ScanRow]:
-        return self.choices.ordered(rows, self._checked, urgency)
-
     def _fill(self) -> None:
         status = self.status.currentText()
         wanted = _STATUS.get(status)
-        listed = self._ordered(
-            [
-                row
-                for row in self._all
-                if self._found(row)
-                and (
-                    status == _ALL
-                    or (status == _TO_REVIEW and urgency(row))
-                    or (status == _UNREAD and row.accepted_unread)
-                    or (status == _TO_ADJUDICATE and row.standing.disputed)
-                    or (wanted is not None and row.verdict is wanted)
-                )
-            ]
-        )
+        found = [
+            row
+            for row in self._all
+            if self._found(row)
+            and (
+                status == _ALL
+                or (status == _TO_REVIEW and urgency(row))
+                or (status == _UNREAD and row.accepted_unread)
+                or (status == _TO_ADJUDICATE and row.standing.disputed)
+                or (wanted is not None and row.verdict is wanted)
+            )
+        ]
+        listed = self.choices.ordered(found, self._checked)
         self._model.show(listed)
         waiting = sum(row.standing.waiting is not None for row in self._all)
         self.count.setText(f"{len(self._model.rows)} of {len(self._all)} scans · {waiting} {TO_REVIEW}")
@@ -338,12 +330,6 @@ def who(row: ScanRow) -> str:
     """Sex and age, as far as they are known; of a phantom that it is one, and no child."""
     age = "" if row.age_years is None else f"{row.age_years:.1f} y"
     return " ".join(part for part in ("phantom" if row.phantom else "", row.sex.value if row.sex else "", age) if part)
-
-
-def urgency(row: ScanRow) -> int:
-    """2 if a label map has no verdict and is to review, 1 if it was put off, 0 if none is."""
-    waiting = row.standing.waiting
-    return 0 if waiting is None else 1 if waiting.verdict else 2
 
 
 def chip_of(row: ScanRow) -> tuple[str, str, str]:

@@ -48,7 +48,7 @@ class WorklistChoices(QWidget):
         for key, (title, tip) in _ORDERS.items():
             self.order.addItem(title, key)
             self.order.setItemData(self.order.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        self.order.setCurrentIndex(max(0, self.order.findData(str(memory.value(_MEMORY, RISK)))))
+        self.order.setCurrentIndex(max(0, self.order.findData(chosen_order(memory))))
         self.order.setToolTip("Order of the list; Space goes through it in this order")
         self.filters = QToolButton()
         self.filters.setObjectName("worklistFilters")
@@ -96,16 +96,9 @@ class WorklistChoices(QWidget):
         told = () if checked is None else checked.told
         return not self.check or any(self.check in (_ANY, one.check) for one in told)
 
-    def ordered(self, rows: Sequence[ScanRow], checked: Checked, urgency: Callable[[ScanRow], int]) -> list[ScanRow]:
-        """The scans in the order chosen; those that it does not part stay as they came, by subject."""
-        kind = self.order.currentData()
-        if kind == "import":
-            return sorted(rows, key=lambda row: row.id)
-        if kind == "oldest":
-            return sorted(rows, key=_age)
-        if kind == RISK:
-            return sorted(rows, key=lambda row: (not urgency(row), -checked[row.id].risk if row.id in checked else 0.0))
-        return list(rows)
+    def ordered(self, rows: Sequence[ScanRow], checked: Checked) -> list[ScanRow]:
+        """The scans in the order chosen."""
+        return in_order(rows, checked, self.order.currentData())
 
     def clear(self) -> None:
         """Take every filter away."""
@@ -142,6 +135,41 @@ class WorklistChoices(QWidget):
     def _ordered(self) -> None:
         self._memory.setValue(_MEMORY, self.order.currentData())
         self.changed.emit()
+
+
+def chosen_order(memory: QSettings) -> str:
+    """The order of the list that was used last."""
+    return str(memory.value(_MEMORY, RISK))
+
+
+def in_order(rows: Sequence[ScanRow], checked: Checked, order: str) -> list[ScanRow]:
+    """The scans in an order of the list; those that it does not part stay as they came, by subject."""
+    if order == "import":
+        return sorted(rows, key=lambda row: row.id)
+    if order == "oldest":
+        return sorted(rows, key=_age)
+    if order == "subject":
+        return list(rows)
+    return sorted(rows, key=lambda row: (not urgency(row), -checked[row.id].risk if row.id in checked else 0.0))
+
+
+def next_to_review(rows: Sequence[ScanRow], after: int | None = None) -> int | None:
+    """The next scan that waits for a verdict: fresh ones first, then those put off; None if none waits.
+
+    Args:
+        rows: the scans in the order of the list.
+        after: the scan that is open, from which the search goes round.
+    """
+    places = [number for number, row in enumerate(rows) if row.id == after]
+    start = places[0] + 1 if places else 0
+    around = [row for row in [*rows[start:], *rows[:start]] if row.id != after and urgency(row)]
+    return next((row.id for row in [*(row for row in around if urgency(row) == 2), *around]), None)
+
+
+def urgency(row: ScanRow) -> int:
+    """2 if a label map has no verdict and is to review, 1 if it was put off, 0 if none is."""
+    waiting = row.standing.waiting
+    return 0 if waiting is None else 1 if waiting.verdict else 2
 
 
 def _age(row: ScanRow) -> float:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from PySide6.QtCore import QEvent, QPoint, QPointF, QSettings, Qt
+from PySide6.QtCore import QEvent, QEventLoop, QPoint, QPointF, QSettings, Qt, QTimer
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -30,7 +30,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from ctworkbench.core.settings import Settings
 from ctworkbench.ui.app import application
 from ctworkbench.ui.main_window import MainWindow
-from ctworkbench.ui.shared_labels import for_display
+from ctworkbench.ui.plane import for_display
 from tests.bench.frames import Frames, Times
 from tests.bench.plain_napari import PlainViews
 from tests.bench.review_study import SHAPE, large_head, make_large_study
@@ -88,6 +88,8 @@ class Room:
 
     def __init__(self, folder: Path, memory: Path) -> None:
         self.app = application()
+        self._tick = QTimer()
+        self._tick.start(5)  # so that waiting for something always ends
         self.window = MainWindow(Settings(author="reader"), QSettings(str(memory), QSettings.Format.IniFormat))
         self.window.resize(1920, 1050)
         self.window.show()
@@ -118,7 +120,8 @@ class Room:
         """Let the window work until something holds."""
         start = time.perf_counter()
         while not until():
-            self.app.processEvents()
+            # As the program's own loop does, it rests where nothing is to be done: a reader's thread needs the lock.
+            self.app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
             if time.perf_counter() - start > limit:
                 raise TimeoutError("the window did not come so far")
 

@@ -47,8 +47,9 @@ def _watch() -> None:
 
 def main() -> None:
     """Run the program's own command with a watch beside it."""
-    from ctworkbench.ui import app
+    from ctworkbench.ui.loading import load
 
+    app: Any = load("ctworkbench.ui.app")  # as the command itself does
     made = app.application
 
     def watched() -> Any:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ctworkbench.core.errors import VolumeError
 from ctworkbench.core.volume import (
     Grid,
+    ReadingGivenUp,
     Volume,
     from_sitk,
     is_sheared,
@@ -286,3 +287,18 @@ def test_that_a_file_that_holds_fewer_voxels_than_it_says_is_refused(tmp_path: P
     for end in (20, 350, len(content) - 1):
         with pytest.raises(VolumeError, match="cannot be read"):
             read_nifti(packed(tmp_path, content[:end]))
+
+
+def test_that_reading_ends_as_soon_as_the_image_is_no_longer_wanted(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(-1000, 1000, (128, 128, 128)).astype(np.int16)
+    write_nifti(Volume(noise, np.eye(4)), tmp_path / "scan.nii.gz")
+    asked: list[int] = []
+
+    def given_up() -> bool:
+        asked.append(1)
+        return len(asked) == 2
+
+    with pytest.raises(ReadingGivenUp):
+        read_nifti(tmp_path / "scan.nii.gz", given_up)
+    assert len(asked) == 2
+    assert np.array_equal(read_nifti(tmp_path / "scan.nii.gz", lambda: False).voxels, noise)

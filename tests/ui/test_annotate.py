@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.ortho_view import OrthoView
-from ctworkbench.ui.shared_labels import for_display
+from ctworkbench.ui.plane import for_display
 from ctworkbench.ui.tool import Tool
 from ctworkbench.ui.window_levels import PRESETS
 from tests.ui.study_with_heads import CEREBELLUM, LEFT_FRONTAL, RIGHT_TEMPORAL, SHAPE, SPACING, head
@@ -380,7 +380,7 @@ def test_that_the_next_case_starts_without_the_history_of_the_last(view: Annotat
     view.undo()
     assert np.array_equal(view._labels, before)
     assert view._labels is labels.voxels
-    assert all(len(plane.model.layers) == 3 for plane in view.views)
+    assert all([layer.name for layer in plane.model.layers] == ["CT", "Labels"] for plane in view.views)
 
 
 def test_that_free_mouse_moves_over_the_canvas_cost_no_undo_step(view: AnnotateView) -> None:

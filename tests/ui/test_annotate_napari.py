@@ -7,7 +7,9 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
-from ctworkbench.ui.shared_labels import LabelHub, RegionCounts, SharedLabels, _box_of, for_display
+from ctworkbench.ui.plane import for_display
+from ctworkbench.ui.region_counts import RegionCounts
+from ctworkbench.ui.shared_labels import LabelHub, SharedLabels, _box_of
 
 
 def layer(array: np.ndarray) -> SharedLabels:

@@ -10,8 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.workbench import Verdict
 from ctworkbench.ui.bridge import Bridge
+from ctworkbench.ui.plane import for_display
 from ctworkbench.ui.review import ReviewPage
-from ctworkbench.ui.shared_labels import for_display
 from tests.ui.study_with_heads import LEFT_FRONTAL, RIGHT_TEMPORAL, make_study
 
 

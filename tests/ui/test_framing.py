@@ -5,7 +5,7 @@ import pytest
 
 from ctworkbench.core.volume import Volume
 from ctworkbench.ui.framing import frame_of, middle_of
-from ctworkbench.ui.shared_labels import for_display
+from ctworkbench.ui.plane import for_display
 
 
 def scan(head_rest: bool) -> tuple[Volume, np.ndarray]:

@@ -20,9 +20,11 @@ from ctworkbench.ui import study_view
 from ctworkbench.ui.about import AboutDialog
 from ctworkbench.ui.app import install_hooks
 from ctworkbench.ui.bridge import JobView
+from ctworkbench.ui.charts_place import ChartsPlace
 from ctworkbench.ui.loading import load
 from ctworkbench.ui.main_window import MainWindow
 from ctworkbench.ui.start import recent_studies
+from ctworkbench.ui.train import TrainPage
 from tests.ui.seeded_study import seed
 
 
@@ -38,6 +40,7 @@ class Viewer(QWidget):
         self.selections: list[frozenset[int]] = []
         self.may_close = True
         self.disposed = False
+        self.prefetch = SimpleNamespace(keep=lambda wanted, case: None)
 
     def open_scan(self, scan_id: int) -> None:
         """Remember what was asked."""
@@ -107,6 +110,17 @@ def find(window: MainWindow, name: str) -> QWidget:
     found = window.findChild(QWidget, name)
     assert found is not None, name
     return found
+
+
+def test_that_a_page_with_plots_is_made_at_its_first_visit(window: MainWindow, study: Path) -> None:
+    assert window.open_study(study, "cohort")
+    assert window.study is not None
+    assert window.study.findChild(TrainPage) is None
+    assert window.study.findChild(ChartsPlace) is None
+    window.study.go("train")
+    assert window.study.train.isVisible()
+    window.study.go("charts")
+    assert window.study.charts_place.isVisible()
 
 
 def test_that_the_name_and_the_purpose_are_always_in_sight(window: MainWindow, study: Path) -> None:

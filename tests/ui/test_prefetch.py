@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from ctworkbench.core.volume import Volume
+from ctworkbench.core.volume import ReadingGivenUp, Volume
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui import opening, prefetch
 from ctworkbench.ui.bridge import Bridge
@@ -72,9 +72,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     numbers: list[int] = []
     plain = opening.read_case
 
-    def reading(workbench: Any, recovery: Any, scan_id: int, annotation_id: int | None = None) -> Any:
+    def reading(workbench: Any, recovery: Any, scan_id: int, *rest: Any) -> Any:
         numbers.append(scan_id)
-        return plain(workbench, recovery, scan_id, annotation_id)
+        return plain(workbench, recovery, scan_id, *rest)
 
     monkeypatch.setattr(opening, "read_case", reading)
     return numbers
@@ -148,10 +148,10 @@ def test_that_a_case_that_is_just_being_read_is_not_read_twice(
     read_ahead: list[int] = []
     plain = prefetch.read_case
 
-    def slowly(workbench: Any, recovery: Any, scan_id: int, annotation_id: int | None = None) -> Any:
+    def slowly(workbench: Any, recovery: Any, scan_id: int, *rest: Any) -> Any:
         read_ahead.append(scan_id)
         QTest.qSleep(400)
-        return plain(workbench, recovery, scan_id, annotation_id)
+        return plain(workbench, recovery, scan_id, *rest)
 
     monkeypatch.setattr(prefetch, "read_case", slowly)
     page.opening.look_ahead()
@@ -161,6 +161,33 @@ def test_that_a_case_that_is_just_being_read_is_not_read_twice(
     qtbot.waitUntil(lambda: shown(page) == 2 and not page.opening.loading)
     assert asked == []
     assert read_ahead.count(2) == 1
+
+
+def test_that_reading_ahead_gives_way_to_a_case_that_is_asked_for(
+    page: ReviewPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.prefetch.clear()
+    qtbot.waitUntil(lambda: page.bridge.idle)
+    told: list[str] = []
+    plain = prefetch.read_case
+
+    def read_until_given_up(workbench: Any, recovery: Any, scan_id: int, annotation: Any, given_up: Any) -> Any:
+        if scan_id != 2:
+            return plain(workbench, recovery, scan_id, annotation, given_up)
+        told.append("begun")
+        while not given_up():
+            QTest.qSleep(5)
+        told.append("given up")
+        raise ReadingGivenUp
+
+    monkeypatch.setattr(prefetch, "read_case", read_until_given_up)
+    page.opening.look_ahead()
+    qtbot.waitUntil(lambda: told == ["begun"])
+    page.open_scan(6)
+    qtbot.waitUntil(lambda: shown(page) == 6 and not page.opening.loading)
+    assert told == ["begun", "given up"]
+    page.open_scan(1)
+    qtbot.waitUntil(lambda: shown(page) == 1 and not page.opening.loading)
 
 
 def test_that_nothing_is_read_ahead_where_memory_is_short(

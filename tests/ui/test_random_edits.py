@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.edit_history import MOST_BYTES, size_of
+from ctworkbench.ui.plane import for_display
 from ctworkbench.ui.review import ReviewPage
-from ctworkbench.ui.shared_labels import for_display
 from tests.ui.study_with_heads import SHAPE, make_study
 
 ACTS = 1000

@@ -19,11 +19,10 @@ from ctworkbench.ui.compare_desk import CURTAIN, DIFFERENCE, SIDE
 from ctworkbench.ui.keymap import Keymap
 from ctworkbench.ui.keys_dialog import KeysDialog
 from ctworkbench.ui.linked_zoom import crosshair_mm
-from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL
+from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL, for_display
 from ctworkbench.ui.reading import tilt_of
 from ctworkbench.ui.reading_clock import ReadingClock, clock_text
 from ctworkbench.ui.review import ReviewPage
-from ctworkbench.ui.shared_labels import for_display
 from ctworkbench.ui.slice_picture import draw_difference, draw_slice, look_of, plane_of
 from ctworkbench.ui.template_choice import template_menu
 from tests.ui.study_with_heads import CEREBELLUM, LEFT_FRONTAL, RIGHT_TEMPORAL, SPACING, add_scan, head, make_study

@@ -16,8 +16,8 @@ from pytestqt.qtbot import QtBot
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge
+from ctworkbench.ui.plane import for_display
 from ctworkbench.ui.review import ReviewPage
-from ctworkbench.ui.shared_labels import for_display
 from tests.ui.study_with_heads import CEREBELLUM, make_study
 
 _ROOM = """

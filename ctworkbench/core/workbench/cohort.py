@@ -1,6 +1,6 @@
 """The cohort room: scans come in, are looked up, and are preprocessed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlalchemy import select
@@ -227,13 +227,18 @@ class CohortRoom:
             raise WorkbenchError(f"There is no scan {scan_id} in this study.")
         return rows[0]
 
-    def image(self, scan_id: int) -> Volume:
-        """The HU image of a scan: int16, axes closest to RAS, the scan's own spacing."""
+    def image(self, scan_id: int, given_up: Callable[[], bool] | None = None) -> Volume:
+        """The HU image of a scan: int16, axes closest to RAS, the scan's own spacing.
+
+        Raises:
+            ReadingGivenUp: `given_up` said while it was read that it is no longer wanted.
+            WorkbenchError: no such scan, or its voxels are gone or damaged.
+        """
         with self._study.database.reading() as session:
             scan = session.get(Scan, scan_id)
         if scan is None:
             raise WorkbenchError(f"There is no scan {scan_id} in this study.")
-        return self._study.store.get(scan.image_key)
+        return self._study.store.get(scan.image_key, given_up)
 
     def refusals(self) -> list[RefusalRow]:
         """Series and files that were not imported, newest first."""

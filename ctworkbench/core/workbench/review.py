@@ -59,9 +59,14 @@ class ReviewRoom:
             )
         return found
 
-    def labels(self, annotation_id: int) -> Volume:
-        """The label map of a version: uint8 codes on the grid of its scan's image."""
-        return self._study.store.get(self.annotation(annotation_id).labels_key)
+    def labels(self, annotation_id: int, given_up: Callable[[], bool] | None = None) -> Volume:
+        """The label map of a version: uint8 codes on the grid of its scan's image.
+
+        Raises:
+            ReadingGivenUp: `given_up` said while it was read that it is no longer wanted.
+            WorkbenchError: no such version, or its voxels are gone or damaged.
+        """
+        return self._study.store.get(self.annotation(annotation_id).labels_key, given_up)
 
     def save(
         self,
