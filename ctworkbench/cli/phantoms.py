@@ -17,7 +17,10 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same phantoms (default: 1)")
     entry.add_argument("--heads", type=Path, metavar="DIR", help="folder of head_NN_tissue / _labels10 .nii.gz")
     entry.add_argument("--spacing", type=float, nargs=3, metavar=("X", "Y", "Z"), help="voxel size in mm")
+    entry.add_argument("--thickness", type=float, metavar="MM", help="slice thickness (default: the slices' step)")
     entry.add_argument("--tilt", type=float, metavar="DEGREES", help="gantry tilt")
+    entry.add_argument("--noise", type=float, metavar="HU", help="SD of the noise with kernel STANDARD (default: 5)")
+    entry.add_argument("--kernel", choices=("SOFT", "STANDARD", "BONE"), help="of the reconstruction")
 
     entry = grammar.command("demo", _demo, "run the whole walk on phantoms and one real scan")
     entry.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="where to (default: demo)")
@@ -32,11 +35,14 @@ def _phantom(arguments: argparse.Namespace) -> int:
     if arguments.n < 1:
         say("ctworkbench phantom: --n must be 1 or more.")
         return 2
-    acquisition: dict[str, Any] = {}
-    if arguments.spacing is not None:
-        acquisition["spacing"] = tuple(arguments.spacing)
-    if arguments.tilt is not None:
-        acquisition["tilt_degrees"] = arguments.tilt
+    asked: dict[str, Any] = {
+        "spacing": arguments.spacing and tuple(arguments.spacing),
+        "thickness": arguments.thickness,
+        "tilt_degrees": arguments.tilt,
+        "noise_hu": arguments.noise,
+        "kernel": arguments.kernel,
+    }
+    acquisition = {name: value for name, value in asked.items() if value is not None}
     settings = Settings.from_environment()
     path = make_phantoms(arguments.out, arguments.n, arguments.seed, arguments.heads, settings, sys.stderr, acquisition)
     print(f"Made {count(arguments.n, 'phantom')}: {path}")

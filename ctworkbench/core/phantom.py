@@ -17,7 +17,7 @@ from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.phantom_child import draw_child
 from ctworkbench.core.phantom_dicom import SCANNER, SITE, SeriesHeader, write_series
 from ctworkbench.core.phantom_head import VENTRICLES, Head, PhantomError, list_heads, read_head
-from ctworkbench.core.phantom_scan import POINT_SPREAD_MM, draw_pose, measure_hu, plan_grid, truth_on
+from ctworkbench.core.phantom_scan import KERNELS, draw_pose, measure_hu, plan_grid, truth_on
 from ctworkbench.core.phantom_shape import shape_child
 from ctworkbench.core.phantom_skull import build_skull
 from ctworkbench.core.phantom_tissue import draw_palette, paint
@@ -50,8 +50,8 @@ class PhantomParams(BaseModel):
         matrix: columns and rows; as many as the head needs if None.
         tilt_degrees: gantry tilt, GE's sign.
         pose: how far heads lie from straight: 1 as children do, 0 all straight.
-        noise_hu: SD of the noise.
-        kernel: name of the reconstruction kernel in the header.
+        noise_hu: SD of the noise with the kernel STANDARD: twice as much is a quarter of the dose.
+        kernel: of the reconstruction: SOFT, STANDARD or BONE.
         rescan: the same child scanned again lies otherwise and has other noise; 0 for the first scan.
     """
 
@@ -70,7 +70,7 @@ class PhantomParams(BaseModel):
     tilt_degrees: float = Field(default=0.0, ge=-30, le=30)
     pose: float = Field(default=1.0, ge=0, le=2)
     noise_hu: float = Field(default=5.0, ge=0, le=50)
-    kernel: str = "STANDARD"
+    kernel: Literal["SOFT", "STANDARD", "BONE"] = "STANDARD"
     rescan: int = Field(default=0, ge=0)
 
 
@@ -159,7 +159,9 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
     skull = build_skull(shape, child, _stream(params.seed, params.index, _SKULL))
     tissue = _stream(params.seed, params.index, _TISSUE)
     palette = draw_palette(tissue)
-    painted = ndimage.gaussian_filter(paint(head, palette, tissue), POINT_SPREAD_MM / (shape.scale * head.spacing))
+    kernel = KERNELS[params.kernel]
+    blur = kernel.point_spread_mm / (shape.scale * head.spacing)
+    painted = ndimage.gaussian_filter(paint(head, palette, tissue), blur)
 
     pose = draw_pose(_stream(params.seed, params.index, _POSE, params.rescan), params.pose)
     grid = plan_grid(skull, pose, params.spacing, params.matrix, params.tilt_degrees)
@@ -175,6 +177,7 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
         palette,
         thickness,
         params.noise_hu,
+        kernel,
         noise,
         _teller(context, 0.6, 0.9, f"{params.code}: scan"),
     )

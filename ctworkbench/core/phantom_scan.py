@@ -16,11 +16,28 @@ _LPS = np.diag([-1.0, -1.0, 1.0])
 _NODE_MM = 2.0
 _BELOW_BRAIN_MM = 12.0
 _ABOVE_BRAIN_MM = 14.0
-POINT_SPREAD_MM = 0.5  # SD of a smooth head kernel, such as GE's STANDARD
 PADDING_HU = -3024  # what GE stores outside the circle, -2000, after its intercept of -1024
-_NOISE_BLUR_MM = 0.6
 _HOLDER_GAP_MM = 4.0
 _HOLDER_MM = 4.0
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How a reconstruction kernel draws edges and noise.
+
+    Attributes:
+        point_spread_mm: SD of the blur of edges.
+        noise_blur_mm: SD of the finer of the two filters that shape the noise.
+        louder: noise at the same dose, relative to STANDARD.
+    """
+
+    point_spread_mm: float
+    noise_blur_mm: float
+    louder: float = 1.0
+
+
+KERNELS = {"SOFT": Kernel(0.7, 0.85, 0.7), "STANDARD": Kernel(0.5, 0.6), "BONE": Kernel(0.25, 0.35, 2.5)}
+"""A smooth, a usual and a sharp one, named as GE names its own; the figures are ours, of the order of measured ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,28 +177,30 @@ def measure_hu(
     palette: Palette,
     thickness_mm: float,
     noise_hu: float,
+    kernel: Kernel,
     rng: np.random.Generator,
     tick: Callable[[float], None],
 ) -> NDArray[np.int16]:
     """The image: HU as int16, (columns, rows, slices); outside the circle of reconstruction `PADDING_HU`.
 
     A slice is the mean over its thickness (partial volume); edges are blurred by the point spread; the noise is
-    correlated in the plane, as that of a smooth kernel, and stronger towards the middle of the head.
+    correlated in the plane, as the kernel has it, and stronger towards the middle of the head. `noise_hu`, its SD with
+    the kernel STANDARD, stands for the dose.
     """
     parts = max(1, round(thickness_mm / 0.8))
     offsets = ((np.arange(parts) + 0.5) / parts - 0.5) * thickness_mm / grid.spacing[2]
     sampler = Sampler(skull, pose, grid, float(np.abs(offsets).max()))
     image = np.empty(grid.shape, dtype=np.int16)
     holder, circle, louder = _holder(skull, pose, grid), _circle(grid), _loudness(grid)
-    width = [_NOISE_BLUR_MM / s for s in grid.spacing[:2]]
-    level = noise_hu / _noise_level(width)
+    width = [kernel.noise_blur_mm / s for s in grid.spacing[:2]]
+    level = noise_hu * kernel.louder / _noise_level(width)
     for k in range(grid.shape[2]):
         hu = np.zeros(grid.shape[:2], dtype=np.float32)
         for offset in offsets:
             fields = sampler.slice(k + float(offset))
             near = fields[4] < 2.0
             hu += AIR_HU
-            hu[near] += hu_at(painted, fields[:, near], palette, POINT_SPREAD_MM) - np.float32(AIR_HU)
+            hu[near] += hu_at(painted, fields[:, near], palette, kernel.point_spread_mm) - np.float32(AIR_HU)
         hu /= parts
         hu = np.where(hu < -950, np.maximum(hu, holder), hu)
         hu += louder * np.float32(level) * _noise(grid.shape[:2], width, rng)
@@ -191,7 +210,7 @@ def measure_hu(
 
 
 def _noise(shape: tuple[int, int], width: list[float], rng: np.random.Generator) -> NDArray[np.float32]:
-    """White noise through a filter that lets middle frequencies pass, as reconstruction with a smooth kernel does."""
+    """White noise through a filter that lets middle frequencies pass, as reconstruction does."""
     white = rng.standard_normal(shape, dtype=np.float32)
     fine = ndimage.gaussian_filter(white, width, mode="wrap")
     return fine - np.float32(0.6) * ndimage.gaussian_filter(fine, [2.0 * w for w in width], mode="wrap")

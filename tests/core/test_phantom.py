@@ -133,6 +133,21 @@ def test_that_tissues_have_the_hu_of_a_childs_head(made) -> None:
     assert image[image.shape[0] // 2, 4, image.shape[2] // 2] < -950, "no air in front of the head"
 
 
+def test_that_a_sharp_kernel_is_louder_at_the_same_dose_and_a_soft_one_quieter(made) -> None:
+    noise: dict[str, float] = {}
+    for kernel in ("SOFT", "STANDARD", "BONE"):
+        result = made("kernel", spacing=(1.0, 1.0, 10.0), kernel=kernel)
+        scan = slices(result)
+        assert {d.ConvolutionKernel for d in scan} == {kernel}
+        truth = read_nifti(result.truth).voxels
+        hu = np.stack([d.pixel_array.T * d.RescaleSlope + d.RescaleIntercept for d in scan], axis=-1)
+        inside = truth[:, 1:] == truth[:, :-1]
+        inside &= truth[:, 1:] > 0
+        noise[kernel] = float(np.median(np.abs(np.diff(hu, axis=1)[inside])))  # edges are few
+    assert noise["SOFT"] < 0.75 * noise["STANDARD"]
+    assert noise["BONE"] > 2 * noise["STANDARD"]
+
+
 def test_that_left_is_left(tmp_path: Path) -> None:
     heads = tmp_path / "heads"
     heads.mkdir()
