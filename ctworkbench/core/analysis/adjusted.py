@@ -46,11 +46,16 @@ def adjusted(scans: Sequence[ScanVolumes], account: Account) -> list[Effect]:
         "adjusted for: its coefficient of the total is partly with itself."
     )
     rows: list[Effect] = []
-    whole = _known(scans, TOTAL, account, lambda scan: scan.total(regions), "a region is not in the label map")
+    totals = {scan.scan: scan.total(regions) for scan in scans}
+
+    def total(scan: ScanVolumes) -> float | None:
+        return totals[scan.scan]
+
+    whole = _known(scans, TOTAL, account, total, "a region is not in the label map")
     for region in regions:
-        rows += _fit(whole, region, TOTAL, account, total=lambda scan: scan.total(regions))
+        rows += _fit(whole, region, TOTAL, account, total=total)
     for region in regions:
-        rows += _fit(whole, region, SHARE, account, share_of=lambda scan: scan.total(regions))
+        rows += _fit(whole, region, SHARE, account, share_of=total)
     measured = [scan for scan in scans if _intracranial(scan) is not None]
     if not measured:
         account.note("No intracranial volume: it is the inside of the skull, which `ctworkbench preprocess` measures.")
@@ -156,11 +161,11 @@ def _volumes(
     """The scans in which a region was found, and its volumes."""
     import numpy as np
 
-    used = [scan for scan in scans if scan.volume(region) is not None]
+    used = [scan for scan in scans if region in scan.found]
     for scan in scans:
-        if scan.volume(region) is None:
+        if region not in scan.found:
             account.leave_out(model, f"{spoken(region)} is not in the label map", scan)
-    return used, np.array([scan.volume(region) for scan in used], dtype=float)
+    return used, np.array([scan.found[region] for scan in used])
 
 
 def _sex_and_age(scans: Sequence[ScanVolumes]) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":

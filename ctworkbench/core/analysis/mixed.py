@@ -89,9 +89,9 @@ def mixed(scans: Sequence[ScanVolumes], by: str, account: Account) -> tuple[list
     effects: list[Effect] = []
     spreads: list[Spread] = []
     for region in regions_of(known):
-        used = [scan for scan in known if scan.volume(region) is not None]
+        used = [scan for scan in known if region in scan.found]
         for scan in known:
-            if scan.volume(region) is None:
+            if region not in scan.found:
                 account.leave_out(model, f"{spoken(region)} is not in the label map", scan)
         rows, spread = _fit(used, [group_of(scan) for scan in used], region, model, account)
         effects += rows
@@ -139,7 +139,7 @@ def _fit(
 
     sex = np.array([scan.female for scan in scans], dtype=float)
     age = np.array([scan.age for scan in scans], dtype=float)
-    volumes = np.array([scan.volume(region) for scan in scans], dtype=float)
+    volumes = np.array([scan.found[region] for scan in scans])
     columns: dict[str, NDArray[np.float64]] = {}
     terms: dict[str, tuple[dict[str, float], str]] = {}
     for name, term, unit, values in (("sex", SEX, "cm³", sex), ("age", AGE, "cm³/year", age)):
@@ -197,19 +197,14 @@ def _random_intercept(
     # One scale for volumes and columns keeps the likelihood well rounded whatever the unit.
     scale = float(volumes.std())
     widths = np.array([1.0, *design[:, 1:].std(axis=0)])
-    y, x = volumes / scale, design / widths
-    _, of_scan = np.unique(np.asarray(groups), return_inverse=True)
-
-    def lost(log_ratio: float) -> float:
-        return _minus_log_likelihood(10**log_ratio, y, x, of_scan)
-
+    sums = _sums(volumes / scale, design / widths, groups)
     grid = np.linspace(*_LOG_RATIOS, 23)
-    best = float(grid[int(np.argmin([lost(float(ratio)) for ratio in grid]))])
+    best = float(grid[int(np.argmin([_minus_log_likelihood(10**log_ratio, sums) for log_ratio in grid]))])
     step = float(grid[1] - grid[0])
     low, high = best - step, best + step
 
     def slope(log_ratio: float) -> float:
-        return _slope(10**log_ratio, y, x, of_scan)
+        return _slope(10**log_ratio, sums)
 
     ratio = 0.0
     if slope(low) < 0 < slope(high):  # the root of the slope is known to all digits; a search by height to half of them
@@ -219,12 +214,12 @@ def _random_intercept(
         ratio = 10**root
     elif slope(high) <= 0:
         return None
-    statistic = max(0.0, 2 * (_minus_log_likelihood(0.0, y, x, of_scan) - _minus_log_likelihood(ratio, y, x, of_scan)))
+    statistic = max(0.0, 2 * (_minus_log_likelihood(0.0, sums) - _minus_log_likelihood(ratio, sums)))
     ratio = ratio if statistic > _BOUNDARY else 0.0
-    cross = _cross(ratio, y, x, of_scan)
+    cross = _cross(ratio, sums)
     inverse = np.linalg.inv(cross[:-1, :-1])
     estimates = inverse @ cross[:-1, -1]
-    variance = float(cross[-1, -1] - cross[:-1, -1] @ estimates) / (y.size - x.shape[1])
+    variance = float(cross[-1, -1] - cross[:-1, -1] @ estimates) / sums.df
     return _Fit(
         estimates * scale / widths,
         np.sqrt(variance * np.diag(inverse)) * scale / widths,
@@ -235,56 +230,70 @@ def _random_intercept(
     )
 
 
-def _minus_log_likelihood(
-    ratio: float, y: "NDArray[np.float64]", x: "NDArray[np.float64]", groups: "NDArray[np.intp]"
-) -> float:
+@dataclass(frozen=True)
+class _Sums:
+    """All that the likelihood knows of the scans, summed once: it is asked some forty times.
+
+    Attributes:
+        products: products of the columns of design and outcome, p + 1 square.
+        of_groups: sums of these columns over each group, groups × (p + 1).
+        sizes: scans of each group.
+        df: scans less coefficients.
+    """
+
+    products: "NDArray[np.float64]"
+    of_groups: "NDArray[np.float64]"
+    sizes: "NDArray[np.intp]"
+    df: int
+
+
+def _sums(y: "NDArray[np.float64]", x: "NDArray[np.float64]", groups: Sequence[str]) -> _Sums:
+    """Sums over the scans and over each group; y has n values, x is n × p, groups are named scan by scan."""
+    import numpy as np
+
+    _, of_scan = np.unique(np.asarray(groups), return_inverse=True)
+    both = np.column_stack([x, y])
+    columns = [np.bincount(of_scan, weights=column).astype(np.float64, copy=False) for column in both.T]
+    return _Sums(both.T @ both, np.column_stack(columns), np.bincount(of_scan), y.size - x.shape[1])
+
+
+def _minus_log_likelihood(ratio: float, sums: _Sums) -> float:
     """Minus the restricted log-likelihood without its constant, all but the variance ratio profiled out.
 
     The covariance is σ² (I + ratio · ZZ'), whose inverse takes c = ratio / (1 + ratio · n) of a group's sums off.
 
     Args:
         ratio: variance between groups over variance within, 0 or more.
-        y: outcome, n values.
-        x: design, n × p.
-        groups: number of each scan's group, from 0.
+        sums: what is to be known of the scans.
     """
     import numpy as np
 
-    sizes = np.bincount(groups)
-    cross = _cross(ratio, y, x, groups)
+    cross = _cross(ratio, sums)
     xx, xy, yy = cross[:-1, :-1], cross[:-1, -1], float(cross[-1, -1])
     rest = max(yy - float(xy @ np.linalg.solve(xx, xy)), 1e-300)
-    df = y.size - x.shape[1]
-    logs = df * math.log(rest / df) + float(np.log1p(ratio * sizes).sum()) + float(np.linalg.slogdet(xx)[1])
-    return logs / 2
+    logs = sums.df * math.log(rest / sums.df)
+    return (logs + float(np.log1p(ratio * sums.sizes).sum()) + float(np.linalg.slogdet(xx)[1])) / 2
 
 
-def _slope(ratio: float, y: "NDArray[np.float64]", x: "NDArray[np.float64]", groups: "NDArray[np.intp]") -> float:
+def _slope(ratio: float, sums: _Sums) -> float:
     """Derivative of `_minus_log_likelihood` by the ratio; arguments as there."""
     import numpy as np
 
-    sizes = np.bincount(groups)
-    cross = _cross(ratio, y, x, groups)
+    cross = _cross(ratio, sums)
     estimates = np.linalg.solve(cross[:-1, :-1], cross[:-1, -1])
     rest = float(cross[-1, -1] - cross[:-1, -1] @ estimates)
-    sums = np.column_stack([np.bincount(groups, weights=column) for column in np.column_stack([x, y]).T])
-    change = -sums.T @ ((1 + ratio * sizes)[:, None] ** -2 * sums)
+    kept = 1 / (1 + ratio * sums.sizes)
+    change = -sums.of_groups.T @ (kept[:, None] ** 2 * sums.of_groups)
     contrast = np.append(-estimates, 1.0)
-    of_rest = (y.size - x.shape[1]) * float(contrast @ change @ contrast) / max(rest, 1e-300)
+    of_rest = sums.df * float(contrast @ change @ contrast) / max(rest, 1e-300)
     of_design = float(np.trace(np.linalg.solve(cross[:-1, :-1], change[:-1, :-1])))
-    return (of_rest + float((sizes / (1 + ratio * sizes)).sum()) + of_design) / 2
+    return (of_rest + float((sums.sizes * kept).sum()) + of_design) / 2
 
 
-def _cross(
-    ratio: float, y: "NDArray[np.float64]", x: "NDArray[np.float64]", groups: "NDArray[np.intp]"
-) -> "NDArray[np.float64]":
-    """Cross products of the columns of x and y (p + 1 square), weighted by the inverse of I + ratio · ZZ'."""
-    import numpy as np
-
-    sizes = np.bincount(groups)
-    both = np.column_stack([x, y])
-    sums = np.column_stack([np.bincount(groups, weights=column) for column in both.T])
-    return both.T @ both - sums.T @ ((ratio / (1 + ratio * sizes))[:, None] * sums)
+def _cross(ratio: float, sums: _Sums) -> "NDArray[np.float64]":
+    """Products of the columns of design and outcome, p + 1 square, weighted by the inverse of I + ratio · ZZ'."""
+    weights = ratio / (1 + ratio * sums.sizes)
+    return sums.products - sums.of_groups.T @ (weights[:, None] * sums.of_groups)
 
 
 def _effect(plain: Effect, estimate: float, error: float) -> Effect:

@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from ctworkbench.core.analysis.observations import Exclusion, Ledger, Observation
 from ctworkbench.core.analysis.plausibility import plausible
@@ -43,15 +44,21 @@ class ScanVolumes:
     scanner: str = ""
     intracranial_cm3: float | None = None
 
+    @cached_property
+    def found(self) -> Mapping[str, float]:
+        """Volumes in cm³ of the regions that were found and measured; every model asks each of them anew."""
+        return {region: value for region, value in self.volumes_cm3.items() if math.isfinite(value) and value > 0}
+
     def volume(self, region: str) -> float | None:
         """Volume of a region in cm³; None where it was not found or not measured."""
-        value = self.volumes_cm3.get(region)
-        return value if value is not None and math.isfinite(value) and value > 0 else None
+        return self.found.get(region)
 
     def total(self, regions: Sequence[str]) -> float | None:
         """Sum of regions in cm³; None unless all of them were found."""
-        values = [self.volume(region) for region in regions]
-        return None if None in values or not values else math.fsum(value for value in values if value is not None)
+        found = self.found
+        if not regions or any(region not in found for region in regions):
+            return None
+        return math.fsum(found[region] for region in regions)
 
     @property
     def age(self) -> float | None:
