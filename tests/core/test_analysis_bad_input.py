@@ -149,6 +149,26 @@ def test_that_sets_too_small_to_compare_are_said() -> None:
     assert said(result, "no test of age between groups (by set)")
 
 
+def test_that_a_site_of_one_child_does_not_hinder_the_tests_of_the_others() -> None:
+    def role(row: Observation) -> Observation:
+        place = "alone" if row.subject == "SIM0001" else ("north", "south")[int(row.subject[-1]) % 2]
+        return replace(row, site=place)
+
+    result = tables(changed(role))
+    tests = {(row.variable, row.test): row for row in result.group_tests if row.grouping == "site"}
+    assert tests["age", "Student's t"].n == 39
+    assert said(result, "the tests of age by site are without alone, which has fewer than 2 children")
+
+
+def test_that_an_interval_that_ends_below_its_effect_size_is_explained() -> None:
+    alike, apart = Ledger(), Ledger()
+    (row,) = sex_tests("site", [(100, 101), (101, 100), (100, 100)], alike)
+    assert row.effect_high is not None and row.effect_size is not None and row.effect_high < row.effect_size
+    assert any("Cramér's V (by site) lies above its interval" in note for note in alike.notes)
+    sex_tests("site", [(100, 50), (50, 100), (100, 100)], apart)
+    assert not apart.notes
+
+
 def test_that_a_cohort_without_a_split_says_so() -> None:
     result = tables(changed(lambda row: replace(row, role="")))
     assert not result.groups and said(result, "Table 1 has no sets to compare")

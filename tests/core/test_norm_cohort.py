@@ -183,6 +183,16 @@ def test_that_mixed_sources_scanners_and_remembered_children_are_said() -> None:
         assert part in notes
 
 
+def test_that_limits_which_rest_on_few_children_are_said() -> None:
+    told = gathered(changed(3, scanner="Another CT", thickness_mm=5.0)).notes
+    assert any("Fewer than 20 children were scanned on Another CT (1)" in note for note in told)
+    assert "1 child had slices thicker than 0.625 mm: whether the norm holds to 5 mm is hardly known." in told
+    unknown = gathered(changed(3, scanner="", thickness_mm=None)).notes
+    assert not any("scanner" in note or "slices" in note for note in unknown)
+    half = gathered(everybody(lambda scan: {"thickness_mm": 5.0 if scan.scan % 2 else 0.625})).notes
+    assert not any("slices" in note for note in half)
+
+
 def test_that_the_card_counts_scanners_sources_and_what_was_left_out_and_names_nobody(tmp_path: Path) -> None:
     scans = [replace_scanner(scan) for scan in changed(2, sex=None)]
     file = fitted(tmp_path, scans).norm

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from ctworkbench.cli.main import main
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.model import Annotation, NormRecord
 from ctworkbench.core.norms import card, published_norm
 from ctworkbench.core.norms.cohort import NormScan, Selection, check, gather
 from ctworkbench.core.norms.comparing import compare
@@ -76,6 +78,31 @@ def test_that_a_norm_of_phantoms_says_so_wherever_it_is_shown(study: Workbench) 
     assert REHEARSAL in chart.note and REHEARSAL in chart.norm
     assert child.rows[0].centile is not None and REHEARSAL in child.doubts[0] and REHEARSAL in child.norm
     assert not any(REHEARSAL in text for text in study.norms.subject("SIM0001").doubts)
+
+
+def test_that_a_norm_made_before_phantoms_were_told_apart_says_so_where_its_scans_are_known(
+    study: Workbench, tmp_path: Path
+) -> None:
+    made = fitted(tmp_path / "fit", mixed(160, 0)).norm
+    with study._study.database.writing() as session:
+        label_maps = list(session.scalars(select(Annotation.id)))
+        session.add(
+            NormRecord(
+                name="older",
+                sha256=made.sha256,
+                origin="fitted",
+                content=made.text(),
+                details={"notes": [], "label_maps": label_maps},
+                author="reader",
+                job_id=None,
+            )
+        )
+    norm = study.norms.norm("older")
+    row = next(row for row in study.norms.library() if row.name == "older")
+    assert norm.limits.phantoms == 110 and REHEARSAL in row.title and REHEARSAL in card.markdown(norm)
+    with pytest.raises(WorkbenchError, match="its file would not tell it elsewhere"):
+        study.norms.export_norm("older", tmp_path / "older.json")
+    assert REHEARSAL in study.norms.export_norm("older", tmp_path / "older.md").read_text(encoding="utf-8")
 
 
 def test_that_a_norm_of_phantoms_says_so_in_the_study_that_takes_it_in(study: Workbench, tmp_path: Path) -> None:

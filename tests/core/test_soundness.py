@@ -368,7 +368,9 @@ def test_that_asymmetry_that_turns_with_a_mirrored_template_is_told_and_one_that
 
 
 def test_that_asymmetry_against_the_literature_is_told_and_the_usual_torque_is_not() -> None:
-    assert "swap of left and right" in found(checks.asymmetry_against_literature, COHORT).meaning
+    warning = found(checks.asymmetry_against_literature, COHORT)
+    assert "swap of left and right" in warning.meaning
+    assert "the left larger here, the right in most studies" in warning.basis[0].text
     assert checks.asymmetry_against_literature(TURNED) == []
     assert checks.asymmetry_against_literature(cohort(CHILDREN[:5])) == []
 

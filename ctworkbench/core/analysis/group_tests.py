@@ -1,7 +1,7 @@
 """Tests of age and of sex between groups of children, each with its effect size."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +51,24 @@ class GroupTest(Row):
     effect_high: float | None = None
 
 
-def age_tests(grouping: str, ages: Sequence[Sequence[float]], ledger: Ledger) -> list[GroupTest]:
-    """Student's and Welch's t-test of two groups, analysis of variance and Welch's of more; ages in years."""
-    samples = [np.array(group, dtype=float) for group in ages]
-    if any(sample.size < MIN_CHILDREN for sample in samples):
+def age_tests(grouping: str, ages: Mapping[str, Sequence[float]], ledger: Ledger) -> list[GroupTest]:
+    """Student's and Welch's t-test of two groups, analysis of variance and Welch's of more; ages in years by group.
+
+    A group of one child has no spread of its own: it is left out by name where two others remain.
+    """
+    samples = [np.array(group, dtype=float) for group in ages.values() if len(group) >= MIN_CHILDREN]
+    small = [name for name, group in ages.items() if len(group) < MIN_CHILDREN]
+    if len(samples) < 2:
         ledger.note(
             f"Table 1 has no test of age between groups (by {grouping}): each needs {MIN_CHILDREN} children of known "
             "age."
         )
         return []
+    if small:
+        ledger.note(
+            f"Table 1: the tests of age by {grouping} are without {', '.join(small)}, which "
+            f"{'has' if len(small) == 1 else 'have'} fewer than {MIN_CHILDREN} children of known age."
+        )
     if sum(float(((sample - sample.mean()) ** 2).sum()) for sample in samples) <= 1e-12:
         ledger.note(f"Table 1 has no test of age between groups (by {grouping}): all ages of a group are equal.")
         return []
@@ -87,6 +96,11 @@ def sex_tests(grouping: str, counts: Sequence[tuple[int, int]], ledger: Ledger) 
     df = int(plain.dof)
     v = math.sqrt(float(plain.statistic) / (n * smaller))
     low, high = (math.sqrt(x / (n * smaller)) for x in noncentrality_of_chi2(float(plain.statistic), df))
+    if high < v:
+        ledger.note(
+            f"Table 1: Cramér's V (by {grouping}) lies above its interval, which ends at {high:.3f}: V is never 0, and "
+            "the groups are more alike than chance makes most groups that do not differ."
+        )
     found = [
         GroupTest(
             grouping=grouping,

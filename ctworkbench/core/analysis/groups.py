@@ -87,7 +87,7 @@ def grouped(
     groups = [_group(grouping, name, list(children[name].values())) for name in names]
     if len(groups) < 2:
         return groups, []
-    ages = [[row.age_years or 0.0 for row in children[name].values() if _age(row) < math.inf] for name in names]
+    ages = {name: [row.age_years or 0.0 for row in children[name].values() if _age(row) < math.inf] for name in names}
     return groups, [
         *age_tests(grouping, ages, ledger),
         *sex_tests(grouping, [(group.male, group.female) for group in groups], ledger),

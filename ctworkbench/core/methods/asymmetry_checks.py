@@ -117,7 +117,7 @@ def asymmetry_against_literature(facts: StudyFacts) -> list[SoundnessWarning]:
     4:37).
     """
     rows: list[Basis] = []
-    for pair, larger in (("frontal", "right"), ("occipital", "left")):
+    for pair, larger, other in (("frontal", "right", "left"), ("occipital", "left", "right")):
         values = [index(*both) for both in facts.pairs.get(pair, {}).values()]
         if len(values) < _MIN_SCANS:
             return []
@@ -126,7 +126,8 @@ def asymmetry_against_literature(facts: StudyFacts) -> list[SoundnessWarning]:
         if not opposite:
             return []
         text = (
-            f"{pair}: (L − R)/½(L + R) is {signed(100 * mean, 1)} % ± {100 * half:.1f} %; mostly the {larger} is larger"
+            f"{pair}: (L − R)/½(L + R) is {signed(100 * mean, 1)} % ± {100 * half:.1f} %, the {other} larger here, the "
+            f"{larger} in most studies"
         )
         rows.append(Basis("table", "hemispheres", text))
     return [

@@ -20,7 +20,8 @@ def phantoms_among_children(facts: StudyFacts) -> list[SoundnessWarning]:
         SoundnessWarning(
             "phantoms_among_children",
             Severity.SERIOUS,
-            f"{len(rows)} of {counted(len(facts.scans), 'scan')} are of digital phantoms.",
+            f"{len(rows)} of {counted(len(facts.scans), 'scan')} "
+            f"{'is of a digital phantom' if len(rows) == 1 else 'are of digital phantoms'}.",
             "Their numbers show that the program works, and say nothing about children.",
             "Keep phantoms in a study of their own, and report none of these numbers as a finding.",
             tuple(Basis("scan", str(scan.id), f"{scan.subject}: digital phantom", scan.subject) for scan in rows),

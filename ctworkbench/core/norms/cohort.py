@@ -25,6 +25,8 @@ METHOD_TITLES: dict[str, str] = {
 }
 _WIDEST_GAP = 0.25  # of the range of ages
 _SEXES = {"M": "boys", "F": "girls"}
+_FEW_CHILDREN = 20  # as for harmonization: with fewer, what a scanner does to volumes is not told from its children
+_OTHER_SLICES = 1.5  # times thicker: what lies closer was not seen to shift volumes
 
 
 class NormScan(BaseModel):
@@ -244,6 +246,32 @@ _REASONS: tuple[tuple[str, _Wrong], ...] = (
 )
 
 
+def _hardly_known(scanners: Counter[str], thicknesses: Sequence[float]) -> list[str]:
+    """Limits that rest on few children: with so few, what a scanner or a thickness does to volumes is not seen."""
+    few = {name: n for name, n in sorted(scanners.items()) if n < _FEW_CHILDREN}
+    notes: list[str] = []
+    if few and len(scanners) > 1:
+        told = ", ".join(f"{name} ({n})" for name, n in few.items())
+        notes.append(
+            f"Fewer than {_FEW_CHILDREN} children were scanned on {told}: whether the norm holds there is hardly known."
+        )
+    thick = sorted(thicknesses)
+    if len(thick) > 2 * _FEW_CHILDREN:
+        thin, coarse = thick[_FEW_CHILDREN - 1], thick[-_FEW_CHILDREN]
+        if thick[0] * _OTHER_SLICES < thin:
+            notes.append(_few_slices("thinner", thin, thick[0], sum(value < thin for value in thick)))
+        if thick[-1] > coarse * _OTHER_SLICES:
+            notes.append(_few_slices("thicker", coarse, thick[-1], sum(value > coarse for value in thick)))
+    return notes
+
+
+def _few_slices(side: str, known_mm: float, end_mm: float, number: int) -> str:
+    return (
+        f"{count(number, 'child', 'children')} had slices {side} than {known_mm:g} mm: whether the norm holds to "
+        f"{end_mm:g} mm is hardly known."
+    )
+
+
 def _notes(scans: Sequence[NormScan]) -> list[str]:
     """What must be known of the children who stayed."""
     unreal = rehearsal(sum(scan.phantom for scan in scans), len(scans))
@@ -271,12 +299,13 @@ def _notes(scans: Sequence[NormScan]) -> list[str]:
         notes.append(
             f"{count(remembered, 'label map')} of a model that was trained on that child, or corrected from it."
         )
-    scanners = Counter(scan.scanner or "unknown" for scan in scans)
+    scanners = Counter(scan.scanner for scan in scans if scan.scanner)
     if len(scanners) > 1:
         notes.append(
             f"Scans of {len(scanners)} scanners were put together as they are, not harmonized: "
             "what differs between the scanners widens the norm."
         )
+    notes += _hardly_known(scanners, [scan.thickness_mm for scan in scans if scan.thickness_mm is not None])
     unaccepted = sum(not scan.accepted for scan in scans)
     if unaccepted:
         notes.append(f"Accepted by nobody: {unaccepted} of {count(len(scans), 'label map')}.")

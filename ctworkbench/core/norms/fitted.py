@@ -18,13 +18,16 @@ class FittedNorm(Norm):
     Args:
         file: what was fitted, here or elsewhere.
         name: by which this study knows it, where it is not the name in the file.
+        phantoms: how many of its scans the study knows to be of digital phantoms; files of before phantoms were left
+            out do not say it.
     """
 
-    def __init__(self, file: NormFile, name: str = "") -> None:
+    def __init__(self, file: NormFile, name: str = "", phantoms: int = 0) -> None:
         self.file = file
         card = file.card
         self.name = name or card.name
-        unreal = rehearsal(card.phantoms, card.n_male + card.n_female)
+        phantoms = max(phantoms, card.phantoms)
+        unreal = rehearsal(phantoms, card.n_male + card.n_female)
         self.title = f"{card.title} ({REHEARSAL[0].lower()}{REHEARSAL[1:]})" if unreal else card.title
         self.scheme = card.scheme
         self.limits = Limits(
@@ -43,7 +46,7 @@ class FittedNorm(Norm):
             scanners=() if "unknown" in card.scanners else tuple(card.scanners),
             thickness_min_mm=card.thickness_min_mm,
             thickness_max_mm=card.thickness_max_mm,
-            phantoms=card.phantoms,
+            phantoms=phantoms,
         )
 
     @property

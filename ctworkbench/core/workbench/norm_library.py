@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.files import replace_text
 from ctworkbench.core.jobs import JobState
-from ctworkbench.core.model import NormChoice, NormRecord, Scan, Verdict
+from ctworkbench.core.model import Annotation, NormChoice, NormRecord, Scan, Verdict
 from ctworkbench.core.norms import Norm, card, card_pages, comparing, norm_file, published_norm
 from ctworkbench.core.norms.cohort import LEAST_PER_SEX, METHOD_TITLES, Method, NormScan, Selection, check, gather
 from ctworkbench.core.norms.fitted import FittedNorm
@@ -40,9 +40,10 @@ def norm(study: OpenStudy, name: str | None = None) -> Norm:
     with study.database.reading() as session:
         record = session.scalar(select(NormRecord).where(NormRecord.name == name))
         names = [published_norm().name, *session.scalars(select(NormRecord.name).order_by(NormRecord.id))]
+        phantoms = 0 if record is None else _phantoms(session, record)
     if record is None:
         raise WorkbenchError(f"The study has no norm {name!r}.", f"It has {', '.join(names)}.")
-    return _parsed(record.name, record.sha256, record.content)
+    return _parsed(record.name, record.sha256, record.content, phantoms)
 
 
 def chosen(study: OpenStudy) -> str:
@@ -61,8 +62,9 @@ def library(study: OpenStudy) -> list[NormRow]:
     used = chosen(study)
     with study.database.reading() as session:
         records = session.scalars(select(NormRecord).order_by(NormRecord.id)).all()
+        counted = [(record, _phantoms(session, record)) for record in records]
     rows = [_row(published_norm(), "published", used)]
-    rows += [_row(_parsed(one.name, one.sha256, one.content), one.origin, used, one) for one in records]
+    rows += [_row(_parsed(one.name, one.sha256, one.content, n), one.origin, used, one) for one, n in counted]
     return rows
 
 
@@ -164,7 +166,7 @@ def record_fit(study: OpenStudy, job_id: str) -> Changes:
                 sha256=found.sha256,
                 origin="fitted",
                 content=found.text(),
-                details={"notes": list(result.notes), "label_maps": label_maps},
+                details={"notes": list(result.notes), "label_maps": label_maps, "phantoms": found.card.phantoms},
                 author=study.settings.author,
                 job_id=job_id,
             )
@@ -221,15 +223,21 @@ def export_norm(study: OpenStudy, name: str, out: Path) -> Path:
     """Write a norm as a file that another study imports (`.json`), or its card for people (`.md`, `.pdf`).
 
     Raises:
-        WorkbenchError: no such norm, an ending that is none of these, the published norm as JSON, or the file cannot be
-            written.
+        WorkbenchError: no such norm, an ending that is none of these, the published norm as JSON, one as JSON whose
+            file hides that it is of phantoms, or the file cannot be written.
     """
     found = norm(study, name)
     kind = out.suffix.lower()
+    unsaid = isinstance(found, FittedNorm) and found.limits.phantoms > found.file.card.phantoms
     if kind not in (".json", ".md", ".pdf"):
         raise WorkbenchError(f"A norm cannot be written as {out.name}.", "End the name in .json, .md or .pdf.")
     if kind == ".json" and not isinstance(found, FittedNorm):
         raise WorkbenchError(f"The norm {name} is part of every CT Workbench.", "Its card can be written: .md or .pdf.")
+    if kind == ".json" and unsaid:
+        raise WorkbenchError(
+            f"The norm {name} was made of digital phantoms before norms said so: its file would not tell it elsewhere.",
+            "Fit it again from children, or as a rehearsal with --phantoms; its card can be written: .md or .pdf.",
+        )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if kind == ".pdf":
@@ -266,11 +274,24 @@ def damaged(study: OpenStudy) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def _parsed(name: str, sha256: str, content: str) -> FittedNorm:
+def _parsed(name: str, sha256: str, content: str, phantoms: int = 0) -> FittedNorm:
     found = norm_file.parse(content, f"The norm {name}")
     if found.sha256 != sha256:
         raise WorkbenchError(f"The norm {name} is not the one that was kept.", "Restore the study from a backup.")
-    return FittedNorm(found, name)
+    return FittedNorm(found, name, phantoms)
+
+
+def _phantoms(session: Session, record: NormRecord) -> int:
+    """How many scans of a norm are of phantoms; of norms that were kept before that was counted, asked of the study."""
+    known = record.details.get("phantoms")
+    label_maps = frozenset(record.details.get("label_maps", ()))
+    if known is not None or not label_maps:
+        return known or 0
+    unreal = phantom_scans(session)
+    if not unreal:
+        return 0
+    made = session.execute(select(Annotation.id, Annotation.scan_id)).tuples()
+    return sum(annotation in label_maps and scan in unreal for annotation, scan in made)
 
 
 def _check_name(session: Session, name: str) -> None:
