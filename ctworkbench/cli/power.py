@@ -129,7 +129,7 @@ def _centile(arguments: argparse.Namespace) -> int:
         arguments.centile,
         arguments.half_width,
         arguments.n,
-        1.0 if sd is None else sd,
+        sd,
         arguments.confidence,
         arguments.off_age,
         not arguments.any_distribution,

@@ -17,11 +17,18 @@ class Axis(pg.AxisItem):
     def __init__(self, orientation: str, least_pixels: float) -> None:
         super().__init__(orientation)
         self._least_pixels = least_pixels
+        self.last = math.inf
+        """No tick beyond it: what follows is room for words."""
         self.setStyle(hideOverlappingLabels=False)  # else the first and the last age have no number
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         """The numbers at the ticks, negative ones with a true minus sign."""
         return [text.replace("-", "−") for text in super().tickStrings(values, scale, spacing)]
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:  # noqa: N803 - Qt's way
+        """The ticks, none beyond the last."""
+        levels = super().tickValues(minVal, maxVal, size)
+        return [(spacing, [value for value in values if value <= self.last + 1e-9]) for spacing, values in levels]
 
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:  # noqa: N803 - Qt's way
         """The distance of the ticks and where they start, in the axis' unit, for `size` pixels."""

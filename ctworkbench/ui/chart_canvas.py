@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from ctworkbench.ui.chart_axis import Axis
 from ctworkbench.ui.chart_bands import BandLook, NormBand, levels_of
-from ctworkbench.ui.chart_dots import DotsItem, Style
+from ctworkbench.ui.chart_dots import DotsItem, Style, dot_size
 from ctworkbench.ui.chart_edges import beyond_text, no_fault, placed
 from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
 from ctworkbench.ui.chart_lasso import LassoBox
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench.rows import ChartData, Dot
 
 _MANY = 400
+_LEAST_ROOM = 1_000.0  # square pixels; a plot that is not laid out yet has fewer
+_NARROWEST_STRIP = 66  # its title has room
 _SIDE_PIXELS, _NAME_PIXELS = 14.0, 42.0  # room for half of an age's number; for the name of a line
 _GAP, _GAP_SMALL = 6.0, 2.0  # from a dot to its arrow, in pixels; the ring of the open scan has room between
 _ALL_SEXES = frozenset(SEX_TITLES)
@@ -44,12 +46,6 @@ class Look:
     sexes: frozenset[str] = _ALL_SEXES
     bands: str = "sd"
     filled: str = ""
-
-
-def dot_size(count: int, compact: bool) -> float:
-    """Width of a dot in pixels: smaller where there are more of them."""
-    sizes = (8, 5, 3.5, 3) if compact else (12, 9, 6, 4.5)
-    return sizes[int(np.searchsorted((80, 400, 2500), count))]
 
 
 def styles_of(grouping: Grouping, theme: Theme) -> list[Style]:
@@ -98,7 +94,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self._dress()
         self._closed = False
         self.boxes[0].sigRangeChanged.connect(lambda *_: self._follow_view())
-        self.boxes[0].sigResized.connect(lambda _: self._fit_ages())
+        self.boxes[0].sigResized.connect(lambda _: self._fit_room())
 
     def _add_plot(self, column: int, box: LassoBox) -> pg.PlotItem:
         pixels = {"left": 30.0, "bottom": 24.0} if self._compact else {"left": 38.0, "bottom": 32.0}
@@ -239,8 +235,14 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
     ) -> None:
         learned = np.array([dot.learned == "train" for dot in dots], bool)
         theme = self._look.theme
-        size = dot_size(len(self.dots), self._compact)
+        size = dot_size(len(self.dots), self._compact, self._room)
         item.set_dots(xs, ys, 2 * grouping.of(dots) + learned, styles_of(grouping, theme), size, theme.ground)
+
+    @property
+    def _room(self) -> float:
+        """Square pixels that the dots have; no bound before the chart is laid out."""
+        room = self.boxes[0].width() * self.boxes[0].height()
+        return room if room >= _LEAST_ROOM else np.inf
 
     def _show_beyond(self, data: "ChartData", *layers: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
         """Point from the dots that stand at the ends of the scale to where they belong, and write their values."""
@@ -274,7 +276,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
 
     def _show_strip(self, visible: bool) -> None:
         self.strip.setVisible(visible)
-        width = self._strip_width if visible else 0
+        width = min(self._strip_width, max(_NARROWEST_STRIP, self.width() // 5)) if visible else 0
         self.strip.setMinimumWidth(width)
         self.strip.setMaximumWidth(width)
 
@@ -301,6 +303,15 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         if np.isfinite(bottom):
             above = (0.13 if self._compact else 0.09) * (top - bottom) or 1.0
             self.boxes[0].setRange(None, None, (bottom - above, top + above), padding=0)
+
+    def _fit_room(self) -> None:
+        """Another size of the chart: ages and dots are fitted to it."""
+        if self._closed:
+            return
+        self._fit_ages()
+        size = dot_size(len(self.dots), self._compact, self._room)
+        for item in (self.scatter, self.outside):
+            item.resize_dots(size)
 
     def _fit_ages(self) -> None:
         """Leave room for the numbers of the first and the last age and the names of the lines; not in a zoomed view."""
@@ -343,7 +354,8 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
     def resizeEvent(self, ev: object) -> None:
         """Keep the names within what is in view."""
         super().resizeEvent(ev)
-        if hasattr(self, "_closed"):  # pyqtgraph resizes the widget before it is made
+        if not getattr(self, "_closed", True):  # pyqtgraph resizes the widget before it is made
+            self._show_strip(self.strip.isVisible())
             self._follow_view()
 
     # -- marks -----------------------------------------------------------------------------------------------------

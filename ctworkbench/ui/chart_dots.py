@@ -30,6 +30,20 @@ class Style:
     rim: float | None = None
 
 
+def dot_size(count: int, compact: bool, room: float = np.inf) -> float:
+    """Width of a dot in pixels: smaller where there are more of them, and where they would hide each other.
+
+    Args:
+        count: number of dots.
+        compact: of a small chart.
+        room: of the plot, in square pixels; dots cover a third of it at most.
+    """
+    sizes = (8, 5, 3.5, 3) if compact else (12, 9, 6, 4.5)
+    usual = sizes[int(np.searchsorted((80, 400, 2500), count))]
+    fitting = np.sqrt(room / (3 * max(count, 1)))
+    return usual if fitting >= usual else max(2.5, np.floor(2 * fitting) / 2)
+
+
 def draw_symbol(painter: QPainter, style: Style, size: float, outline: str) -> None:
     """Draw one dot around the origin, `size` pixels wide."""
     shape = QTransform.fromScale(size, size).map(_SHAPES[style.symbol])
@@ -110,6 +124,12 @@ class DotsItem(PixelItem):
         colors = [QColor(entry.color) for entry in styles]
         self._colors = np.array([(color.red(), color.green(), color.blue()) for color in colors], float).reshape(-1, 3)
         self.update()
+
+    def resize_dots(self, size: float) -> None:
+        """Draw the dots as wide as this in pixels."""
+        if size != self._size:
+            self._size = size
+            self.update()
 
     def style_of(self, numbers: NDArray[np.intp]) -> tuple[NDArray[np.intp], Sequence[Style]]:
         """The styles of some dots, as `set_dots` takes them."""

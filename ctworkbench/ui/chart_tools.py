@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -26,6 +26,7 @@ from ctworkbench.ui.chart_dots import Style, symbol_pixmap
 from ctworkbench.ui.chart_groups import COLOR_BY, SEX_TITLES, Grouping
 from ctworkbench.ui.chart_legend import Legend
 from ctworkbench.ui.chart_theme import THEMES, Theme
+from ctworkbench.ui.swatch import swatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,9 +157,7 @@ class ChartChoices(QWidget):
         everything.setData(Qt.ItemDataRole.UserRole, ALL)
         self.regions.addItem(everything)
         for region in load(DEFAULT).regions:
-            swatch = QPixmap(11, 11)
-            swatch.fill(QColor(region.color))
-            item = QListWidgetItem(swatch, region.title)
+            item = QListWidgetItem(swatch(region.color, 11), region.title)
             item.setData(Qt.ItemDataRole.UserRole, region.name)
             self.regions.addItem(item)
         self.regions.setCurrentRow(1)

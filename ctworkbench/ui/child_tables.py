@@ -129,14 +129,14 @@ _Look = tuple[QColor | None, bool, str]
 
 def volume_table(parent: QWidget | None = None) -> NumberTable:
     """The empty table of volumes."""
-    table = NumberTable(VOLUME_TITLES, _VOLUME_TIPS, (86, 60, 62, 50, 56), "child_table")
+    table = NumberTable(VOLUME_TITLES, _VOLUME_TIPS, (82, 62, 62, 52, 56), "child_table")
     table.setAccessibleName("Volumes of the open subject")
     return table
 
 
 def asymmetry_table(parent: QWidget | None = None) -> NumberTable:
     """The empty table of right minus left."""
-    table = NumberTable(ASYMMETRY_TITLES, _ASYMMETRY_TIPS, (60, 48, 54, 62, 66), "child_asymmetry")
+    table = NumberTable(ASYMMETRY_TITLES, _ASYMMETRY_TIPS, (60, 48, 52, 64, 66), "child_asymmetry")
     table.setAccessibleName("Right minus left of the open subject")
     return table
 

@@ -11,7 +11,7 @@ from ctworkbench.core.norms.comparing import Comparison, Difference
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.core.wording import signed
 
-_COLUMNS = ("Sex", "Age", "Centile", "This", "Other", "Difference", "%", "Other's centile")
+_COLUMNS = ("Sex", "Age\nyears", "Centile", "This", "Other", "Difference\ncm³", "%", "Other's\ncentile")
 _TIPS = (
     "",
     "Years",
@@ -68,7 +68,7 @@ class ComparisonTable(QWidget):
         titles = {entry.name: entry.title for entry in load(DEFAULT).regions}
         rows = [row for row in found.rows if row.region == region]
         for column, name in ((3, found.one), (4, found.other)):
-            self._head(column, name)
+            self._head(column, f"{name}\ncm³")
         self.table.setRowCount(len(rows))
         for number, row in enumerate(rows):
             far = abs(row.centile_in_other - row.centile) > _FAR
@@ -82,9 +82,10 @@ class ComparisonTable(QWidget):
         widest = max((found.largest(name) for name in found.regions), key=lambda row: abs(row.percent))
         differ = " ".join(f"{note.split(': ')[0]}." for note in found.notes)
         self.told.setText(
-            f"Both hold from {found.ages[0]:.2f} to {found.ages[-1]:.2f} years. Widest of all regions: "
+            f"Both hold from {found.ages[0]:.2f} to {found.ages[-1]:.2f} years. "
+            "Farthest apart of all regions in the middle (50th): "
             f"{titles.get(widest.region, widest.region)}, {_SEXES[widest.sex]} of {widest.age_years:.2f} years, "
-            f"{signed(widest.difference_cm3, 1)} cm³ ({signed(widest.percent, 1)} %). Volumes in cm³. {differ}"
+            f"{signed(widest.difference_cm3, 1)} cm³ ({signed(widest.percent, 1)} %). {differ}"
         )
         self.told.setToolTip("\n".join(found.notes))
 

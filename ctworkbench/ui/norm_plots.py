@@ -11,7 +11,7 @@ from ctworkbench.core.norms import Norm
 from ctworkbench.core.norms.calibration import BINS, Calibration, worm_band
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.wording import count, signed
-from ctworkbench.ui.chart_axis import axes
+from ctworkbench.ui.chart_axis import Axis, axes
 from ctworkbench.ui.chart_theme import DARK, Theme
 from ctworkbench.ui.plotting import pg
 
@@ -133,6 +133,9 @@ class CurvesPlot(pg.PlotWidget):
                 name = f"{SEXES[sex]}, {shown.other}" if centile == 50 else None
                 self.plot(np.asarray(shown.other_ages), np.asarray(curve), pen=pen, name=name)
         span = ages[-1] - ages[0]
+        bottom = self.getAxis("bottom")
+        assert isinstance(bottom, Axis)
+        bottom.last = float(max((shown.ages[-1], *shown.other_ages[-1:])))
         self.autoRange()
         self.setXRange(ages[0], ages[-1] + 0.07 * span)  # room for the names of the curves
 

@@ -1,11 +1,11 @@
 """The regions of the scheme: colour, name, volume; click to select one for painting and to go there."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
-from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.spotlight import Spotlight
+from ctworkbench.ui.swatch import swatch
 
 _REFRESH_MILLISECONDS = 120
 _NAME, _VOLUME = 0, 1
@@ -39,7 +39,7 @@ class RegionList(QWidget):
             item = QTreeWidgetItem([region.title.removesuffix(" lobe"), "–"])
             item.setData(_NAME, Qt.ItemDataRole.UserRole, region.code)
             item.setCheckState(_NAME, Qt.CheckState.Checked)
-            item.setIcon(_NAME, _swatch(region.color))
+            item.setIcon(_NAME, swatch(region.color))
             item.setTextAlignment(_VOLUME, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             item.setToolTip(_NAME, f"{region.title}: click to paint it and go there; untick to hide it")
             self.tree.addTopLevelItem(item)
@@ -109,12 +109,3 @@ class RegionList(QWidget):
             for code, item in self._items.items():
                 hidden = code in self._view.hidden_codes
                 item.setCheckState(_NAME, Qt.CheckState.Unchecked if hidden else Qt.CheckState.Checked)
-
-
-def _swatch(color: str) -> QIcon:
-    pixmap = QPixmap(12, 12)
-    pixmap.fill(QColor(color))
-    icon = QIcon(pixmap)
-    # Without this Qt tints the colour of the selected row.
-    icon.addPixmap(pixmap, QIcon.Mode.Selected)
-    return icon

@@ -1,5 +1,6 @@
 """What stands below a table: its notes, what it left out, and what its columns mean."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -11,7 +12,7 @@ _SHOWN = 15
 
 def notes_html(sheet: TableSheet) -> str:
     """Notes, what was left out and the meaning of the columns, as rich text."""
-    parts = [_section("Notes", [escape(note) for note in sheet.notes])] if sheet.notes else []
+    parts = [_section("Notes", [as_html(note) for note in sheet.notes])] if sheet.notes else []
     left_out: list[str] = []
     for entry in sheet.exclusions:
         more = len(entry.subjects) - _SHOWN
@@ -21,6 +22,11 @@ def notes_html(sheet: TableSheet) -> str:
     told = [f"<b>{escape(c.title)}</b>: {escape(c.meaning)}" for c in sheet.columns if c.meaning]
     parts.append(_section("Columns", list(dict.fromkeys(told))))
     return "".join(parts)
+
+
+def as_html(text: str) -> str:
+    """A sentence as rich text; what stands between back quotes is a command."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _section(title: str, lines: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from ctworkbench.core.analysis.sheet import Cell, TableSheet
 Index = QModelIndex | QPersistentModelIndex
 _SORT = int(Qt.ItemDataRole.UserRole)
 _WIDEST = 260
+_ARROW = 14
 _NOWHERE = QModelIndex()
 
 
@@ -113,17 +114,25 @@ class _Part(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(24)
         self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().sectionClicked.connect(self._make_room)
 
-    def show_columns(self, shown: range, number: int) -> int:
-        """Show some of all columns, as wide as they need; their width together."""
-        self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+    def show_columns(self, shown: range, number: int, arrows: bool = False) -> int:
+        """Show some of all columns, as wide as they need, with room for an arrow or without; their width together."""
+        header = self.horizontalHeader()
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         for column in range(number):
             self.setColumnHidden(column, False)  # a hidden column has no width to begin with
+        header.setSortIndicatorShown(arrows)
         self.resizeColumnsToContents()
+        header.setSortIndicatorShown(True)
         for column in range(number):
             self.setColumnWidth(column, min(self.columnWidth(column) + 6, _WIDEST))
             self.setColumnHidden(column, column not in shown)
         return sum(self.columnWidth(column) for column in shown)
+
+    def _make_room(self, by: int) -> None:
+        """The heading that is sorted by gets room for its arrow: it is read whole."""
+        self.setColumnWidth(by, max(self.columnWidth(by), self.horizontalHeader().sectionSizeHint(by) + _ARROW))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Ctrl+C copies with headings, as a spreadsheet wants it."""
@@ -178,7 +187,7 @@ class SheetView(QWidget):
         self._model.show_sheet(sheet)
         columns = () if sheet is None else sheet.columns
         named = next((i for i, column in enumerate(columns) if column.kind != "text"), len(columns))
-        width = self.names.show_columns(range(named), len(columns))
+        width = self.names.show_columns(range(named), len(columns), arrows=True)
         self.names.setFixedWidth(width + 2)
         self.names.setVisible(0 < named < len(columns))
         self.numbers.show_columns(range(named if named < len(columns) else 0, len(columns)), len(columns))
@@ -189,6 +198,13 @@ class SheetView(QWidget):
             column = [entry.key for entry in self.sheet.columns].index(key)
             part = self.names if self.numbers.isColumnHidden(column) else self.numbers
             part.sortByColumn(column, order)
+
+    @property
+    def wanted_height(self) -> int:
+        """Pixels that all rows need, with heading and scroll bar."""
+        rows = self._sorted.rowCount() * self.numbers.verticalHeader().defaultSectionSize()
+        bar = self.numbers.horizontalScrollBar()
+        return self.numbers.horizontalHeader().sizeHint().height() + rows + bar.sizeHint().height() + 4
 
     def shown_rows(self) -> list[tuple[Cell, ...]]:
         """The rows of the sheet in the order in which they stand."""

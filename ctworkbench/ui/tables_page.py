@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
-    QSplitter,
     QTextBrowser,
     QVBoxLayout,
     QWidget,
@@ -28,10 +27,11 @@ from ctworkbench.core.wording import SOURCE_TITLES, count
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.further_tables import FURTHER, LeastChildren
 from ctworkbench.ui.sample_size import SampleSizeDialog
-from ctworkbench.ui.sheet_notes import notes_html
+from ctworkbench.ui.sheet_notes import as_html, notes_html
 from ctworkbench.ui.sheet_view import SheetView
 from ctworkbench.ui.table_export import ExportDialog
 from ctworkbench.ui.table_group import ARTICLE, Choice, TableGroup
+from ctworkbench.ui.table_splitter import TableSplitter
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
@@ -61,16 +61,11 @@ class TablesPage(QWidget):
         self._sheets: dict[tuple[str, Choice], dict[str, TableSheet]] = {}
         self._wanted_source = str(memory.value(_SOURCE, "current"))
         self._exporting = False
-        splitter = QSplitter(Qt.Orientation.Vertical)
-        splitter.setChildrenCollapsible(False)
-        splitter.addWidget(self._build_table())
-        splitter.addWidget(self._build_notes())
-        splitter.setStretchFactor(0, 1)
-        splitter.setSizes([430, 170])
+        self.splitter = TableSplitter(self._build_table(), self._build_notes(), self._wanted_height)
         columns = QHBoxLayout()
         columns.setSpacing(10)
         columns.addWidget(self._build_choices())
-        columns.addWidget(splitter, 1)
+        columns.addWidget(self.splitter, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 8)
         layout.setSpacing(8)
@@ -206,6 +201,9 @@ class TablesPage(QWidget):
         layout.addWidget(self.caption)
         layout.addWidget(self.empty)
         layout.addWidget(self.view, 1)
+        self._rest = QWidget()
+        self._rest.hide()
+        layout.addWidget(self._rest, 1)
         return body
 
     def _build_notes(self) -> QTextBrowser:
@@ -289,8 +287,9 @@ class TablesPage(QWidget):
         self.caption.clear()
         self.notes.clear()
         self.summary.clear()
-        self.empty.setText(f"{error.message} {error.remedy}")
+        self.empty.setText(as_html(f"{error.message} {error.remedy}"))
         self.empty.show()
+        self._set_filled(False)
         self._set_ready(False)
 
     def _show(self, sheet: TableSheet) -> None:
@@ -298,10 +297,25 @@ class TablesPage(QWidget):
         self.caption.setText(f"<b>{escape(title)}.</b> {escape(rest)}")
         self.empty.setText("This table has no rows: see the notes below.")
         self.empty.setVisible(not sheet.rows)
+        self._set_filled(True)
         self.view.show_sheet(sheet)
         self.notes.setHtml(notes_html(sheet))
+        self.splitter.share()
         self.summary.setText(count(len(sheet.rows), "row"))
         self._set_ready(True)
+
+    def _set_filled(self, filled: bool) -> None:
+        """Without a table nothing stands but the reason."""
+        self.view.setVisible(filled)
+        self.notes.setVisible(filled)
+        self._rest.setVisible(not filled)
+
+    def _wanted_height(self) -> int:
+        """What caption and table need to be seen whole; 0 without a table."""
+        if not self.view.isVisibleTo(self):
+            return 0
+        empty = self.empty.height() + 6 if self.empty.isVisibleTo(self) else 0
+        return self.caption.heightForWidth(max(self.view.width(), 1)) + empty + 6 + self.view.wanted_height
 
     def _set_ready(self, ready: bool) -> None:
         self.copy_button.setEnabled(ready)

@@ -89,7 +89,7 @@ def test_that_a_norm_lies_beside_another_in_curves_and_numbers(page: NormsPage, 
     page.pictures.beside.setCurrentIndex(page.pictures.beside.findData("xi2025"))
     settled(page, bridge, qtbot)
     assert page.pictures.shown.other == "xi2025" and page.pictures.comparison.table.rowCount() == 2 * 3 * 5
-    assert "Widest of all regions" in page.pictures.comparison.told.text()
+    assert "Farthest apart of all regions in the middle (50th)" in page.pictures.comparison.told.text()
 
 
 def test_that_a_norm_is_used_and_the_head_says_so(

@@ -39,7 +39,7 @@ _P = (
 )
 _MODEL = Column("model", "Model", "text")
 _TERM = Column("term", "Term", "text", meaning="sex is girls minus boys; age is for a year more")
-_UNIT = Column("unit", "Unit", "text", meaning="unit of the estimate")
+_UNIT = Column("unit", "Unit of b", "text")
 _N = Column("n", "n", "count", meaning="scans in the fit")
 
 
@@ -57,7 +57,8 @@ def _interval(digits: int) -> tuple[Column, Column]:
 
 def _estimate(digits: int) -> tuple[Column, ...]:
     return (
-        Column("estimate", "b", digits=digits, meaning="estimate, in the unit of the last column"),
+        Column("estimate", "b", digits=digits, meaning="estimate, in the unit beside it"),
+        _UNIT,
         Column("standard_error", "SE", digits=digits, meaning="standard error of b"),
         *_interval(digits),
     )
@@ -75,7 +76,6 @@ def _linear(digits: int) -> tuple[Column, ...]:
         ),
         _N,
         Column("r_squared", "R²", digits=3, meaning="share of the scatter that the whole model explains"),
-        _UNIT,
     )
 
 
@@ -87,7 +87,6 @@ _MIXED = (
     Column("statistic", "z", meaning="b over its standard error"),
     *_P,
     _N,
-    _UNIT,
 )
 _SPREAD = (
     _MODEL,

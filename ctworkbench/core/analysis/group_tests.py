@@ -98,8 +98,8 @@ def sex_tests(grouping: str, counts: Sequence[tuple[int, int]], ledger: Ledger) 
     low, high = (math.sqrt(x / (n * smaller)) for x in noncentrality_of_chi2(float(plain.statistic), df))
     if high < v:
         ledger.note(
-            f"Table 1: Cramér's V (by {grouping}) lies above its interval, which ends at {high:.3f}: V is never 0, and "
-            "the groups are more alike than chance makes most groups that do not differ."
+            f"Table 1: Cramér's V (by {grouping}) lies above its interval, which ends at {high:.3f}: the "
+            "groups are more alike than chance makes most groups that do not differ."
         )
     found = [
         GroupTest(

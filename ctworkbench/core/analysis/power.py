@@ -170,9 +170,9 @@ def slope(
     regression, fixed model, single regression coefficient").
 
     Args:
-        slope: change of the outcome for one unit of the predictor.
-        residual_sd: SD of the outcome around the model, in the outcome's unit.
-        predictor_sd: SD of the predictor, the part that the covariates do not explain.
+        slope: change of the volume with age, in cm³ a year.
+        residual_sd: SD of the volume around the model, in cm³.
+        predictor_sd: SD of age in years, the part that the covariates do not explain.
         power: what is wanted; or
         n: children.
         covariates: other predictors in the model, such as 1 for sex.
@@ -199,7 +199,7 @@ def slope(
         effect=root**2,
         alpha=level.single,
         power=reached(count),
-        sentence=f"{count} children find a slope of {abs(slope):.4g} (f² = {root**2:.4g}, other predictors: "
+        sentence=f"{count} children find a slope of {abs(slope):.4g} cm³ a year (f² = {root**2:.4g}, other predictors: "
         f"{covariates}) with a power of {reached(count):.3f} ({level}).",
     )
 
@@ -208,7 +208,7 @@ def centile(
     centile: float,
     half_width: float | None = None,
     n: int | None = None,
-    sd: float = 1.0,
+    sd: float | None = None,
     confidence: float = 0.95,
     off_age: float = 0.0,
     normal: bool = True,
@@ -223,7 +223,7 @@ def centile(
         centile: between 0 and 100.
         half_width: wanted half-width of the interval, in the unit of `sd`; or
         n: children.
-        sd: SD of the volume at one age, such as 16.2 cm³; 1 for a half-width in SD.
+        sd: SD of the volume at one age, such as 16.2 cm³; None for a half-width in SD.
         confidence: of the interval.
         off_age: where along age the centile is read, in SD of age from the mean age: 0 is the middle, √3 = 1.73 either
             end of ages that fill a range evenly.
@@ -236,6 +236,7 @@ def centile(
 
     if not 0 < centile < 100:
         raise WorkbenchError(f"There is no centile {centile:g}.", "Give a number between 0 and 100, such as 5.")
+    unit, sd = ("SD", 1.0) if sd is None else ("cm³", sd)
     if not sd > 0 or not math.isfinite(sd):
         raise WorkbenchError(f"The SD is {sd:g}.", "Give a number above 0.")
     if not 0.5 <= confidence < 1:
@@ -259,14 +260,16 @@ def centile(
     count = max(3, math.ceil(needed - 1e-9))
     width = reach / math.sqrt(count)
     points = 100 * float(norm.pdf(z)) * width / sd
+    spread = f", SD {sd:.4g} cm³" if unit == "cm³" else ""
     return SampleSize(
         design="centile",
         n=count,
         effect=width / sd,
         alpha=1 - confidence,
         half_width=width,
-        sentence=f"{count} children of one sex give centile {centile:g} to ± {width:.4g} ({100 * confidence:g} % "
-        f"interval, SD {sd:.4g}, {abs(off_age):g} SD of age off the mean age; ± {points:.2g} centile points; "
+        sentence=f"{count} children of one sex give centile {centile:g} to ± {width:.4g} {unit} "
+        f"({100 * confidence:g} % interval{spread}, {abs(off_age):g} SD of age off the mean age; "
+        f"± {points:.2g} centile points; "
         f"{'normal volumes' if normal else 'any distribution, as by quantile regression'}).",
     )
 
