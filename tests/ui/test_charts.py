@@ -22,7 +22,7 @@ from ctworkbench.core.workbench import Changes, Workbench
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.chart_axis import nice_step
 from ctworkbench.ui.chart_canvas import Look
-from ctworkbench.ui.chart_dots import SINGLE_DOTS, density
+from ctworkbench.ui.chart_dots import SINGLE_DOTS, density, dot_size
 from ctworkbench.ui.chart_export import CSV_COLUMNS
 from ctworkbench.ui.chart_groups import VERDICTS, Grouping
 from ctworkbench.ui.chart_lasso import inside
@@ -270,6 +270,33 @@ def test_that_rare_groups_beyond_seven_are_one_and_keep_their_number(page: Chart
     assert [group.title for group in grouping.groups] == [f"S{number}" for number in range(7)] + ["5 others"]
     assert grouping.count(grouping.groups[-1]) == 5 + 4 + 3 + 2 + 1
     assert list(grouping.of(dots))[-1] == 7
+
+
+def test_that_dots_are_smaller_where_they_would_hide_each_other() -> None:
+    assert dot_size(20, False, 57_000) == dot_size(20, False) == 12
+    crowded = dot_size(1487, False, 57_000)
+    assert 2.5 <= crowded < dot_size(1487, False) and 1487 * crowded**2 <= 57_000 / 3
+    assert dot_size(100_000, True, 1_000) == 2.5
+
+
+def test_that_a_narrower_chart_has_smaller_dots_and_a_narrower_strip(workbench: Workbench, qtbot: QtBot) -> None:
+    data = workbench.norms.chart("right_frontal")
+    crowd = [replace(dot, scan_id=1000 * n + dot.scan_id) for n in range(80) for dot in data.dots]
+    plot = DotPlot(lambda *_: "")
+    qtbot.addWidget(plot)
+    plot.resize(1200, 800)
+    with qtbot.waitExposed(plot):
+        plot.show()
+    plot.show_chart(replace(data, dots=crowd))
+    qtbot.waitUntil(lambda: plot.scatter.size == dot_size(len(crowd), False) and plot.strip.width() == 92)
+    plot.resize(300, 400)
+    qtbot.waitUntil(lambda: plot.scatter.size < dot_size(len(crowd), False) and plot.strip.width() < 92)
+
+
+def test_that_a_tool_in_hand_looks_so(page: ChartsPage) -> None:
+    before = page.tools.light.grab().toImage()
+    page.tools.light.setChecked(True)
+    assert page.tools.light.grab().toImage() != before
 
 
 def test_that_scans_of_one_child_are_joined_in_the_order_of_age() -> None:

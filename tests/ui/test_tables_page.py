@@ -17,6 +17,7 @@ from ctworkbench.core.analysis.sheet import Column, TableSheet
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.rows import Changes
 from ctworkbench.ui.bridge import Bridge, Notice, OpenScan
+from ctworkbench.ui.sheet_notes import as_html
 from ctworkbench.ui.sheet_view import SheetView
 from ctworkbench.ui.table_export import ExportDialog
 from ctworkbench.ui.tables_page import TablesPage
@@ -94,6 +95,38 @@ def test_that_a_click_on_a_heading_sorts_by_the_numbers(page: TablesPage, bridge
     assert shown_numbers(page, "coefficient") == sorted(upward, reverse=True)
     choose(page, bridge, qtbot, "table4_age_effect")
     assert shown(page, "region")[0] == "right_frontal"  # another table comes in its own order
+
+
+def test_that_a_heading_that_is_sorted_by_is_read_whole_beside_its_arrow(
+    page: TablesPage, bridge: Bridge, qtbot: QtBot
+) -> None:
+    choose(page, bridge, qtbot, "table3_sex_effect")
+    header = page.view.numbers.horizontalHeader()
+    before = header.sectionSize(2)
+    place = QPoint(header.sectionViewportPosition(2) + 8, header.height() // 2)
+    QTest.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert header.sectionSize(2) > before
+
+
+def test_that_a_short_table_leaves_its_room_to_the_notes_until_it_is_shared_by_hand(
+    page: TablesPage, bridge: Bridge, qtbot: QtBot
+) -> None:
+    choose(page, bridge, qtbot, "table2_descriptive")
+    long_table = page.splitter.sizes()
+    choose(page, bridge, qtbot, "table4_age_effect")
+    short_table = page.splitter.sizes()
+    assert short_table[0] < long_table[0] and long_table[1] >= 150
+    assert page.view.numbers.verticalScrollBar().maximum() == 0  # all ten rows are seen
+    page.splitter.splitterMoved.emit(1, 1)
+    page.splitter.setSizes(long_table)
+    choose(page, bridge, qtbot, "table3_sex_effect")
+    assert page.splitter.sizes() == long_table
+
+
+def test_that_commands_in_the_notes_are_set_apart_without_quotes() -> None:
+    assert as_html("which `ctworkbench preprocess` <measures>") == (
+        "which <code>ctworkbench preprocess</code> &lt;measures&gt;"
+    )
 
 
 def test_that_what_has_no_value_comes_last_both_ways(qtbot: QtBot) -> None:
