@@ -74,6 +74,7 @@ class ErrorDialog(QDialog):
         choices.addStretch(1)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)  # Enter in a field asks again
         layout = QVBoxLayout(self)
         layout.addLayout(choices)
         layout.addWidget(self.table, 1)

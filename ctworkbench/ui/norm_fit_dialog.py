@@ -158,7 +158,8 @@ class FitDialog(QDialog):
         self.buttons = QDialogButtonBox()
         self.fit_button = self.buttons.addButton("Fit", QDialogButtonBox.ButtonRole.AcceptRole)
         self.fit_button.setDefault(True)
-        self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        cancel = self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        cancel.setAutoDefault(False)  # else Enter in a field, once it was tabbed to, throws the form away
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)

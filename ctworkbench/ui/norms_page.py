@@ -326,6 +326,7 @@ class NormsPage(QWidget):
 
     def _cancel(self) -> None:
         self._bridge.cancel(*(view.job.id for view in self._bridge.live if view.job.kind == FIT))
+        self._bridge.notify("The fit is stopped; nothing of it is kept.")
 
     def _on_changed(self, changes: "Changes") -> None:
         if (changes.norms or changes.scans) and self.isVisible():

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -42,6 +43,8 @@ DESIGNS = {
     "centile": "Precision of a norm's centile",
 }
 _EFFECTS = {"two groups": 5.0, "paired": 1.0, "slope": 8.0, "centile": 5.0}
+_SPREADS = {False: 16.2, True: 3.7}
+"""SD of a volume and, for pairs, of right minus left: of the frontal lobe in the published norm, in cm³."""
 _MEMORY = "sample_size"
 _FIELD = 236
 Ask = Callable[[float | None, int | None], SampleSize]
@@ -72,7 +75,7 @@ class SampleSizeDialog(QDialog):
         self._bridge = bridge
         self._memory = memory
         self._answer: Answer | None = None
-        self._effects = dict(_EFFECTS)
+        self._effects, self._spreads = dict(_EFFECTS), dict(_SPREADS)
         self._shown_design = "two groups"
         self._norm: Norm = workbench.norms.norm()
         self.setWindowTitle("Sample size")
@@ -109,6 +112,7 @@ class SampleSizeDialog(QDialog):
         columns.setSpacing(18)
         columns.addWidget(self._inputs)
         columns.addLayout(right, 1)
+        self._outs: list[QPushButton] = []
         box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         box.rejected.connect(self.reject)
         box.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)
@@ -117,6 +121,7 @@ class SampleSizeDialog(QDialog):
             button.setObjectName(name)
             button.setAutoDefault(False)  # Enter in a field asks again and presses nothing
             button.clicked.connect(slot)
+            self._outs.append(button)
         layout = QVBoxLayout(self)
         layout.setSpacing(10)
         layout.addWidget(title)
@@ -236,9 +241,12 @@ class SampleSizeDialog(QDialog):
         self.sought.currentIndexChanged.connect(lambda _: (self._arrange(), self._ask()))
 
     def _on_design(self) -> None:
-        self._effects[self._shown_design] = self.effect.value()
+        was = self._shown_design
+        self._effects[was] = self.effect.value()
         self._shown_design = self.design.currentData()
         self.effect.setValue(self._effects[self._shown_design])
+        self._spreads[was == "paired"] = self.sd.value()
+        self.sd.setValue(self._spreads[self._shown_design == "paired"])
         self._fill_spreads()
         self._arrange()
         self._take_spread()
@@ -291,6 +299,7 @@ class SampleSizeDialog(QDialog):
         self._answer = answer
         centile_design = answer.found.design == "centile"
         self._say(answer.found.sentence, "heading")
+        self._set_outs(True)
         values = [row.half_width if centile_design else row.power for row in answer.curve]
         self._line.setData([row.n for row in answer.curve], values)
         self._mark.setData([answer.found.n], [answer.found.half_width if centile_design else answer.found.power])
@@ -312,6 +321,11 @@ class SampleSizeDialog(QDialog):
         self._say(str(error), "warning")
         self._line.setData([], [])
         self._mark.setData([], [])
+        self._set_outs(False)
+
+    def _set_outs(self, answered: bool) -> None:
+        for button in self._outs:
+            button.setEnabled(answered)
 
     def _say(self, text: str, role: str) -> None:
         self.answer.setProperty("role", role)

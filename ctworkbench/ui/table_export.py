@@ -41,6 +41,7 @@ class ExportDialog(QDialog):
         self.folder.setAccessibleName("Folder")
         self.folder.setMinimumWidth(380)
         browse = QPushButton("Browse…")
+        browse.setAutoDefault(False)  # Enter in the folder exports
         browse.clicked.connect(self._browse)
         place = QHBoxLayout()
         place.addWidget(self.folder, 1)
@@ -61,7 +62,9 @@ class ExportDialog(QDialog):
             grid.addWidget(explained, row, 1)
         self.buttons = QDialogButtonBox()
         self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole).setDefault(True)
-        self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())  # the words are enough
+        cancel = self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        cancel.setIcon(QIcon())  # the words are enough
+        cancel.setAutoDefault(False)
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
         self.folder.textChanged.connect(self._check)

@@ -385,9 +385,9 @@ def test_that_repeated_scans_of_a_child_are_told() -> None:
 
 
 def test_that_tests_significant_without_correction_alone_are_told() -> None:
-    tests = (SignificanceTest("sex", "a", 0.03, 0.06), SignificanceTest("sex", "b", 0.001, 0.002))
+    tests = (SignificanceTest("sex", "right_frontal", 0.03, 0.06), SignificanceTest("sex", "b", 0.001, 0.002))
     assert (
-        "sex, a: p 0.030, 0.060 corrected for 2 tests"
+        "sex, right frontal lobe: p 0.030, 0.060 corrected for 2 tests"
         in found(checks.tests_without_correction, StudyFacts(tests=tests)).title
     )
     assert checks.tests_without_correction(StudyFacts(tests=tests[1:])) == []

@@ -183,6 +183,9 @@ def test_that_the_error_of_each_kind_of_labels_can_be_looked_up(panel: ChildPane
     qtbot.addWidget(dialog)
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 15)
     assert [dialog.table.item(0, column).text() for column in (0, 1, 4)] == ["Right frontal", "1.41", "3.92"]
+    dialog.show()
+    QTest.keyClick(dialog.gap, Qt.Key.Key_Return)
+    assert dialog.isVisible()
     dialog.source.setCurrentIndex(1)
     qtbot.waitUntil(lambda: "not known" in dialog.note.text())
     assert dialog.table.item(0, 1).text() == "–"

@@ -173,6 +173,19 @@ def test_that_the_form_is_left_with_escape(page: NormsPage, qtbot: QtBot) -> Non
     qtbot.waitUntil(lambda: not page.findChildren(FitDialog) or not dialog.isVisible(), timeout=5000)
 
 
+def test_that_enter_in_a_field_never_throws_the_form_away(page: NormsPage, qtbot: QtBot) -> None:
+    page.ask_fit()
+    dialog = page.findChild(FitDialog)
+    assert isinstance(dialog, FitDialog) and not dialog.fit_button.isEnabled()
+    dialog.title.setText("typed")
+    dialog.buttons.button(QDialogButtonBox.StandardButton.Cancel).setFocus()
+    dialog.name.setFocus()
+    QTest.keyClick(dialog.name, Qt.Key.Key_Return)
+    qtbot.wait(50)
+    assert dialog.isVisible() and dialog.title.text() == "typed"
+    dialog.reject()
+
+
 def test_that_without_a_calibration_or_another_norm_a_sentence_stands_alone(
     page: NormsPage, bridge: Bridge, qtbot: QtBot
 ) -> None:

@@ -56,6 +56,25 @@ def test_that_the_answer_is_that_of_the_command(dialog: SampleSizeDialog, qtbot:
     assert line[0] < want.n < line[-1]
 
 
+def test_that_each_design_has_a_spread_of_its_own_and_keeps_what_was_typed(
+    dialog: SampleSizeDialog, qtbot: QtBot
+) -> None:
+    dialog.sd.setValue(12.0)
+    choose(dialog, "paired")
+    assert dialog.sd.value() == 3.7, "both sides of one head differ by less than heads do"
+    choose(dialog, "slope")
+    assert dialog.sd.value() == 12.0
+    settled(dialog, qtbot)
+
+
+def test_that_nothing_can_be_taken_out_without_an_answer(dialog: SampleSizeDialog, qtbot: QtBot) -> None:
+    settled(dialog, qtbot)
+    assert all(button.isEnabled() for button in dialog._outs)
+    dialog.effect.setValue(0.0)
+    settled(dialog, qtbot)
+    assert not any(button.isEnabled() for button in dialog._outs)
+
+
 def test_that_a_value_is_typed_and_asked_for_at_once(dialog: SampleSizeDialog, qtbot: QtBot) -> None:
     before = settled(dialog, qtbot)
     dialog.effect.selectAll()

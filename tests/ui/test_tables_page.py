@@ -248,5 +248,8 @@ def test_that_the_dialog_of_export_remembers_and_asks_for_something_to_write(
     export.click()
     assert dialog.chosen == (tmp_path / "tables", ("docx",))
     again = ExportDialog(memory)
+    again.show()
+    with qtbot.waitSignal(again.accepted):
+        QTest.keyClick(again.folder, Qt.Key.Key_Return)
     qtbot.addWidget(again)
     assert again.chosen == dialog.chosen

@@ -10,6 +10,7 @@ from ctworkbench.core.analysis.hemispheres import paired_test
 from ctworkbench.core.analysis.scans import Account
 from ctworkbench.core.methods.facts import StudyFacts, VolumeFact
 from ctworkbench.core.methods.soundness import Basis, Severity, SoundnessWarning, counted
+from ctworkbench.core.schemes import spoken
 from ctworkbench.core.wording import signed
 
 _SIZES = ((0.8, "large"), (0.5, "medium"), (0.2, "small"), (0.0, "negligible"))
@@ -166,7 +167,7 @@ def tests_without_correction(facts: StudyFacts) -> list[SoundnessWarning]:
     for family, tests in families.items():
         for name, p, corrected in tests:
             if len(tests) > 1 and p < _SIGNIFICANT <= corrected:
-                text = f"{family}, {name}: p {p:.3f}, {corrected:.3f} corrected for {len(tests)} tests"
+                text = f"{family}, {spoken(name)}: p {p:.3f}, {corrected:.3f} corrected for {len(tests)} tests"
                 rows.append(Basis("table", "statistics", text))
     if not rows:
         return []
