@@ -289,6 +289,8 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             self.plot.setLabel("left", data.unit, color=color)
             self.plot.setLabel("bottom", "age at scan (years)", color=color)
             self.strip.setLabel("bottom", "no centile", color=self._look.theme.caution)
+            for axis in (self.plot.getAxis("left"), self.plot.getAxis("bottom"), self.strip.getAxis("bottom")):
+                axis.resizeEvent()  # else a title stands where one without letters had its middle
 
     # -- the view --------------------------------------------------------------------------------------------------
 

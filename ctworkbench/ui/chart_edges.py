@@ -12,6 +12,7 @@ from ctworkbench.ui.chart_pixels import LinesItem, PixelItem
 
 _WIDE, _HIGH = 7.0, 5.0
 _LETTERS = 10
+_MOST_TEXTS = 100  # more arrows than this leave no room for what would be read
 _BEYOND = 0.05  # share of the scale by which dots that belong beyond it stand off
 
 
@@ -56,24 +57,45 @@ class BeyondItem(PixelItem):
         self.update()
 
     def draw(self, painter: QPainter, view: QRectF, scale: tuple[float, float, float, float]) -> None:
-        """Draw the arrows in view; a text that would lie on another one is left out, its dot still tells it."""
-        metrics = QFontMetricsF(self._font)
+        """Draw the arrows in view, and the texts that have room."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(self._font)
-        written: list[QRectF] = []
         across, down = self._xs * scale[0] + scale[1], self._ys * scale[2] + scale[3]
-        for x, y, sign, text in zip(across.tolist(), down.tolist(), self._signs.tolist(), self.texts, strict=True):
-            if not view.contains(QPointF(x, y)):
-                continue
-            draw_arrow(painter, QPointF(x, y - sign * self._reach), sign, self._color)
-            wide = metrics.horizontalAdvance(text)
-            place = QRectF(x + self._reach + 1, y - metrics.height() / 2, wide, metrics.height())
+        for x, y, sign in zip(across.tolist(), down.tolist(), self._signs.tolist(), strict=True):
+            if view.contains(QPointF(x, y)):
+                draw_arrow(painter, QPointF(x, y - sign * self._reach), sign, self._color)
+        painter.setFont(self._font)
+        painter.setPen(self._color)
+        for place, text in self.written(view, scale):
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
+
+    def written(self, view: QRectF, scale: tuple[float, float, float, float]) -> list[tuple[QRectF, str]]:
+        """The texts that lie on no other and on no dot, and where in pixels; the dots tell the others.
+
+        Args:
+            view: what is in view, in pixels.
+            scale: see `PixelItem.draw`.
+        """
+        across, down = self._xs * scale[0] + scale[1], self._ys * scale[2] + scale[3]
+        seen = np.flatnonzero(
+            (across >= view.left()) & (across <= view.right()) & (down >= view.top()) & (down <= view.bottom())
+        )
+        if seen.size > _MOST_TEXTS:
+            return []
+        metrics = QFontMetricsF(self._font)
+        found: list[tuple[QRectF, str]] = []
+        for number in seen.tolist():
+            x, y, text = float(across[number]), float(down[number]), self.texts[number]
+            wide, high = metrics.horizontalAdvance(text), metrics.height()
+            place = QRectF(x + self._reach + 1, y - high / 2, wide, high)
             if place.right() > view.right():
                 place.moveRight(x - self._reach - 1)
-            if text and place.left() >= view.left() and not any(place.intersects(other) for other in written):
-                written.append(place)
-                painter.setPen(self._color)
-                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
+            others = seen[seen != number]
+            covered = (across[others] > place.left()) & (across[others] < place.right())
+            covered &= np.abs(down[others] - y) < high / 2
+            free = not covered.any() and not any(place.intersects(other) for other, _ in found)
+            if text and free and place.left() >= view.left():
+                found.append((place, text))
+        return found
 
 
 class BarsItem(LinesItem):

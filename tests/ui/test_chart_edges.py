@@ -10,7 +10,7 @@ from ctworkbench.core.model import Sex
 from ctworkbench.core.workbench.rows import Band, ChartData, Dot
 from ctworkbench.ui.chart_axis import Axis
 from ctworkbench.ui.chart_canvas import Look
-from ctworkbench.ui.chart_edges import BarsItem
+from ctworkbench.ui.chart_edges import BarsItem, BeyondItem
 from ctworkbench.ui.chart_plot import DotPlot
 from ctworkbench.ui.chart_tip import tip
 
@@ -71,6 +71,25 @@ def test_that_a_volume_in_cubic_millimetres_below_0_or_without_end_leaves_the_sc
     assert plot.outside_marks.beyond.texts == ("no volume",)
     assert np.isfinite(plot.scatter.ys).all()
     plot.grab()
+
+
+def test_that_no_value_is_written_over_a_dot_or_over_another_value() -> None:
+    item, view, scale = BeyondItem(), QRectF(0, 0, 300, 100), (1.0, 0.0, 1.0, 0.0)
+    apart, near = np.array([20.0, 150.0]), np.array([20.0, 32.0])
+    item.show_beyond(apart, np.array([10.0, 10.0]), np.ones(2), ("423", "75"), 6.0)
+    assert [text for _, text in item.written(view, scale)] == ["423", "75"]
+    item.show_beyond(near, np.array([10.0, 10.0]), np.ones(2), ("423,000", "75"), 6.0)
+    assert [text for _, text in item.written(view, scale)] == ["75"], "the first would hide the second dot"
+    many = np.linspace(5, 295, 160)
+    item.show_beyond(many, np.full(160, 10.0), np.ones(160), ("198,000",) * 160, 6.0)
+    assert item.written(view, scale) == []
+
+
+def test_that_the_title_of_an_axis_stands_in_its_middle_from_the_first(plot: DotPlot) -> None:
+    plot.show_chart(chart(dot(1, 2.0, 205.0)))
+    axis = plot.plot.getAxis("bottom")
+    middle = axis.label.pos().x() + axis.label.boundingRect().width() / 2
+    assert middle == pytest.approx(axis.size().width() / 2, abs=2)
 
 
 def test_that_no_difference_of_the_sides_is_a_value_like_any_other(plot: DotPlot) -> None:
