@@ -235,14 +235,15 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
     ) -> None:
         learned = np.array([dot.learned == "train" for dot in dots], bool)
         theme = self._look.theme
-        size = dot_size(len(self.dots), self._compact, self._room)
+        size = self._dot_size(item, len(dots))
         item.set_dots(xs, ys, 2 * grouping.of(dots) + learned, styles_of(grouping, theme), size, theme.ground)
 
-    @property
-    def _room(self) -> float:
-        """Square pixels that the dots have; no bound before the chart is laid out."""
-        room = self.boxes[0].width() * self.boxes[0].height()
-        return room if room >= _LEAST_ROOM else np.inf
+    def _dot_size(self, item: DotsItem, number: int) -> float:
+        """Width of the dots of the plot or of the strip, by how many it has; no bound before the chart is laid out."""
+        box = self.boxes[1] if item is self.outside else self.boxes[0]
+        room = box.width() * box.height()
+        share = len(self.dots) / max(number, 1)  # of all dots, whose number the usual size is for
+        return dot_size(len(self.dots), self._compact, room * share if room >= _LEAST_ROOM else np.inf)
 
     def _show_beyond(self, data: "ChartData", *layers: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
         """Point from the dots that stand at the ends of the scale to where they belong, and write their values."""
@@ -311,9 +312,8 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         if self._closed:
             return
         self._fit_ages()
-        size = dot_size(len(self.dots), self._compact, self._room)
         for item in (self.scatter, self.outside):
-            item.resize_dots(size)
+            item.resize_dots(self._dot_size(item, len(item)))
 
     def _fit_ages(self) -> None:
         """Leave room for the numbers of the first and the last age and the names of the lines; not in a zoomed view."""

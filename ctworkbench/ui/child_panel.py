@@ -191,7 +191,7 @@ class ChildPanel(QFrame):
         self._child = None
         self.title.setText("No scan is open")
         self.facts.setText("Click a dot, or open a scan in Cohort.")
-        self._show_child()
+        self._show_child("")
 
     def _show(self, answer: "tuple[ScanRow, AnnotationRow | None, Child | None, Norm, str]") -> None:
         scan, version, self._child, self._norm, self._source = answer
@@ -201,9 +201,11 @@ class ChildPanel(QFrame):
         day = f" · {self._child.scan.day}" if self._child is not None and self._child.scan.day else ""
         age = "age unknown" if scan.age_years is None else age_text(scan.age_years)
         self.facts.setText(f"{SEX_TITLES[sex_key(scan.sex)]}, {age}{day} · {labels}")
-        self._show_child()
+        unlabelled = "It has no such label map yet: label it (Run → Label, quick), then Run → Measure."
+        self._show_child(unlabelled if version is None else "Its volumes are not measured yet: Run → Measure.")
 
-    def _show_child(self) -> None:
+    def _show_child(self, unmeasured: str) -> None:
+        """Show the child's numbers, or what is missing for them."""
         child = self._child
         for widget in (self.tabs, self.stack, self.words, self.error_note):
             widget.setVisible(child is not None)
@@ -211,9 +213,8 @@ class ChildPanel(QFrame):
             button.setEnabled(child is not None)
         if child is None:
             self.table.setRowCount(0)
-            measured = self.title.text() == "No scan is open"
-            self.reason.setText("" if measured else "Its volumes are not measured yet: Run → Measure.")
-            self.reason.setVisible(not measured)
+            self.reason.setText(unmeasured)
+            self.reason.setVisible(bool(unmeasured))
             return
         refused = (f"No centile, because {child.refusal}.",) if child.refusal else ()
         told = (*refused, *child.scan.cautions, *child.doubts)

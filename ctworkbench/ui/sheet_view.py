@@ -47,14 +47,14 @@ class SheetModel(QAbstractTableModel):
         return 0 if parent.isValid() or self.sheet is None else len(self.sheet.columns)
 
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> object:
-        """A cell as people read it; its tooltip is the number in full."""
+        """A cell as people read it; its tooltip is the number, or the text that may be cut off, in full."""
         if self.sheet is None or not index.isValid():
             return None
         column, value = self.sheet.columns[index.column()], self.sheet.rows[index.row()][index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return self._texts[index.row()][index.column()]
-        if role == Qt.ItemDataRole.ToolTipRole and isinstance(value, float):
-            return repr(value)
+        if role == Qt.ItemDataRole.ToolTipRole and value is not None:
+            return repr(value) if isinstance(value, float) else self._texts[index.row()][index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignLeft if column.kind == "text" else Qt.AlignmentFlag.AlignRight
             return side | Qt.AlignmentFlag.AlignVCenter
@@ -190,6 +190,7 @@ class SheetView(QWidget):
         width = self.names.show_columns(range(named), len(columns), arrows=True)
         self.names.setFixedWidth(width + 2)
         self.names.setVisible(0 < named < len(columns))
+        self.numbers.horizontalHeader().setStretchLastSection(bool(columns) and columns[-1].kind == "text")
         self.numbers.show_columns(range(named if named < len(columns) else 0, len(columns)), len(columns))
 
     def sort(self, key: str, order: Qt.SortOrder) -> None:

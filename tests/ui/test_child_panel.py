@@ -69,6 +69,13 @@ def cells(panel: ChildPanel, row: int) -> list[str]:
     return [panel.table.item(row, column).text() for column in range(panel.table.columnCount())]
 
 
+def test_that_what_is_missing_for_numbers_is_said_with_what_to_do(panel: ChildPanel, qtbot: QtBot) -> None:
+    follow(panel, UNMEASURED, qtbot)
+    assert panel.reason.text() == "Its volumes are not measured yet: Run → Measure."
+    panel.follow(UNMEASURED, "model")
+    qtbot.waitUntil(lambda: "Run → Label, quick" in panel.reason.text())
+
+
 def test_that_volumes_have_their_error_and_the_total_stands_under_them(panel: ChildPanel, qtbot: QtBot) -> None:
     follow(panel, FIRST, qtbot)
     assert panel.table.rowCount() == 11

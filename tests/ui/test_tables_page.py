@@ -123,6 +123,16 @@ def test_that_a_short_table_leaves_its_room_to_the_notes_until_it_is_shared_by_h
     assert page.splitter.sizes() == long_table
 
 
+def test_that_a_text_that_is_cut_off_is_read_in_its_tooltip(qtbot: QtBot) -> None:
+    columns = (Column("x", "x"), Column("who", "Who", "text"))
+    names = ", ".join(f"P{number:03d}" for number in range(200))
+    view = SheetView()
+    qtbot.addWidget(view)
+    view.show_sheet(TableSheet("s", "S", "S.", columns, ((1.25, names),)))
+    index = view.numbers.model().index(0, 1)
+    assert view.numbers.model().data(index, Qt.ItemDataRole.ToolTipRole) == names
+
+
 def test_that_commands_in_the_notes_are_set_apart_without_quotes() -> None:
     assert as_html("which `ctworkbench preprocess` <measures>") == (
         "which <code>ctworkbench preprocess</code> &lt;measures&gt;"
