@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from ctworkbench.ui.chart_axis import Axis
 from ctworkbench.ui.chart_bands import BandLook, NormBand, levels_of
-from ctworkbench.ui.chart_dots import DotsItem, Style, dot_size
+from ctworkbench.ui.chart_dots import SINGLE_DOTS, DotsItem, Style, dot_size
 from ctworkbench.ui.chart_edges import beyond_text, no_fault, placed
 from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
 from ctworkbench.ui.chart_lasso import LassoBox
@@ -312,8 +312,14 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         if self._closed:
             return
         self._fit_ages()
-        for item in (self.scatter, self.outside):
-            item.resize_dots(self._dot_size(item, len(item)))
+        self.outside.resize_dots(self._dot_size(self.outside, len(self.outside)))
+        self._fit_dots()
+
+    def _fit_dots(self) -> None:
+        """The fewer dots are in view, the larger they may be; too many to be told apart keep their size."""
+        if len(self.scatter) <= SINGLE_DOTS:
+            seen = self.scatter.count_in(self.boxes[0].viewRect())
+            self.scatter.resize_dots(self._dot_size(self.scatter, seen))
 
     def _fit_ages(self) -> None:
         """Leave room for the numbers of the first and the last age and the names of the lines; not in a zoomed view."""
@@ -351,6 +357,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             marks.place_label(box.viewRect(), box.viewPixelSize())
         for band in self.bands.values():
             band.thin_names(view, 13 * self.boxes[0].viewPixelSize()[1])
+        self._fit_dots()
         self.crowd.setVisible(self.scatter.crowded(view) and not self._compact)
 
     def resizeEvent(self, ev: object) -> None:

@@ -151,11 +151,13 @@ class DotsItem(PixelItem):
         Args:
             view: what is in view, in the plot's units.
         """
-        if self.xs.size <= SINGLE_DOTS:
-            return False
+        return self.xs.size > SINGLE_DOTS and self.count_in(view) > SINGLE_DOTS
+
+    def count_in(self, view: QRectF) -> int:
+        """How many dots are in view, in the plot's units."""
         low, high = sorted((view.top(), view.bottom()))
         seen = (self.xs >= view.left()) & (self.xs <= view.right()) & (self.ys >= low) & (self.ys <= high)
-        return int(np.count_nonzero(seen)) > SINGLE_DOTS
+        return int(np.count_nonzero(seen))
 
     # -- drawing ---------------------------------------------------------------------------------------------------
 

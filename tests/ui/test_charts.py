@@ -291,6 +291,9 @@ def test_that_a_narrower_chart_has_smaller_dots_and_a_narrower_strip(workbench: 
     qtbot.waitUntil(lambda: plot.scatter.size == dot_size(len(crowd), False) and plot.strip.width() == 92)
     plot.resize(300, 400)
     qtbot.waitUntil(lambda: plot.scatter.size < dot_size(len(crowd), False) and plot.strip.width() < 92)
+    small, (low, high) = plot.scatter.size, plot.boxes[0].viewRange()[0]
+    plot.boxes[0].setXRange(low, low + (high - low) / 8, padding=0)
+    qtbot.waitUntil(lambda: plot.scatter.size > small)  # zoomed in, there is room
 
 
 def test_that_a_tool_in_hand_looks_so(page: ChartsPage) -> None:
