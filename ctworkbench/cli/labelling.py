@@ -5,7 +5,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ctworkbench.cli.checking import follow_checks
-from ctworkbench.cli.terminal import Grammar, follow, open_study, print_json, say, scans_of
+from ctworkbench.cli.terminal import VERSION, Grammar, follow, open_study, print_json, say, scans_of
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.wording import count
 
@@ -30,7 +30,8 @@ def add(grammar: Grammar) -> None:
         "--accept-all", action="store_true", help="accept, unread, every label map that counts and has no verdict"
     )
     choice.add_argument("--subject", metavar="CODE", help="judge the label map of this subject")
-    entry.add_argument("--version", type=int, metavar="N", help="the version to judge; the one that counts by default")
+    text = "the version to judge, or its number in the study (a17); the one that counts by default"
+    entry.add_argument("--version", **VERSION, help=text)
     entry.add_argument("--verdict", choices=VERDICTS, help="the verdict on --subject")
     entry.add_argument("--grade", type=int, choices=range(1, 6), help="how good it is; without, accepted means unread")
     entry.add_argument(
@@ -47,7 +48,7 @@ def add(grammar: Grammar) -> None:
     entry = inner.over_study("add", _add_template, "make a drawn label map a template")
     entry.add_argument("--subject", required=True, metavar="CODE", help="whose label map")
     entry.add_argument("--series", metavar="UID", help="of which scan, if there are several")
-    entry.add_argument("--version", type=int, metavar="N", help="which version; the one that counts by default")
+    entry.add_argument("--version", **VERSION, help="which version; the one that counts by default")
     entry.add_argument("--name", required=True, help="what the template is to be called")
     entry = inner.over_study("use", _use_template, "carry labels from this template from now on")
     entry.add_argument("name", metavar="NAME", help="of the template")
@@ -126,7 +127,8 @@ def _judge(workbench: "Workbench", arguments: argparse.Namespace) -> None:
         code, verdict, arguments.comment, version=wanted, grade=arguments.grade, reasons=tuple(arguments.reason)
     )
     for row in judged:
-        print(f"{code}, version {row.version} ({row.origin}): {verdict_text(row.verdict, row.accepted_unread)}.")
+        said = verdict_text(row.verdict, row.accepted_unread)
+        print(f"{code}, version {row.version} ({row.handle}, {row.origin}): {said}.")
     if any(row.accepted_unread for row in judged):
         say("note: an acceptance without a grade counts as unread; with --grade 1 to 5, or in the window, as read.")
     given = {row.scan_id: row.version for row in judged}
@@ -137,7 +139,7 @@ def _judge(workbench: "Workbench", arguments: argparse.Namespace) -> None:
 def _tell_newer(rows: "list[WorklistRow]") -> None:
     """Say which newer versions wait for a verdict of their own."""
     for row in rows:
-        judge = f"--subject {row.subject} --version {row.version} --verdict VERDICT"
+        judge = f"--subject {row.subject} --version {row.handle} --verdict VERDICT"
         say(f"note: version {row.version} of {row.subject} ({row.origin}) is newer and to review: {judge}")
 
 
@@ -149,10 +151,11 @@ def _list(workbench: "Workbench", json: bool) -> None:
     if json:
         print_json([dataclasses.asdict(row) for row in rows])
         return
-    form = "{:16} {:>7}  {:14} {:16} {}"
-    print(form.format("subject", "version", "origin", "verdict", "waiting"))
+    form = "{:16} {:>7}  {:8} {:14} {:16} {}"
+    print(form.format("subject", "version", "number", "origin", "verdict", "waiting"))
     for row in rows:
         verdict = verdict_text(row.verdict, row.accepted_unread) if row.version else "–"
         waiting = "to review" if row.waiting else "–"
-        print(form.format(row.subject, row.version or "–", row.origin or "no label map", verdict, waiting))
+        told = (row.version or "–", row.handle or "–", row.origin or "no label map", verdict, waiting)
+        print(form.format(row.subject, *told))
     say(f"{count(sum(row.waiting for row in rows), 'scan')} to review")

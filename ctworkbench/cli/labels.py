@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ctworkbench.cli.terminal import Grammar, open_study, say
+from ctworkbench.cli.terminal import VERSION, Grammar, open_study, say
 
 
 def add(grammar: Grammar) -> None:
@@ -14,7 +14,7 @@ def add(grammar: Grammar) -> None:
 
     out = inner.over_study("export", _export, "write image and label map for another program")
     _of_scan(out)
-    out.add_argument("--version", type=int, metavar="N", help="the version; the one that counts by default")
+    out.add_argument("--version", **VERSION, help="the version; the one that counts by default")
     out.add_argument(
         "--format",
         choices=("nifti", "nrrd"),
@@ -26,8 +26,8 @@ def add(grammar: Grammar) -> None:
     back = inner.over_study("import", _import, "take a label map back as a new version")
     back.add_argument("file", type=Path, metavar="FILE", help=".nii.gz, .nii, .seg.nrrd or .nrrd")
     _of_scan(back)
-    text = "the version that it was drawn from; by default the one its name tells (_v2), else the one that counts"
-    back.add_argument("--parent", type=int, metavar="N", help=text)
+    text = "the version to put it upon; by default what the file or its name tells (_a17), else the one that counts"
+    back.add_argument("--parent", **VERSION, help=text)
 
 
 def _of_scan(entry: argparse.ArgumentParser) -> None:
@@ -46,16 +46,17 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from ctworkbench.core.workbench.exchange import version_in
-
     with open_study(arguments) as workbench:
         exchange = workbench.exchange
         scan = exchange.scan_of(arguments.subject, arguments.series)
-        wanted = arguments.parent if arguments.parent is not None else version_in(arguments.file)
-        parent = exchange.version_of(scan, wanted)
-        row, notes = exchange.take_back(scan, arguments.file, None if parent is None else parent.id)
+        version = exchange.version_of(scan, arguments.parent)
+        named = None if version is None else version.id
+        row, notes = exchange.take_back(
+            scan, arguments.file, named, upon=named if arguments.parent is not None else None
+        )
         for note in notes:
             say(f"note: {note}")
+        parent = None if row.parent_id is None else exchange.version_of(scan, f"a{row.parent_id}")
         drawn = f", drawn from version {parent.version}" if parent is not None else ""
         print(f"{arguments.subject}: {arguments.file.name} is version {row.version}{drawn}.")
     return 0

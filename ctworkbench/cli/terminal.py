@@ -2,11 +2,12 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ctworkbench.core.errors import WorkbenchError
 
@@ -15,6 +16,22 @@ if TYPE_CHECKING:
 
 Command = Callable[[argparse.Namespace], int]
 SOURCES = ("current", "registration", "expert", "model")
+
+
+class VersionArgument(TypedDict):
+    """How a version is named on the command line."""
+
+    type: Callable[[str], str]
+    metavar: str
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"a?[0-9]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a version, such as 2, nor a label map, such as a17")
+    return text
+
+
+VERSION = VersionArgument(type=_version, metavar="N|aN")
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,17 @@ class StudyError(WorkbenchError):
 
 
 class ConflictError(WorkbenchError):
-    """A save that came second: nothing was written and nothing was lost."""
+    """A save that came second: nothing was written and nothing was lost.
+
+    Args:
+        message: as for any error.
+        remedy: as for any error.
+        parent_id: the label map that both were drawn from, where the one who asked did not name it.
+    """
+
+    def __init__(self, message: str, remedy: str = "", parent_id: int | None = None) -> None:
+        super().__init__(message, remedy)
+        self.parent_id = parent_id
 
 
 class ReaderError(WorkbenchError):

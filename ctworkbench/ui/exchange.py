@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from ctworkbench.core.errors import ConflictError
 from ctworkbench.core.workbench import AnnotationRow
-from ctworkbench.core.workbench.exchange import FORMATS, Format, version_in
+from ctworkbench.core.workbench.exchange import FORMATS, Format
 from ctworkbench.ui.review_dialogs import ask_to_save_upon
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Exchange:
     def take_back(self) -> None:
         """Ask for a file and keep it as a new version; then show it.
 
-        It was drawn from the version that its name tells, or else from the one that is shown.
+        It was drawn from the label map that the file or its name tells, or else from the one that is shown.
         """
         page = self._page
         case = page.session.case
@@ -72,32 +72,32 @@ class Exchange:
             return
         path = Path(name)
         self._memory.setValue(_FOLDER, str(path.parent))
-        told = version_in(path)
-        drawn_from = next((row for row in page.session.versions if row.version == told), shown)
-        self._take(case.scan.id, path, drawn_from)
+        self._take(case.scan.id, path, None if shown is None else shown.id)
 
-    def _take(self, scan_id: int, path: Path, parent: AnnotationRow | None) -> None:
+    def _take(self, scan_id: int, path: Path, otherwise: int | None, upon: int | None = None) -> None:
         page = self._page
 
         def taken(answer: tuple[AnnotationRow, tuple[str, ...]]) -> None:
             row, notes = answer
             if notes:
                 page.bridge.notify(f"{path.name} is v{row.version}: {notes[0]}", " ".join(notes[1:]), "warning")
+            parent = next((other for other in page.session.versions if other.id == row.parent_id), None)
             page.show_version(scan_id, row.id)
             page.tell(f"{path.name} is v{row.version}" + (f", drawn from v{parent.version}" if parent else ""))
 
         def failed(error: Exception) -> None:
-            session = page.session
-            newest = session.correction_of(parent) if isinstance(error, ConflictError) else None
+            newest: AnnotationRow | None = None
+            if isinstance(error, ConflictError):
+                parent = next((row for row in page.session.versions if row.id == error.parent_id), None)
+                newest = page.session.correction_of(parent)
             if newest is None:
                 page.bridge.report(error)
             elif ask_to_save_upon(page, newest):
-                self._take(scan_id, path, newest)
+                self._take(scan_id, path, otherwise, newest.id)
 
-        number = None if parent is None else parent.id
         take_back = page.workbench.exchange.take_back
         message = f"Reading {path.name}…"
-        page.bridge.run(lambda: take_back(scan_id, path, number), taken, failed, message=message)
+        page.bridge.run(lambda: take_back(scan_id, path, otherwise, upon), taken, failed, message=message)
 
     def _folder(self) -> str:
         home = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from ctworkbench.core.errors import VolumeError, WorkbenchError
+from ctworkbench.core.errors import ConflictError, VolumeError, WorkbenchError
 from ctworkbench.core.exchange.incoming import fit_to_grid, read_label_file
 from ctworkbench.core.exchange.itksnap import label_description
 from ctworkbench.core.exchange.slicer import write_segmentation
@@ -352,7 +352,7 @@ def test_that_an_exported_label_map_comes_back_as_a_version_drawn_from_it(
     written = run("labels", "export", study.folder, "--subject", "P001", "--format", form, "--out", out)
     assert written.code == 0, written.err
     files = sorted(path.name for path in out.iterdir())
-    name = {"nifti": "P001_v1_labels.nii.gz", "nrrd": "P001_v1.seg.nrrd"}[form]
+    name = {"nifti": "P001_a1_labels.nii.gz", "nrrd": "P001_a1.seg.nrrd"}[form]
     assert files == sorted({"nifti": [name, "lobes10_itksnap.txt"], "nrrd": [name]}[form] + ["P001_image.nii.gz"])
     same = run("labels", "import", study.folder, "--subject", "P001", out / name)
     assert same.code == 1
@@ -370,7 +370,11 @@ def test_that_an_exported_label_map_comes_back_as_a_version_drawn_from_it(
     assert after[tuple(changed[0])] == 0
     again = run("labels", "import", study.folder, "--subject", "P001", out / name)
     assert again.code == 1
-    assert "--parent" in again.err
+    assert "is the same as version 2: nothing changed" in again.err
+    draw(out / name, RIGHT_TEMPORAL)
+    late = run("labels", "import", study.folder, "--subject", "P001", out / name)
+    assert late.code == 1
+    assert "--parent" in late.err
 
 
 def draw(path: Path, code: int) -> None:
@@ -408,19 +412,49 @@ def test_that_a_file_written_for_another_subject_is_refused_although_its_grid_fi
     study: Workbench, tmp_path: Path
 ) -> None:
     study.exchange.export(1, 1, tmp_path, "nrrd")
-    draw(tmp_path / "P001_v1.seg.nrrd", RIGHT_TEMPORAL)
-    wrong = run("labels", "import", study.folder, "--subject", "P002", tmp_path / "P001_v1.seg.nrrd", "--parent", "1")
+    draw(tmp_path / "P001_a1.seg.nrrd", RIGHT_TEMPORAL)
+    wrong = run("labels", "import", study.folder, "--subject", "P002", tmp_path / "P001_a1.seg.nrrd", "--parent", "1")
     assert wrong.code == 1
     assert not study.review.annotations(2)
     with pytest.raises(WorkbenchError, match="was written for P001, not for P002"):
-        study.exchange.take_back(2, tmp_path / "P001_v1.seg.nrrd", None)
+        study.exchange.take_back(2, tmp_path / "P001_a1.seg.nrrd", None)
+    renamed = tmp_path / "mine.seg.nrrd"
+    (tmp_path / "P001_a1.seg.nrrd").rename(renamed)
+    with pytest.raises(WorkbenchError, match="was drawn from a label map of P001, not of P002"):
+        study.exchange.take_back(2, renamed, None)
+
+
+def test_that_a_segmentation_tells_what_it_was_drawn_from_under_any_name(study: Workbench, tmp_path: Path) -> None:
+    *_, path = study.exchange.export(1, 1, tmp_path, "nrrd")
+    draw(path, RIGHT_TEMPORAL)
+    renamed = path.rename(tmp_path / "P001_a1_corrected_a9.seg.nrrd")
+    first, _ = study.exchange.take_back(1, renamed, None)
+    assert first.parent_id == 1
+    draw(renamed, RIGHT_TEMPORAL)
+    with pytest.raises(ConflictError) as error:
+        study.exchange.take_back(1, renamed, first.id)
+    assert error.value.parent_id == 1
+    second, _ = study.exchange.take_back(1, renamed, None, upon=first.id)
+    assert second.parent_id == first.id
+
+
+def test_that_a_name_of_another_study_is_no_ground_for_a_guess(study: Workbench, tmp_path: Path) -> None:
+    *_, path = study.exchange.export(1, 1, tmp_path, "nifti")
+    with pytest.raises(WorkbenchError, match="There is no label map 99 in this study") as error:
+        study.exchange.take_back(1, path.rename(tmp_path / "P001_a99_labels.nii.gz"), 1)
+    assert "--parent" in error.value.remedy
 
 
 def test_that_wrong_subjects_and_versions_are_named(study: Workbench, tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="no subject P009"):
         study.exchange.scan_of("P009")
     with pytest.raises(WorkbenchError, match="no version 7"):
-        study.exchange.version_of(1, 7)
+        study.exchange.version_of(1, "7")
+    with pytest.raises(WorkbenchError, match="no version a2"):
+        study.exchange.version_of(1, "a2")
+    assert study.exchange.version_of(1, "a1") == study.exchange.version_of(1, "1") == study.exchange.version_of(1)
+    wrong = run("labels", "export", study.folder, "--subject", "P001", "--version", "v1", "--out", tmp_path)
+    assert wrong.code == 2 and "neither a version, such as 2, nor a label map" in wrong.err
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkbenchError, match="cannot be written"):
         study.exchange.export(1, None, tmp_path / "file", "nifti")

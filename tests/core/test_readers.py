@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from ctworkbench.core.errors import ConflictError, ReaderError, WorkbenchError
+from ctworkbench.core.exchange.slicer import write_segmentation
 from ctworkbench.core.model import ReaderRole
+from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import Settings
-from ctworkbench.core.volume import Volume
+from ctworkbench.core.volume import Volume, write_nifti
 from ctworkbench.core.workbench import Verdict, Workbench
 from ctworkbench.core.workbench.current import waiting_text
+from ctworkbench.core.workbench.exchange import Format
 from ctworkbench.core.workbench.readers import PRESET_REASONS
 from tests.test_bad_input import run
 from tests.ui.seeded_study import seed
@@ -98,6 +101,38 @@ def test_that_a_blinded_reader_sees_nothing_of_the_others_until_their_own_verdic
     assert [entry.reviewer for entry in study.review.reviews(base.id)] == ["ada", "bob"]
     assert any("ada's secret" in entry.why for entry in study.audit.entries())
     assert study.readers.hidden() == 0
+
+
+@pytest.mark.parametrize("form", ["nifti", "nrrd"])
+def test_that_what_a_blinded_reader_took_along_comes_back_to_what_it_was_drawn_from(
+    form: Format, study: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CTWORKBENCH_AUTHOR", "bob")
+    study.readers.assign("bob", ReaderRole.SECOND, scan_ids=[FRESH])
+    base = study.review.annotations(FRESH)[0]
+    study.sign_in("ada")
+    hers = study.review.save(FRESH, base.id, drawn(study, FRESH, 5))
+    judge(study, hers.id, Verdict.ACCEPT)
+    study.sign_in("bob")
+    his = study.review.save(FRESH, base.id, drawn(study, FRESH, 9))
+    assert his.version == 2  # hers is kept from him
+    *_, path = study.exchange.export(FRESH, his.id, tmp_path, form)
+    assert path.name.startswith(f"P003_a{his.id}")
+    judge(study, his.id, Verdict.NEEDS_EDITS)
+    assert [row.version for row in study.review.annotations(FRESH) if row.id in (hers.id, his.id)] == [3, 2]
+
+    changed = drawn(study, FRESH, 12).oriented(study.cohort.scan(FRESH).orientation)
+    if form == "nifti":
+        write_nifti(changed, path)
+    else:
+        write_segmentation(changed, load(), path, his.handle)
+    back = run("labels", "import", study.folder, "--subject", "P003", path)
+    assert back.code == 0, back.err
+    newest = study.review.annotations(FRESH)[0]
+    assert (newest.parent_id, newest.author) == (his.id, "bob")
+    assert "is version 4, drawn from version 3" in back.out
+    told = run("review", study.folder, "--subject", "P003", "--version", his.handle, "--verdict", "reject")
+    assert told.code == 0 and f"P003, version 3 (a{his.id}, expert): rejected" in told.out
 
 
 def test_that_whoever_is_not_blinded_sees_all_and_training_asks_for_what_stands(study: Workbench) -> None:

@@ -122,12 +122,12 @@ def test_that_review_lists_what_counts_and_what_is_to_review(study: Workbench) -
     model_version(study, 1)
     done = run("review", study.folder)
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
-    assert lines[0] == "subject version origin verdict waiting"
+    assert lines[0] == "subject version number origin verdict waiting"
     assert [line for line in lines if line.startswith(("P001", "P003", "P015"))] == [
-        "P001 1 registration accepted –",
-        "P001 2 model no verdict to review",
-        "P003 1 registration no verdict to review",
-        "P015 – no label map – –",
+        "P001 1 a1 registration accepted –",
+        "P001 2 a16 model no verdict to review",
+        "P003 1 a3 registration no verdict to review",
+        "P015 – – no label map – –",
     ]
     assert "4 scans to review" in done.err
 
@@ -136,10 +136,10 @@ def test_that_a_newer_version_is_told_and_judged_by_its_number(study: Workbench)
     model_version(study, 1)
     first = run("review", study.folder, "--subject", "P001", "--verdict", "accept", "--grade", 4)
     assert first.code == 0
-    assert "P001, version 1 (registration): accepted." in first.out
-    assert "version 2 of P001 (model) is newer and to review" in first.err
+    assert "P001, version 1 (a1, registration): accepted." in first.out
+    assert "version 2 of P001 (model) is newer and to review: --subject P001 --version a" in first.err
     second = run("review", study.folder, "--subject", "P001", "--version", 2, "--verdict", "accept")
-    assert "P001, version 2 (model): accepted unread." in second.out
+    assert "P001, version 2 (a" in second.out and "model): accepted unread." in second.out
     assert "without a grade" in second.err and "newer" not in second.err
     current = study.review.current(1)
     assert current is not None and current.version == 2

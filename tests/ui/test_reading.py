@@ -421,7 +421,7 @@ def test_that_a_label_map_leaves_through_the_menu_and_comes_back_as_the_version_
     entries = {action.text(): action for action in page.header.menu.actions()}
     entries["Save a copy for 3D Slicer (.seg.nrrd)…"].trigger()
     code = page.session.case.scan.subject
-    path = tmp_path / f"{code}_v1.seg.nrrd"
+    path = tmp_path / f"{code}_{page.session.shown.handle}.seg.nrrd"
     qtbot.waitUntil(path.exists)
     qtbot.waitUntil(lambda: path.name in page.flash.text())
     import SimpleITK as sitk
@@ -436,7 +436,7 @@ def test_that_a_label_map_leaves_through_the_menu_and_comes_back_as_the_version_
     assert page.session.shown.comment == f"from {path.name}"
     reported: list[Exception] = []
     monkeypatch.setattr(page.bridge, "report", reported.append)
-    again = path.with_name(f"{code}_v2.seg.nrrd")
+    again = path.with_name(f"{code}_{page.session.shown.handle}.seg.nrrd")
     path.rename(again)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(again), ""))
     entries["Take a label map back…"].trigger()

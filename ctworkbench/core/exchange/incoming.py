@@ -35,10 +35,12 @@ class Incoming:
     Attributes:
         labels: uint8 codes of the scheme on the scan's own grid.
         notes: what a reader should know of it, a sentence each.
+        drawn_from: the mark that a segmentation was written with; "" if there is none.
     """
 
     labels: Volume
     notes: tuple[str, ...]
+    drawn_from: str = ""
 
 
 def read_label_file(path: Path, grid: Grid, scheme: Scheme) -> Incoming:
@@ -58,8 +60,10 @@ def read_label_file(path: Path, grid: Grid, scheme: Scheme) -> Incoming:
     if not path.is_file():
         raise VolumeError(f"There is no file {path}.", "Check the path.")
     notes: list[str] = []
+    mark = ""
     if path.name.lower().endswith(".nrrd"):
         content = read_segmentation(path)
+        mark = content.drawn_from
         if content.segments:
             labels, notes = _from_segments(content, scheme, path.name)
         else:
@@ -75,7 +79,7 @@ def read_label_file(path: Path, grid: Grid, scheme: Scheme) -> Incoming:
             f"{path.name} has left and right swapped in the patient: {', '.join(swapped)}.",
             "Check the names of the segments, or how the file was turned on its way.",
         )
-    return Incoming(placed, (*notes, *check(placed, scheme)))
+    return Incoming(placed, (*notes, *check(placed, scheme)), mark)
 
 
 def fit_to_grid(labels: Volume, grid: Grid, name: str) -> Volume:

@@ -17,6 +17,9 @@ from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.volume import Volume, from_sitk, to_sitk
 
 _KEY = re.compile(r"Segment(\d+)_(ID|Name|LabelValue|Layer)")
+# Tags stay with a segment when Slicer saves it again; other keys of a header need not.
+_DRAWN_FROM = re.compile(r"(?:^|\|)CTWorkbench\.DrawnFrom:(\w+)\|")
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,24 @@ class Segmentation:
     Attributes:
         layers: one label map per layer, all on one grid.
         segments: what the values mean; empty for a NRRD that is a plain label map.
+        drawn_from: the mark that its segments carry (see `write_segmentation`); "" if none, or not one and the same.
     """
 
     layers: tuple[Volume, ...]
     segments: tuple[Segment, ...]
+    drawn_from: str = ""
 
 
-def write_segmentation(labels: Volume, scheme: Scheme, path: Path) -> None:
+def write_segmentation(labels: Volume, scheme: Scheme, path: Path, drawn_from: str = "") -> None:
     """Write a label map as `.seg.nrrd` with a segment for every region of the scheme, those without voxels too.
 
     The file is wholly there under its name, or not at all.
+
+    Args:
+        labels: uint8 codes of the scheme.
+        scheme: names its segments.
+        path: the file.
+        drawn_from: a mark of letters and digits that comes back with the segments, whatever the file is called then.
 
     Raises:
         OSError: it cannot be written.
@@ -61,6 +72,7 @@ def write_segmentation(labels: Volume, scheme: Scheme, path: Path) -> None:
     }
     # Slicer cuts a layer to the extent of the first segment in it: each must say that of the whole layer.
     extent = " ".join(f"0 {size - 1}" for size in labels.voxels.shape)
+    mark = f"CTWorkbench.DrawnFrom:{drawn_from}|" if drawn_from else ""
     for number, region in enumerate(scheme.regions):
         color = " ".join(f"{part / 255:.6f}" for part in bytes.fromhex(region.color[1:]))
         told |= {
@@ -72,7 +84,7 @@ def write_segmentation(labels: Volume, scheme: Scheme, path: Path) -> None:
             f"Segment{number}_LabelValue": str(region.code),
             f"Segment{number}_Layer": "0",
             f"Segment{number}_Extent": extent,
-            f"Segment{number}_Tags": "Segmentation.Status:inprogress|",
+            f"Segment{number}_Tags": f"Segmentation.Status:inprogress|{mark}",
         }
     for key, value in told.items():
         image.SetMetaData(key, value)
@@ -111,7 +123,8 @@ def read_segmentation(path: Path) -> Segmentation:
                 f"{path.name}: the segment {segment.name!r} lies in layer {segment.layer}, and there are {count}.",
                 "Save the segmentation again in 3D Slicer.",
             )
-    return Segmentation(tuple(from_sitk(part) for part in parts), segments)
+    marks = {mark for key, value in keys.items() if key.endswith("_Tags") for mark in _DRAWN_FROM.findall(value)}
+    return Segmentation(tuple(from_sitk(part) for part in parts), segments, marks.pop() if len(marks) == 1 else "")
 
 
 def _segment(keys: dict[str, str], number: int, file: str) -> Segment:

@@ -257,6 +257,17 @@ def version_for(versions: Sequence[V], source: str) -> V | None:
     return next((row for row in own if row.verdict is not Verdict.REJECT), None)
 
 
+def version_named(versions: Iterable[AnnotationRow], name: str) -> AnnotationRow | None:
+    """The version that somebody means; None if it is not among them.
+
+    Args:
+        versions: of one scan, or of several.
+        name: "2", as the reader who asks counts the versions of one scan, or "a17": the number that a label map has in
+            the study for everybody and for good, also while something is kept from a blinded reader.
+    """
+    return next((row for row in versions if name in (row.handle, str(row.version))), None)
+
+
 def next_version(session: Session, scan_id: int) -> int:
     """Number of the next version of a scan's label map."""
     newest = session.scalar(select(func.max(Annotation.version)).where(Annotation.scan_id == scan_id))

@@ -10,18 +10,21 @@ from sqlalchemy import select
 from ctworkbench.core.errors import ConflictError, WorkbenchError
 from ctworkbench.core.exchange.incoming import Incoming, read_label_file
 from ctworkbench.core.exchange.itksnap import label_description
-from ctworkbench.core.exchange.slicer import write_segmentation
+from ctworkbench.core.exchange.slicer import NOTHING, write_segmentation
 from ctworkbench.core.files import replace_text
 from ctworkbench.core.model import Scan, Subject
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.volume import Volume, write_nifti
+from ctworkbench.core.workbench.current import version_named
 from ctworkbench.core.workbench.exporting import file_names
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
 from ctworkbench.core.workbench.rows import AnnotationRow
 
 Format = Literal["nifti", "nrrd"]
-_EXPORTED = re.compile(r"(.+)_(?:v(\d+)|new)(?=[_.])")
+# The number of a label map in the study, never that of a version: readers who are blinded see other versions.
+_EXPORTED = re.compile(r"(.+)_(?:(a\d+)|new)(?=[_.])")
+_OTHER_STUDY = "It comes from another study: give it another name, or say what to put it upon (--parent)."
 FORMATS: dict[Format, str] = {"nifti": "ITK-SNAP", "nrrd": "3D Slicer"}
 
 
@@ -52,8 +55,12 @@ class ExchangeRoom:
             raise WorkbenchError(f"{what}.", f"Name one of its series (--series): {listed}.")
         return found[0]
 
-    def version_of(self, scan_id: int, version: int | None = None) -> AnnotationRow | None:
+    def version_of(self, scan_id: int, version: str | None = None) -> AnnotationRow | None:
         """A version of a scan's label map, by default the one that counts; None if the scan has none at all.
+
+        Args:
+            scan_id: the scan.
+            version: "2", as the reader counts them, or "a17", whatever is kept from the reader (`version_named`).
 
         Raises:
             WorkbenchError: it has others, and not this one.
@@ -61,18 +68,19 @@ class ExchangeRoom:
         rows = self._review.annotations(scan_id)
         if version is None:
             return self._review.current(scan_id) or next(iter(rows), None)
-        for row in rows:
-            if row.version == version:
-                return row
-        there = ", ".join(str(row.version) for row in reversed(rows)) or "none"
-        raise WorkbenchError(f"There is no version {version} of this label map.", f"There is {there}.")
+        found = version_named(rows, version)
+        if found is None:
+            there = ", ".join(f"{row.version} ({row.handle})" for row in reversed(rows)) or "none"
+            raise WorkbenchError(f"There is no version {version} of this label map.", f"There is {there}.")
+        return found
 
     def export(self, scan_id: int, annotation_id: int | None, out: Path, form: Format) -> list[Path]:
         """Write image and label map for another program; the paths, the label map's last.
 
         Both stand on the scan's own grid, in the axis order in which the scan came. With a NIfTI label map goes a label
         description file for ITK-SNAP; a `.seg.nrrd` names its segments itself. Without a version an empty label map is
-        written, to be drawn from nothing.
+        written, to be drawn from nothing. What it is drawn from stands in the file's name, as the number that the label
+        map has in the study ("P001_a17"), and in a `.seg.nrrd` besides, so that `take_back` cannot mistake it.
 
         Args:
             scan_id: the scan.
@@ -92,11 +100,12 @@ class ExchangeRoom:
         image = study.store.get(scan.image_key)
         if annotation_id is None:
             labels, drawn = Volume(np.zeros(image.voxels.shape, np.uint8, order="F"), image.affine), f"{name}_new"
+            mark = NOTHING
         else:
             row = self._review.annotation(annotation_id)
             if row.scan_id != scan_id:
                 raise WorkbenchError(f"The label map {annotation_id} belongs to another scan.")
-            labels, drawn = study.store.get(row.labels_key), f"{name}_v{row.version}"
+            labels, drawn, mark = study.store.get(row.labels_key), f"{name}_{row.handle}", row.handle
         labels, image = labels.oriented(scan.orientation), image.oriented(scan.orientation)
         scheme = load_scheme(study.scheme)
         written = [out / f"{name}_image.nii.gz"]
@@ -109,7 +118,7 @@ class ExchangeRoom:
                 write_nifti(labels, written[2])
             else:
                 written.append(out / f"{drawn}.seg.nrrd")
-                write_segmentation(labels, scheme, written[1])
+                write_segmentation(labels, scheme, written[1], mark)
         except OSError as error:
             raise WorkbenchError(
                 f"{out} cannot be written: {error.strerror or error}.", "Free some space, or choose another folder."
@@ -120,31 +129,43 @@ class ExchangeRoom:
         return written
 
     def take_back(
-        self, scan_id: int, path: Path, parent_id: int | None, author: str = "", initiator: object = None
+        self,
+        scan_id: int,
+        path: Path,
+        otherwise: int | None,
+        upon: int | None = None,
+        author: str = "",
+        initiator: object = None,
     ) -> tuple[AnnotationRow, tuple[str, ...]]:
         """Keep a label map that was drawn elsewhere as a new version; the version, and what a reader should know of it.
+
+        It is drawn from the label map that the file itself tells, or else its name; a version's number is not asked.
 
         Args:
             scan_id: the scan that it belongs to.
             path: NIfTI, `.seg.nrrd` or a plain NRRD label map.
-            parent_id: the version that it was drawn from; None if from nothing.
+            otherwise: the version that it was drawn from where neither tells; None if from nothing.
+            upon: the version to put it upon, whatever they tell.
             author: who drew it; by default the author of the settings.
             initiator: handed on in the announcement.
 
         Raises:
-            ConflictError: a correction of the same version is there already; nothing was written.
-            WorkbenchError: no such scan; the file does not fit it (`read_label_file`), equals the parent, or is named
-                after another scan of the study.
+            ConflictError: a correction of the same version is there already; nothing was written. It names that one
+                as `parent_id`.
+            WorkbenchError: no such scan; the file does not fit it (`read_label_file`), equals what it was drawn from or
+                another version drawn from that, or was written for another scan; that version is kept from the reader.
         """
         self._refuse_other_scan(scan_id, path)
         incoming = self.read(scan_id, path)
+        mark = incoming.drawn_from or _mark_in(path)
+        parent_id = upon if upon is not None else _number_of(mark) if mark else otherwise
         if parent_id is not None:
-            parent = self._review.annotation(parent_id)
-            if parent.scan_id != scan_id:
-                raise WorkbenchError(f"The label map {parent_id} belongs to another scan.")
-            if np.array_equal(self._study.store.get(parent.labels_key).voxels, incoming.labels.voxels):
+            self._refuse_other_parent(scan_id, path, parent_id)
+        for row in self._review.annotations(scan_id):
+            near = parent_id is not None and parent_id in (row.id, row.parent_id)
+            if near and np.array_equal(self._study.store.get(row.labels_key).voxels, incoming.labels.voxels):
                 raise WorkbenchError(
-                    f"{path.name} is the same as version {parent.version}: nothing changed, no version was made.",
+                    f"{path.name} is the same as version {row.version}: nothing changed, no version was made.",
                     "If you drew in it, check that it was saved under this name.",
                 )
         try:
@@ -153,6 +174,7 @@ class ExchangeRoom:
             raise ConflictError(
                 f"{path.name} was not taken: {error.message}",
                 "Look at that version first; then name it as the one to put this upon (--parent).",
+                parent_id,
             ) from error
         return row, incoming.notes
 
@@ -167,6 +189,19 @@ class ExchangeRoom:
         if scan is None:
             raise WorkbenchError(f"There is no scan {scan_id} in this study.")
         return read_label_file(path, self._study.store.grid(scan.image_key), load_scheme(self._study.scheme))
+
+    def _refuse_other_parent(self, scan_id: int, path: Path, parent_id: int) -> None:
+        """A file was drawn from a label map of its own scan that its reader may see."""
+        try:
+            parent = self._review.annotation(parent_id)
+        except WorkbenchError as error:
+            raise WorkbenchError(f"{path.name} was not taken: {error.message}", error.remedy or _OTHER_STUDY) from error
+        if parent.scan_id != scan_id:
+            names = self._names()
+            raise WorkbenchError(
+                f"{path.name} was drawn from a label map of {names[parent.scan_id]}, not of {names.get(scan_id)}.",
+                "Take it back into that scan.",
+            )
 
     def _names(self) -> dict[int, str]:
         """What the files of each scan are called, by its number."""
@@ -185,7 +220,12 @@ class ExchangeRoom:
             )
 
 
-def version_in(path: Path) -> int | None:
-    """The version that an exported file was made from, by its name ("P001_v2_labels.nii.gz"); None if it tells none."""
+def _mark_in(path: Path) -> str:
+    """What the name of an exported file tells of its origin: "a17", "nothing", or "" if it tells nothing."""
     found = _EXPORTED.match(path.name)
-    return None if found is None or found[2] is None else int(found[2])
+    return "" if found is None else found[2] or NOTHING
+
+
+def _number_of(mark: str) -> int | None:
+    """The label map of a mark, by its number in the study; None for one that was drawn from nothing."""
+    return int(mark.removeprefix("a")) if mark.removeprefix("a").isdecimal() else None

@@ -17,6 +17,7 @@ from ctworkbench.core.workbench.current import (
     current,
     next_version,
     standing_of,
+    version_named,
 )
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.overlaps import count_new_version, count_readings
@@ -225,7 +226,7 @@ class ReviewRoom:
         verdict: Verdict,
         comment: str = "",
         reviewer: str = "",
-        version: int | None = None,
+        version: str | None = None,
         grade: int | None = None,
         reasons: tuple[str, ...] = (),
     ) -> list[AnnotationRow]:
@@ -236,7 +237,8 @@ class ReviewRoom:
             verdict: what is said of them.
             comment: a remark on it.
             reviewer: who says it; by default the author of the settings.
-            version: which version; by default the one that counts.
+            version: which version, "2" as the reader counts them or "a17" (`version_named`); by default the one that
+                counts.
             grade: 1 to 5; an acceptance without one stands as "accepted unread".
             reasons: what is wrong with them, in words of the study's list or others.
 
@@ -255,10 +257,10 @@ class ReviewRoom:
             raise WorkbenchError(
                 f"{code} has no label map to judge.", f"Make one first: ctworkbench label STUDY --subject {code}"
             )
-        if version is None:
-            rows = [row for row in (standing_of(own).counts for own in versions.values()) if row is not None]
-        else:
-            rows = [row for own in versions.values() for row in own if row.version == version]
+        named = (
+            standing_of(own).counts if version is None else version_named(own, version) for own in versions.values()
+        )
+        rows = [row for row in named if row is not None]
         if not rows:
             there = sorted({row.version for own in versions.values() for row in own})
             raise WorkbenchError(
@@ -290,6 +292,7 @@ class ReviewRoom:
                     accepted_unread=row.accepted_unread,
                     counts=row is standing.counts,
                     waiting=row is standing.waiting,
+                    handle=row.handle,
                 )
                 for row in shown
             ]

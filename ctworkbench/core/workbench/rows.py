@@ -102,6 +102,11 @@ class AnnotationRow:
     settled: bool = False
     due: bool = False
 
+    @property
+    def handle(self) -> str:
+        """What names it for everybody and for good, "a17": versions are counted anew for a blinded reader."""
+        return f"a{self.id}"
+
 
 @dataclass(frozen=True)
 class TemplateRow:
@@ -157,7 +162,8 @@ class WorklistRow:
     """A label map as the list of `review` shows it: the one that counts, or a newer one that is to review.
 
     Attributes:
-        version: 0 where the scan has no label map.
+        version: as the reader counts them; 0 where the scan has no label map.
+        handle: what names it for everybody and for good, "a17"; "" where the scan has none.
         waiting: whether it is to review.
     """
 
@@ -169,6 +175,7 @@ class WorklistRow:
     accepted_unread: bool
     counts: bool
     waiting: bool
+    handle: str = ""
 
 
 @dataclass(frozen=True)
