@@ -29,7 +29,7 @@ def resource(name: str) -> Path:
     raise FileNotFoundError(f"resource {name!r} not found under {', '.join(map(str, roots))}")
 
 
-def _login() -> str:
+def login_name() -> str:
     """The name of whoever runs the program, as the system knows it."""
     try:
         return getpass.getuser()
@@ -88,7 +88,7 @@ class Settings(BaseModel):
 
     slots: int = Field(default_factory=lambda: min(4, cores()), ge=1)
     threads: int = Field(default=0, ge=0)
-    author: str = Field(default_factory=_login)
+    author: str = Field(default_factory=login_name)
     idle_seconds: float = Field(default=60.0, gt=0)
     cancel_grace_seconds: float = 2.5
     cluster: str = ""

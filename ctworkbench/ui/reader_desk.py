@@ -134,7 +134,7 @@ class ReaderDesk(QObject):
 
     def _follow(self) -> None:
         """Unsaved corrections are found again by the one who drew them alone."""
-        self._page.session.recovery.folder = self._workbench.readers.recovery_folder()
+        self._page.session.follow_reader()
         self.button.setText(f"Reading as {self._workbench.author or '…'}")
 
     def _accept_now(self) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,21 +31,30 @@ class Recovered:
         labels: the label map as it was last written.
         parent_id: the version that it was drawn from; None where it was drawn from nothing.
         time: when it was written, local time.
+        unnamed: whether it was drawn before a name was given, so that it may be somebody else's.
     """
 
     labels: Volume
     parent_id: int | None
     time: datetime
+    unnamed: bool = False
 
 
 class RecoveryFolder:
-    """The files of a study that hold unsaved corrections: at most one label map per scan.
+    """The files of a study that hold unsaved corrections of one reader: at most one label map per scan.
 
-    `scan_<id>.nii.gz` is the label map, `scan_<id>.json` names the version it was drawn from. Each appears whole.
+    `scan_<id>.nii.gz` is the label map, `scan_<id>.json` names the version it was drawn from. Each appears whole. What
+    lies in an unnamed folder is offered until the reader says that it is not theirs (`scan_<id>.declined.json`), and is
+    never removed then.
+
+    Args:
+        folder: of the reader.
+        unnamed: folders of corrections that may be the reader's.
+        reader: their name.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, unnamed: Sequence[Path] = (), reader: str = "") -> None:
+        self.folder, self.unnamed, self.reader = folder, tuple(unnamed), reader
 
     def write(self, scan_id: int, labels: Volume, parent_id: int | None) -> None:
         """Keep a label map; the one kept before stays until the new one is whole on disk.
@@ -55,10 +64,10 @@ class RecoveryFolder:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            path, note = self._note(scan_id), json.dumps({"parent_id": parent_id}).encode()
+            path, note = _note(self.folder, scan_id), json.dumps({"parent_id": parent_id}).encode()
             if not path.exists() or path.read_bytes() != note:
                 replace_bytes(path, note)
-            replace_bytes(self._map(scan_id), nifti_bytes(labels, compressed=True))
+            replace_bytes(_map(self.folder, scan_id), nifti_bytes(labels, compressed=True))
         except OSError as error:
             raise StudyError(
                 f"Corrections could not be kept aside: {error.strerror or error}. They stand in the views alone.",
@@ -71,40 +80,119 @@ class RecoveryFolder:
         Raises:
             VolumeError: there is one and it cannot be read.
         """
-        path = self._map(scan_id)
-        if not path.exists():
+        folder = self._holding(scan_id)
+        if folder is None:
             return None
+        path = _map(folder, scan_id)
         volume = read_nifti(path)
         try:
-            parent_id = json.loads(self._note(scan_id).read_text(encoding="utf-8"))["parent_id"]
+            parent_id = json.loads(_note(folder, scan_id).read_text(encoding="utf-8"))["parent_id"]
         except (OSError, ValueError, KeyError) as error:
             raise VolumeError(
                 f"The note beside {path.name} cannot be read: {error}", "Discard the unsaved corrections."
             ) from error
         labels = Volume(np.asfortranarray(volume.voxels, dtype=np.uint8), volume.affine)
-        return Recovered(labels, parent_id, datetime.fromtimestamp(path.stat().st_mtime))
+        return Recovered(labels, parent_id, datetime.fromtimestamp(path.stat().st_mtime), folder != self.folder)
 
     def holds(self, scan_id: int) -> bool:
         """Whether there is one for a scan, readable or not."""
-        return self._map(scan_id).exists()
+        return self._holding(scan_id) is not None
 
     def discard(self, scan_id: int) -> None:
-        """Forget what was kept for a scan."""
-        self._map(scan_id).unlink(missing_ok=True)
-        self._note(scan_id).unlink(missing_ok=True)
+        """Forget what was kept of the reader for a scan."""
+        for path in (_map(self.folder, scan_id), _note(self.folder, scan_id)):
+            path.unlink(missing_ok=True)
 
-    def _map(self, scan_id: int) -> Path:
-        return self.folder / f"scan_{scan_id}.nii.gz"
+    def claim(self, scan_id: int) -> None:
+        """What was found for a scan is the reader's: it goes into their folder, and nobody else is offered it.
 
-    def _note(self, scan_id: int) -> Path:
-        return self.folder / f"scan_{scan_id}.json"
+        Raises:
+            StudyError: it cannot be moved; it stays where it was.
+        """
+        folder = self._holding(scan_id)
+        if folder is not None:
+            self._take_over(folder, scan_id)
+
+    def give_up(self, scan_id: int) -> None:
+        """What was found is not wanted: forget it, or, if it may be somebody else's, offer it no more to this reader.
+
+        Raises:
+            StudyError: that cannot be written down.
+        """
+        folder = self._holding(scan_id)
+        if folder is None or folder == self.folder:
+            self.discard(scan_id)
+            return
+        try:
+            names = sorted({*_declined(folder, scan_id), self.reader})
+            replace_bytes(folder / f"scan_{scan_id}.declined.json", json.dumps(names).encode())
+        except OSError as error:
+            raise StudyError(
+                f"That these corrections are not yours could not be written down: {error.strerror or error}.",
+                "They will be offered again; nothing is lost.",
+            ) from error
+
+    def sign_in(self, folder: Path, unnamed: Sequence[Path], reader: str, scan_id: int | None = None) -> None:
+        """From now on somebody else reads.
+
+        Args:
+            folder: theirs.
+            unnamed: folders of corrections that may be theirs.
+            reader: their name.
+            scan_id: what they have drawn on this scan before they gave their name goes with them.
+
+        Raises:
+            StudyError: it cannot be moved; it stays where it was.
+        """
+        before, self.folder, self.unnamed, self.reader = self.folder, folder, tuple(unnamed), reader
+        if scan_id is not None:
+            self._take_over(before, scan_id)
+
+    def _holding(self, scan_id: int) -> Path | None:
+        """The folder in which there is one for a scan: the reader's own, or else one that they have not declined."""
+        if _map(self.folder, scan_id).exists():
+            return self.folder
+        there = (folder for folder in self.unnamed if _map(folder, scan_id).exists())
+        return next((folder for folder in there if self.reader not in _declined(folder, scan_id)), None)
+
+    def _take_over(self, folder: Path, scan_id: int) -> None:
+        """Into the reader's own folder; whole there before it is gone here."""
+        if folder == self.folder or not _map(folder, scan_id).exists():
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for path in (_note(folder, scan_id), _map(folder, scan_id)):
+                if path.exists():
+                    replace_bytes(self.folder / path.name, path.read_bytes())
+            for path in (_map(folder, scan_id), *folder.glob(f"scan_{scan_id}.*json")):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StudyError(
+                f"Corrections that were kept aside could not be moved: {error.strerror or error}.",
+                "Save them now (Ctrl+S).",
+            ) from error
+
+
+def _map(folder: Path, scan_id: int) -> Path:
+    return folder / f"scan_{scan_id}.nii.gz"
+
+
+def _note(folder: Path, scan_id: int) -> Path:
+    return folder / f"scan_{scan_id}.json"
+
+
+def _declined(folder: Path, scan_id: int) -> list[str]:
+    """Readers who have said that this is not theirs."""
+    try:
+        return json.loads((folder / f"scan_{scan_id}.declined.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
 
 
 class Autosave(QObject):
     """Writes the label map under correction aside, off the GUI thread.
 
     That is done when a stroke has ended, and once a second while strokes follow each other without a rest.
-
 
     Args:
         folder: where to write.
@@ -173,6 +261,21 @@ class Autosave(QObject):
             discarding.result()
         else:
             discarding.add_done_callback(self._written)
+
+    def sign_in(self, folder: Path, unnamed: Sequence[Path], reader: str, drawn: bool) -> None:
+        """Somebody else reads, or has given their name; what was drawn and not saved yet goes with them.
+
+        Args:
+            folder: theirs.
+            unnamed: folders of corrections that may be theirs.
+            reader: their name.
+            drawn: whether there is something.
+        """
+        scan_id = self._scan_id if drawn else None
+        # In the writer's thread, after a write that may be under way.
+        moving = self._writer.submit(self.folder.sign_in, folder, unnamed, reader, scan_id)
+        wait([moving])
+        self._written(moving)
 
     def close(self) -> None:
         """Finish a write that is under way; what is due is written first."""

@@ -46,7 +46,11 @@ class Banner(QFrame):
             self.hide()
         elif session.recovery_open and case.recovered is not None:
             time = case.recovered.time.strftime("%d %b %H:%M")
-            self.tell(f"Unsaved corrections from {time} were found.", "warning", "Restore", "Discard")
+            if case.recovered.unnamed:
+                text = f"Unsaved corrections from {time} were found, drawn before a name was given. Are they yours?"
+                self.tell(text, "warning", "Restore mine", "Not mine")
+            else:
+                self.tell(f"Unsaved corrections from {time} were found.", "warning", "Restore", "Discard")
         elif session.recovery_open:
             text = f"Unsaved corrections were found but cannot be used. {case.damaged}"
             self.tell(text, "warning", second="Discard")

@@ -1,10 +1,12 @@
 """The correction of one label map: what it was drawn from, whether it is saved, how long it took."""
 
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from ctworkbench.core.errors import StudyError
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import AnnotationRow, Origin, Standing, Verdict
 from ctworkbench.core.workbench.current import standing_of
@@ -41,7 +43,7 @@ class ReviewSession(QObject):
         super().__init__(parent)
         self._workbench = workbench
         self._view = view
-        self.recovery = RecoveryFolder(workbench.folder / "recovery")
+        self.recovery = RecoveryFolder(*_recovery_of(workbench))
         self._autosave = Autosave(self.recovery, view.edited_labels, self)
         self._autosave.failed.connect(self.autosave_failed)
         self.case: Case | None = None
@@ -222,14 +224,21 @@ class ReviewSession(QObject):
             raise RuntimeError("nothing was recovered")
         parent = next((row for row in self.versions if row.id == recovered.parent_id), None)
         self.shown = parent or self.shown
+        try:
+            self.recovery.claim(self._case().scan.id)
+        except StudyError as error:
+            self.autosave_failed.emit(error)
         self._view.show_labels(recovered.labels.voxels)
         self.recovery_open = False
         self.dirty = True
         self._follow()
 
     def discard_recovered(self) -> None:
-        """Forget the unsaved corrections that were found."""
-        self._autosave.forget()
+        """Forget the unsaved corrections that were found; what may be somebody else's is left to them."""
+        try:
+            self.recovery.give_up(self._case().scan.id)
+        except StudyError as error:
+            self.autosave_failed.emit(error)
         self.recovery_open = False
         self.changed.emit()
 
@@ -238,6 +247,10 @@ class ReviewSession(QObject):
         self._autosave.forget()
         self.dirty = False
         self.changed.emit()
+
+    def follow_reader(self) -> None:
+        """Somebody else reads, or has given their name: from now on corrections are kept aside as theirs."""
+        self._autosave.sign_in(*_recovery_of(self._workbench), drawn=self.dirty)
 
     def close(self) -> None:
         """Finish writing."""
@@ -265,3 +278,8 @@ class ReviewSession(QObject):
         if self.case is None:
             raise RuntimeError("no case is open")
         return self.case
+
+
+def _recovery_of(workbench: "Workbench") -> tuple[Path, tuple[Path, ...], str]:
+    """Where unsaved corrections of the reader are, where those are that may be theirs, and their name."""
+    return workbench.readers.recovery_folder(), workbench.readers.unnamed_recovery(), workbench.author

@@ -227,15 +227,96 @@ def test_that_the_worklist_offers_what_is_to_adjudicate_where_there_are_several_
     assert desk.page.worklist.rows == ()
 
 
-def test_that_unsaved_corrections_are_offered_to_the_one_who_drew_them_alone(desk: Desk) -> None:
-    for name in ("ada", "bob"):
-        desk.workbench.readers.add(name)
-    desk.page.desk._follow()
-    own = desk.page.session.recovery.folder
-    desk.sign_in("bob")
-    assert desk.page.session.recovery.folder != own
-    desk.sign_in("ada")
-    assert desk.page.session.recovery.folder == own
+def kept(desk: Desk) -> bool:
+    """Whether the strokes of the open scan lie in the folder of whoever is signed in."""
+    return (desk.workbench.readers.recovery_folder() / f"scan_{desk.ids[0]}.nii.gz").exists()
+
+
+def stroke(desk: Desk) -> None:
+    """Paint, and wait until it is kept aside."""
+    desk.page.view.axial.labels.paint((12, 17, 20), CEREBELLUM)
+    desk.qtbot.waitUntil(lambda: kept(desk), timeout=5000)
+
+
+def crashed(workbench: Workbench, memory: QSettings, qtbot: QtBot) -> None:
+    """A reader paints, and the program ends without a word."""
+    desk = Desk(workbench, memory, qtbot)
+    desk.open(desk.ids[0])
+    stroke(desk)
+    close(desk)
+    workbench.close()
+
+
+def close(desk: Desk) -> None:
+    desk.page.dispose()
+    desk.bridge.close()
+    desk.page.close()
+
+
+def banner_at(study: Path, name: str, memory: QSettings, qtbot: QtBot, press: str = "") -> str:
+    """What a reader is told who opens the first scan; a button may be pressed."""
+    with Workbench.open(study, Settings(author=name)) as workbench:
+        desk = Desk(workbench, memory, qtbot)
+        desk.open(desk.ids[0])
+        banner = desk.page.banner
+        told = banner.text.text() if banner.isVisible() else ""
+        if press:
+            button = next(one for one in (banner.first, banner.second) if one.text() == press)
+            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+            assert desk.page.session.dirty is (press != "Not mine")
+            assert press == "Not mine" or kept(desk)
+        close(desk)
+    return told
+
+
+def test_that_unsaved_corrections_are_offered_to_the_one_who_drew_them_alone(
+    memory: QSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    study = tmp_path / "study"
+    make_study(study, scans=1).close()
+    crashed(Workbench.open(study, Settings(author="Ada")), memory, qtbot)
+    with Workbench.open(study, Settings(author="coordinator")) as workbench:
+        for name in ("ada", "bob"):
+            workbench.readers.add(name)  # after she has drawn, and in another case
+    assert banner_at(study, "bob", memory, qtbot) == ""
+    assert banner_at(study, "nobody", memory, qtbot) == ""
+    assert "were found" in banner_at(study, "ada", memory, qtbot, press="Restore")
+    assert "were found" in banner_at(study, "ADA", memory, qtbot)
+
+
+def test_that_what_was_drawn_without_a_name_is_its_drawers_once_they_give_it(
+    memory: QSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    study = tmp_path / "study"
+    make_study(study, scans=1).close()
+    with Workbench.open(study, Settings(author="unknown")) as workbench:
+        workbench.readers.add("ada")
+        desk = Desk(workbench, memory, qtbot)
+        desk.open(desk.ids[0])
+        stroke(desk)
+        nameless = workbench.readers.recovery_folder()
+        answer_name("ada")
+        desk.page.desk.button.click()
+        assert kept(desk) and not list(nameless.glob("scan_*"))
+        assert desk.page.session.dirty
+        close(desk)
+    assert banner_at(study, "bob", memory, qtbot) == ""
+    assert "were found" in banner_at(study, "ada", memory, qtbot)
+
+
+def test_that_what_was_drawn_without_a_name_before_a_crash_is_lost_to_nobody_who_says_it_is_not_theirs(
+    memory: QSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    study = tmp_path / "study"
+    make_study(study, scans=1).close()
+    crashed(Workbench.open(study, Settings(author="unknown")), memory, qtbot)
+    assert "Are they yours?" in banner_at(study, "bob", memory, qtbot, press="Not mine")
+    assert banner_at(study, "bob", memory, qtbot) == ""
+    assert "Are they yours?" in banner_at(study, "ada", memory, qtbot, press="Restore mine")
+    for name in ("carl", "unknown"):
+        assert banner_at(study, name, memory, qtbot) == ""
+    told = banner_at(study, "ada", memory, qtbot)
+    assert "were found" in told and "yours" not in told
 
 
 @pytest.fixture

@@ -323,7 +323,7 @@ def test_that_leaving_unsaved_corrections_asks_first(
         return
     wait_for(page, ids[1], qtbot)
     assert len(workbench.review.annotations(ids[0])) == (2 if answer == "Save" else 1)
-    assert not list((workbench.folder / "recovery").glob(f"scan_{ids[0]}.*"))
+    assert not list((workbench.readers.recovery_folder()).glob(f"scan_{ids[0]}.*"))
 
 
 def test_that_an_older_version_is_for_looking_only(
@@ -367,9 +367,9 @@ def test_that_corrections_are_kept_aside_within_two_seconds_and_forgotten_once_s
     page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
 ) -> None:
     dab(page)
-    kept = workbench.folder / "recovery" / f"scan_{ids[0]}.nii.gz"
+    kept = workbench.readers.recovery_folder() / f"scan_{ids[0]}.nii.gz"
     qtbot.waitUntil(kept.exists, timeout=4000)
-    found = RecoveryFolder(workbench.folder / "recovery").read(ids[0])
+    found = RecoveryFolder(workbench.readers.recovery_folder()).read(ids[0])
     assert np.array_equal(found.labels.voxels, page.view.edited_labels())
     assert found.parent_id == workbench.review.annotations(ids[0])[0].id
     assert page.saving.finish()
@@ -382,7 +382,7 @@ def test_that_found_corrections_can_be_given_up(
     image, labels = head()
     changed = labels.voxels.copy()
     changed[VOXEL] = CEREBELLUM
-    folder = RecoveryFolder(workbench.folder / "recovery")
+    folder = RecoveryFolder(workbench.readers.recovery_folder())
     folder.write(ids[0], Volume(changed, image.affine), workbench.review.annotations(ids[0])[0].id)
     page = closed_room.page
     open_scan(page, ids[0], qtbot)
@@ -397,7 +397,7 @@ def test_that_found_corrections_can_be_given_up(
 def test_that_damaged_corrections_are_named_and_do_not_keep_the_scan_from_opening(
     workbench: Workbench, closed_room: Room, qtbot: QtBot, ids: list[int]
 ) -> None:
-    folder = workbench.folder / "recovery"
+    folder = workbench.readers.recovery_folder()
     (folder / f"scan_{ids[0]}.nii.gz").write_bytes(b"broken")
     with pytest.raises(VolumeError, match=r"scan_\d+\.nii\.gz"):
         RecoveryFolder(folder).read(ids[0])

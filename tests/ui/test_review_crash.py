@@ -31,7 +31,7 @@ from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.review import ReviewPage
-workbench = Workbench.open(Path(sys.argv[1]), Settings())
+workbench = Workbench.open(Path(sys.argv[1]), Settings(author="reader"))
 page = ReviewPage(workbench, Bridge(workbench))
 page.show()
 page.open_scan(1)
@@ -131,7 +131,7 @@ def test_that_a_program_killed_while_it_keeps_corrections_loses_no_version_and_o
     workbench = make_study(tmp_path / "study", scans=1)
     before = workbench.review.labels(workbench.review.annotations(1)[0].id).voxels
     workbench.close()
-    kept = tmp_path / "study" / "recovery" / "scan_1.nii.gz"
+    kept = workbench.readers.recovery_folder() / "scan_1.nii.gz"
     with killed(_PAINTER, str(tmp_path / "study")) as painter:
         deadline = time.monotonic() + 90
         while not kept.exists():

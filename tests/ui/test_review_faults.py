@@ -81,7 +81,7 @@ def files(folder: Path) -> set[Path]:
 def test_that_a_full_disk_leaves_no_half_save_and_keeps_the_work_which_is_saved_once_there_is_room(
     page: ReviewPage, workbench: Workbench, notices: list[Notice], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = workbench.folder / "recovery" / "scan_1.nii.gz"
+    kept = workbench.readers.recovery_folder() / "scan_1.nii.gz"
     page.view.axial.labels.paint(PLACE, CEREBELLUM)
     qtbot.waitUntil(kept.exists, timeout=5000)
     page.session._autosave._writer.submit(int).result(timeout=10)
@@ -102,7 +102,7 @@ def test_that_a_full_disk_leaves_no_half_save_and_keeps_the_work_which_is_saved_
     assert page.session.dirty and page.view.editable
     assert files(workbench.folder) == before
     assert [row.version for row in workbench.review.annotations(1)] == [1]
-    found = RecoveryFolder(workbench.folder / "recovery").read(1)
+    found = RecoveryFolder(workbench.readers.recovery_folder()).read(1)
     assert found is not None and np.array_equal(found.labels.voxels, drawn)  # as it was before the disk was full
     assert workbench.verify() == []
     assert page.saving.finish()

@@ -1,6 +1,7 @@
 """The readers of a study: who they are, what they are to read, when they disagree."""
 
 import hashlib
+import platform
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.errors import ReaderError, WorkbenchError
 from ctworkbench.core.model import Annotation, Assignment, Reader, ReaderRole, Review, Scan, StudySetting, Subject
+from ctworkbench.core.settings import UNKNOWN, login_name
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.open_study import OpenStudy, name_of_person
 from ctworkbench.core.workbench.reading import POLICY, ScanReadings, dice_bound, readings, setting
@@ -227,11 +229,35 @@ class ReadersRoom:
         return write_agreement(self._study, out, progress)
 
     def recovery_folder(self) -> Path:
-        """Where unsaved corrections are kept: each reader of a study with several has a folder of their own."""
-        folder, author = self._study.folder / "recovery", self._study.settings.author
-        if author not in self.names():
-            return folder
-        return folder / f"reader_{hashlib.sha256(author.encode()).hexdigest()[:12]}"  # a name may hold anything
+        """Where unsaved corrections of whoever is signed in are kept: a folder for each name, whatever its case.
+
+        It is the same before and after the name is taken in among the readers. Where nobody is signed in, it is that of
+        the login on this computer.
+        """
+        name = self._name()
+        return self._recovery(_folder_of(name) if name else _desk())
+
+    def unnamed_recovery(self) -> tuple[Path, ...]:
+        """Where corrections may lie whose drawer is not known and may be the one who is signed in.
+
+        They were drawn at this desk before a name was given, under its login if that is nobody of the readers, or kept
+        by a program that wrote no names.
+        """
+        name, login = self._name(), login_name()
+        known = {reader.casefold() for reader in (*self.names(), name, UNKNOWN)}
+        found = [self._recovery(_desk())] if name else []
+        if login.casefold() not in known:
+            found.append(self._recovery(_folder_of(login)))
+        return (*found, self._recovery(""))
+
+    def _recovery(self, name: str) -> Path:
+        return self._study.folder / "recovery" / name
+
+    def _name(self) -> str:
+        try:
+            return self._study.reader()
+        except ReaderError:
+            return ""
 
     def hidden(self) -> int:
         """Number of scans of which something is kept from whoever is signed in."""
@@ -267,6 +293,21 @@ class ReadersRoom:
             return not roles and not read and any(task.role is ReaderRole.SECOND for task in tasks)
 
         return [scan_id for scan_id in labelled if fits(scan_id)]
+
+
+def _hashed(name: str) -> str:
+    """A name of a folder: what people are called may hold anything."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def _folder_of(name: str) -> str:
+    """The folder of a reader, in whatever case the name is typed."""
+    return f"reader_{_hashed(name.casefold())}"
+
+
+def _desk() -> str:
+    """The folder of whoever has given no name on this computer, under this login."""
+    return f"desk_{_hashed(f'{login_name()}@{platform.node()}')}"
 
 
 def hidden_scans(session: Session, reader: str) -> dict[int, ScanReadings]:
