@@ -65,6 +65,10 @@ def _add(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
+        pairs = workbench.readers.uncompared()
+        for place, pair in enumerate(pairs):
+            say(f"comparing label maps: {place + 1} of {len(pairs)}")
+            workbench.readers.compare(pair)
         names, rows = workbench.readers.names(), workbench.readers.assignments()
         bound = workbench.readers.dice_bound
     if not names:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QInputDialog, QPushButton, QSizePolicy
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.settings import remember_author
+from ctworkbench.core.wording import count
 from ctworkbench.core.workbench import Verdict
 from ctworkbench.ui.audit_dialog import AuditDialog
 from ctworkbench.ui.reader_name import NameDialog
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Pair = tuple[int, int]
+"""Two versions of a label map, by their numbers."""
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
@@ -31,6 +34,8 @@ class ReaderDesk(QObject):
         self._page, self._workbench, self._bridge = page, workbench, bridge
         self._accepting = False
         self._given = ""
+        self._comparing = False
+        self._failed: set[Pair] = set()
         self.button = QPushButton()
         self.button.setObjectName("reading_as")
         self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -57,7 +62,10 @@ class ReaderDesk(QObject):
         """Read the names of the readers and the reasons of the study again."""
         readers = self._workbench.readers
         self._bridge.run(
-            lambda: (readers.names(), readers.reasons()), self._take, self._bridge.report, key="reader desk"
+            lambda: (readers.names(), readers.reasons(), readers.uncompared()),
+            self._take,
+            self._bridge.report,
+            key="reader desk",
         )
         if self._workbench.author != self._given:  # somebody signed in from a menu
             self._given = self._workbench.author
@@ -123,14 +131,33 @@ class ReaderDesk(QObject):
         if case is not None:
             AuditDialog(self._workbench, self._bridge, self._page.window(), case.scan.id, case.scan.subject).open()
 
-    def _take(self, answer: tuple[list[str], dict[str, str]]) -> None:
-        names, reasons = answer
+    def _take(self, answer: tuple[list[str], dict[str, str], list[Pair]]) -> None:
+        names, reasons, pairs = answer
+        self._compare([pair for pair in pairs if pair not in self._failed])
         self._page.verdicts.show_reasons(reasons)
         self._page.worklist.offer_disputes(len(names) > 1)
         author = self._workbench.author
         known = not names or author in names
         who = "Who gives the verdicts here; click to change"
         self.button.setToolTip(who if known else f"{who}. This study has readers: {', '.join(names)}")
+
+    def _compare(self, pairs: list[Pair]) -> None:
+        """Compare readers' label maps aside, one pair at a time, so that the window can be closed in between."""
+        if self._comparing or not pairs or self._page.disposed:
+            return
+        self._comparing, (pair, *rest) = True, pairs
+
+        def done(_: object) -> None:
+            self._comparing = False
+            self._compare(rest)
+
+        def failed(error: Exception) -> None:
+            self._failed.add(pair)  # told once; the scan stays "not yet compared"
+            self._bridge.report(error)
+            done(None)
+
+        message = f"Comparing readers' label maps: {count(len(pairs), 'pair')} left…"
+        self._bridge.run(lambda: self._workbench.readers.compare(pair), done, failed, message=message)
 
     def _follow(self) -> None:
         """Unsaved corrections are found again by the one who drew them alone."""

@@ -167,13 +167,15 @@ class ReadersDialog(QDialog):
         for widget in (self.give, self.withdraw, self.reader):
             widget.setEnabled(bool(names))
         disputed = sorted({row.subject for row in rows if row.disputed})
+        open_ones = len({row.scan_id for row in rows if row.undecided})
+        wait = f"Not yet compared: {count(open_ones, 'scan')}. " if open_ones else ""
         if disputed:
             some = ", ".join(disputed[:8]) + (" …" if len(disputed) > 8 else "")
-            self.told.setText(f"To adjudicate: {count(len(disputed), 'scan')} ({some})")
+            self.told.setText(f"{wait}To adjudicate: {count(len(disputed), 'scan')} ({some})")
         elif not names:
             self.told.setText("No readers yet. Add those who read this study; whoever reads signs in under that name.")
         else:
-            self.told.setText("Nothing is to adjudicate.")
+            self.told.setText(f"{wait}Nothing is to adjudicate{' so far' if wait else ''}.")
 
     def _add(self) -> None:
         if self.name.text().strip():

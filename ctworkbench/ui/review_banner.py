@@ -59,6 +59,9 @@ class Banner(QFrame):
         elif standing.disputed and session.readings:
             told = "  ·  ".join(reading_text(one) for one in session.readings)
             self.tell(f"Readers disagree: {told}. What an adjudicator accepts counts.", "warning")
+        elif standing.undecided and session.readings:
+            told = "  ·  ".join(reading_text(one) for one in session.readings)
+            self.tell(f"Not yet compared: {told}. Whether the label maps agree is being worked out.")
         elif session.read_only and shown is not None:
             target = session.correction_of(shown)
             after = f"; v{target.version} was drawn from it" if target is not None else ""

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.workbench import ScanRow, Standing, Verdict
-from ctworkbench.core.workbench.current import TO_ADJUDICATE, TO_REVIEW, verdict_text, waiting_text
+from ctworkbench.core.workbench.current import NOT_COMPARED, TO_ADJUDICATE, TO_REVIEW, verdict_text, waiting_text
 from ctworkbench.ui.risk_marks import mark_of, told_of
 from ctworkbench.ui.worklist_choices import WorklistChoices, next_to_review, urgency
 
@@ -339,6 +339,8 @@ def chip_of(row: ScanRow) -> tuple[str, str, str]:
         return _NO_LABELS
     if row.standing.disputed:
         return (TO_ADJUDICATE, *_ADJUDICATE_COLORS)
+    if row.standing.undecided:
+        return (NOT_COMPARED, *VERDICT_COLORS[None])
     if newer is not None:
         return (f"v{newer.version} {waiting_text(newer)}", *VERDICT_COLORS[newer.verdict])
     if row.verdict is None:

@@ -47,7 +47,7 @@ def judge(study: Workbench, annotation_id: int, verdict: Verdict, grade: int = 4
     study.review.judge(annotation_id, verdict, grade=grade, seconds=20.0)
 
 
-def two_readings(study: Workbench, second: Verdict, taken: int = 0) -> tuple[int, int]:
+def two_readings(study: Workbench, second: Verdict, taken: int = 0, compared: bool = True) -> tuple[int, int]:
     """Ada accepts her correction of scan 3; bob, blinded, judges the base or his correction; both versions."""
     study.readers.assign("ada", ReaderRole.FIRST, scan_ids=[FRESH])
     study.readers.assign("bob", ReaderRole.SECOND, scan_ids=[FRESH])
@@ -59,6 +59,9 @@ def two_readings(study: Workbench, second: Verdict, taken: int = 0) -> tuple[int
     other = study.review.save(FRESH, base, drawn(study, FRESH, taken)).id if taken else base
     judge(study, other, second)
     study.sign_in("coordinator")
+    if compared:
+        for pair in study.readers.uncompared():
+            study.readers.compare(pair)
     return first, other
 
 
@@ -101,6 +104,32 @@ def test_that_a_blinded_reader_sees_nothing_of_the_others_until_their_own_verdic
     assert [entry.reviewer for entry in study.review.reviews(base.id)] == ["ada", "bob"]
     assert any("ada's secret" in entry.why for entry in study.audit.entries())
     assert study.readers.hidden() == 0
+
+
+@pytest.mark.parametrize(("taken", "disputed"), [(2, False), (60, True)])
+def test_that_label_maps_that_were_not_compared_yet_neither_agree_nor_differ(
+    study: Workbench, taken: int, disputed: bool
+) -> None:
+    first, other = two_readings(study, Verdict.ACCEPT, taken, compared=False)
+    assert study.readers.uncompared() == [(first, other)]
+    standing = study.cohort.scan(FRESH).standing
+    assert (standing.undecided, standing.disputed) == (True, False)
+    assert {(row.undecided, row.disputed) for row in study.readers.assignments()} == {(True, False)}
+    study.readers.compare((first, other))
+    assert study.readers.uncompared() == []
+    standing = study.cohort.scan(FRESH).standing
+    assert (standing.undecided, standing.disputed) == (False, disputed)
+
+
+def test_that_verdicts_from_the_command_line_are_compared_at_once(
+    study: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, his = two_readings(study, Verdict.LATER, 60)
+    monkeypatch.setenv("CTWORKBENCH_AUTHOR", "bob")
+    verdict = ("--verdict", "accept", "--grade", 4)
+    done = run("review", study.folder, "--subject", "P003", "--version", f"a{his}", *verdict)
+    assert done.code == 0, done.err
+    assert study.readers.uncompared() == [] and study.cohort.scan(FRESH).standing.disputed
 
 
 @pytest.mark.parametrize("form", ["nifti", "nrrd"])
@@ -332,7 +361,7 @@ def test_that_a_share_is_drawn_at_random_by_its_seed_among_what_can_be_given(stu
 
 
 def test_that_what_was_assigned_and_done_stands_in_the_trail(study: Workbench) -> None:
-    two_readings(study, Verdict.REJECT, taken=3)
+    two_readings(study, Verdict.ACCEPT, taken=3)
     actions = [row.action for row in study.audit.entries("P003")]
     assert {"assign", "save label map", "judge", "compare label maps"} <= set(actions)
     assert study.audit.verify().problems == ()

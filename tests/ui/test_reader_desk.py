@@ -1,5 +1,6 @@
 """The reader in the window: a name for every verdict, blinding, reasons, comments, history, readers, agreement."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -212,6 +213,34 @@ def test_that_a_blinded_reader_sees_the_machines_map_alone_until_their_own_verdi
     )
     page.worklist.status.setCurrentText("To adjudicate")
     assert [row.id for row in page.worklist.rows] == [scan_id]
+
+
+def test_that_a_verdict_does_not_wait_for_the_comparison_of_two_readers_label_maps(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workbench, page, scan_id = desk.workbench, desk.page, desk.ids[0]
+    for name in ("ada", "bob"):
+        workbench.readers.add(name)
+    workbench.readers.assign("bob", ReaderRole.SECOND, scan_ids=[scan_id])
+    (base,) = workbench.review.annotations(scan_id)
+    changed = workbench.review.labels(base.id)
+    voxels = np.where(changed.voxels == CEREBELLUM, 0, changed.voxels).astype(np.uint8)
+    saved = workbench.review.save(scan_id, base.id, Volume(voxels, changed.affine), "ada")
+    workbench.review.judge(saved.id, Verdict.ACCEPT, grade=4, seconds=9.0, reviewer="ada")
+    desk.sign_in("bob")
+    desk.open(scan_id)
+    compare, free = workbench.readers.compare, threading.Event()
+    monkeypatch.setattr(workbench.readers, "compare", lambda pair: free.wait(20) and compare(pair))
+    page.setFocus()
+    press(page, Qt.Key.Key_A)
+    assert workbench.review.reviews(base.id)[-1].reviewer == "bob"
+    desk.open(scan_id)
+    desk.qtbot.waitUntil(lambda: page.banner.text.text().startswith("Not yet compared: ada: accepted v2"))
+    desk.qtbot.waitUntil(lambda: page.desk._comparing)
+    assert chip_of(workbench.cohort.scan(scan_id))[0] == "not yet compared"
+    free.set()
+    desk.qtbot.waitUntil(lambda: page.banner.text.text().startswith("Readers disagree: ada"), timeout=20_000)
+    assert chip_of(workbench.cohort.scan(scan_id))[0] == "to adjudicate"
 
 
 def test_that_the_worklist_offers_what_is_to_adjudicate_where_there_are_several_readers_alone(desk: Desk) -> None:

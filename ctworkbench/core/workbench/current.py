@@ -5,8 +5,9 @@
 **Several readers** (scans that were assigned, see `reading`). Corrections and verdicts of second and repeated readings
 stand aside: what counts is the first reader's by the rule above. Where the first and a second reading differ in their
 verdict, or the mean Dice of their label maps lies under the study's bound, the scan is *to adjudicate*, and the first
-reader's version counts meanwhile. The version that the adjudicator accepts, one of the readers' or the adjudicator's
-own correction, counts from then on over all that was there, until a newer version is accepted.
+reader's version counts meanwhile. Label maps that were not compared yet neither agree nor differ: it is *undecided*.
+The version that the adjudicator accepts, one of the readers' or the adjudicator's own correction, counts from then on
+over all that was there, until a newer version is accepted.
 
 **Blinded.** A reader with an open blinded assignment sees, of that scan, the machine's label map that the others began
 from and their own corrections and verdicts, numbered as if there were no others. Whatever is shown for one scan asks
@@ -28,6 +29,7 @@ CURRENT = "current"
 NO_VERDICT = "no verdict"
 TO_REVIEW = "to review"
 TO_ADJUDICATE = "to adjudicate"
+NOT_COMPARED = "not yet compared"
 _VERDICT_TEXTS = {
     Verdict.ACCEPT: "accepted",
     Verdict.NEEDS_EDITS: "needs edits",
@@ -71,6 +73,7 @@ class Version:
     aside: bool = False
     settled: bool = False
     disputed: bool = False
+    undecided: bool = False
     due: bool = False
 
 
@@ -162,9 +165,19 @@ def _seen(rows: list[Shown], scan: ScanReadings, reader: str) -> list[Shown]:
         shown = scan.shown_to(task)
         kept = [row for row in rows if row.id in shown]
         return [replace(row, version=len(kept) - place) for place, row in enumerate(kept)]
-    aside, disputed, settled = scan.aside, scan.disputed, bool(reader) and scan.settled(reader)
+    aside, settled = scan.aside, bool(reader) and scan.settled(reader)
+    disputed, undecided = scan.disputed, scan.undecided
     due = bool(reader) and scan.open_task(reader) is not None
-    marked = [replace(row, aside=row.id in aside, settled=settled, disputed=row.id == disputed) for row in rows]
+    marked = [
+        replace(
+            row,
+            aside=row.id in aside,
+            settled=settled,
+            disputed=row.id == disputed,
+            undecided=row.id == undecided,
+        )
+        for row in rows
+    ]
     newest = next((place for place, row in enumerate(marked) if not row.aside), None)
     if due and newest is not None:
         marked[newest] = replace(marked[newest], due=True)

@@ -1,4 +1,4 @@
-"""Label maps of several readers against each other: counted where a save is under way, and kept."""
+"""Label maps of several readers against each other: counted aside, and kept."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy import select
 
 from ctworkbench.core.agreement.overlap import overlap_counts
-from ctworkbench.core.model import Annotation, Origin, Overlap
+from ctworkbench.core.model import Annotation, Overlap
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.reading import readings
@@ -51,30 +51,7 @@ def count_overlaps(study: OpenStudy, pairs: Iterable[Pair], progress: Callable[[
                 study.audit(session, COMPARE, f"annotations {one} {other}", {}, scan_id)
 
 
-def count_new_version(study: OpenStudy, scan_id: int, annotation_id: int) -> None:
-    """Compare a version that was just saved with what others began from and drew, where several readers read a scan."""
+def uncompared(study: OpenStudy, scan_ids: Iterable[int] | None = None) -> list[Pair]:
+    """Pairs of versions on which it hangs whether readers agree, and that were not counted yet."""
     with study.database.reading() as session:
-        scan = readings(session, [scan_id]).get(scan_id)
-    if scan is None:
-        return
-    base = scan.base_of(annotation_id)
-    others = [row.id for row in scan.drawn if row.id == base or row.origin is Origin.EXPERT]
-    count_overlaps(study, [(annotation_id, other) for other in others if other != annotation_id])
-
-
-def count_readings(study: OpenStudy, scan_id: int) -> None:
-    """Compare the label maps that the readers of a scan ended with, as far as that was not done while they saved."""
-    with study.database.reading() as session:
-        scan = readings(session, [scan_id]).get(scan_id)
-    if scan is None:
-        return
-    found = scan.readings
-    count_overlaps(
-        study,
-        [
-            (one.said.annotation_id, other.said.annotation_id)
-            for place, one in enumerate(found)
-            for other in found[place + 1 :]
-            if one.labels_key != other.labels_key
-        ],
-    )
+        return [pair for scan in readings(session, scan_ids).values() for pair in scan.uncompared]

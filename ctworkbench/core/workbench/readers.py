@@ -16,6 +16,7 @@ from ctworkbench.core.model import Annotation, Assignment, Reader, ReaderRole, R
 from ctworkbench.core.settings import UNKNOWN, login_name
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.open_study import OpenStudy, name_of_person
+from ctworkbench.core.workbench.overlaps import count_overlaps, uncompared
 from ctworkbench.core.workbench.reading import POLICY, ScanReadings, dice_bound, readings, setting
 from ctworkbench.core.workbench.rows import Changes
 
@@ -43,6 +44,7 @@ class AssignmentRow:
     blinded: bool
     done: bool
     disputed: bool
+    undecided: bool
 
 
 class ReadersRoom:
@@ -84,14 +86,13 @@ class ReadersRoom:
             several = readings(session)
         rows: list[AssignmentRow] = []
         for scan_id, scan in several.items():
-            disputed = scan.disputed is not None
+            disputed, undecided = scan.disputed is not None, scan.undecided is not None
             for task in scan.tasks:
                 judged = task.role is ReaderRole.ADJUDICATOR
                 done = scan.adjudication is not None if judged else scan.verdict_of(task) is not None
-                row = AssignmentRow(
-                    scan_id, code_of[scan_id], task.reader, task.role, task.blinded and not judged, done, disputed
-                )
-                rows.append(row)
+                blinded = task.blinded and not judged
+                code = code_of[scan_id]
+                rows.append(AssignmentRow(scan_id, code, task.reader, task.role, blinded, done, disputed, undecided))
         return sorted(rows, key=lambda row: (row.subject, row.scan_id, list(ReaderRole).index(row.role), row.reader))
 
     def assign(
@@ -227,6 +228,19 @@ class ReadersRoom:
         from ctworkbench.core.workbench.agreeing import write_agreement
 
         return write_agreement(self._study, out, progress)
+
+    def uncompared(self) -> list[tuple[int, int]]:
+        """Pairs of versions that are to be compared (`compare`) before it is known whether readers agree."""
+        return uncompared(self._study)
+
+    def compare(self, pair: tuple[int, int], initiator: object = None) -> None:
+        """Compare two readers' label maps, and keep how they agree; takes about a second, so it is done aside.
+
+        Raises:
+            WorkbenchError: one of them is gone or damaged.
+        """
+        count_overlaps(self._study, [pair])
+        self._study.announce(Changes(scans=True, reviews=True), initiator)
 
     def recovery_folder(self) -> Path:
         """Where unsaved corrections of whoever is signed in are kept: a folder for each name, whatever its case.

@@ -142,12 +142,24 @@ class ScanReadings:
     @property
     def disputed(self) -> int | None:
         """The first reader's version where readers disagree and nobody has adjudicated; None otherwise."""
-        found = [one for one in self.readings if one.role is not ReaderRole.REPEAT]
-        wanted = [task for task in self.tasks if task.role in (ReaderRole.FIRST, ReaderRole.SECOND)]
-        if len(found) < 2 or self.adjudication is not None or any(self.verdict_of(task) is None for task in wanted):
-            return None
-        first, *others = found
-        return first.said.annotation_id if any(self._differ(first, other) for other in others) else None
+        found = self._opposed()
+        differ = any(self._differ(found[0], other) for other in found[1:])
+        return found[0].said.annotation_id if differ else None
+
+    @property
+    def undecided(self) -> int | None:
+        """The first reader's version where it is not known whether readers agree, as label maps are to be compared."""
+        return None if self.disputed is not None or not self.uncompared else self._opposed()[0].said.annotation_id
+
+    @property
+    def uncompared(self) -> list[tuple[int, int]]:
+        """Versions of the first and another reader that decide whether they agree, and were not compared yet."""
+        found = self._opposed()
+        return [
+            (found[0].said.annotation_id, other.said.annotation_id)
+            for other in found[1:]
+            if self._differ(found[0], other) is None
+        ]
 
     @property
     def aside(self) -> set[int]:
@@ -188,13 +200,22 @@ class ScanReadings:
             )
         return bool(own) and self.open_task(reader) is None
 
-    def _differ(self, one: Reading, other: Reading) -> bool:
+    def _opposed(self) -> list[Reading]:
+        """The first reading and the second ones, once all have read; empty before, and after an adjudication."""
+        found = [one for one in self.readings if one.role is not ReaderRole.REPEAT]
+        wanted = [task for task in self.tasks if task.role in (ReaderRole.FIRST, ReaderRole.SECOND)]
+        read = len(found) > 1 and all(self.verdict_of(task) is not None for task in wanted)
+        return found if read and self.adjudication is None else []
+
+    def _differ(self, one: Reading, other: Reading) -> bool | None:
+        """Whether two readers disagree; None where that hangs on label maps that were not compared yet."""
         if one.said.verdict is not other.said.verdict:
             return True
         if one.labels_key == other.labels_key:
             return False
         first, second = sorted((one.said.annotation_id, other.said.annotation_id))
-        return self.overlaps.get((first, second), 1.0) < self.bound
+        overlap = self.overlaps.get((first, second))
+        return None if overlap is None else overlap < self.bound
 
     def within(self, task: Task, moment: datetime) -> bool:
         """Whether something of a reader belongs to this assignment: a repeat begins where it was given."""

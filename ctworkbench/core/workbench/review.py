@@ -20,7 +20,7 @@ from ctworkbench.core.workbench.current import (
     version_named,
 )
 from ctworkbench.core.workbench.open_study import OpenStudy
-from ctworkbench.core.workbench.overlaps import count_new_version, count_readings
+from ctworkbench.core.workbench.overlaps import count_overlaps, uncompared
 from ctworkbench.core.workbench.reading import readings, tasks_of
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ReadingRow, ReviewRow, WorklistRow
 
@@ -141,7 +141,6 @@ class ReviewRoom:
                 "Your work is kept: compare with the newest version, then save upon it.",
             ) from error
         study.announce(Changes(annotations=True), initiator)
-        _compare_aside(lambda: count_new_version(study, scan_id, saved_id))
         with study.database.reading() as session:
             rows = annotation_rows(session, [scan_id], author)[scan_id]
         return next(row for row in rows if row.id == saved_id)
@@ -158,6 +157,9 @@ class ReviewRoom:
         initiator: object = None,
     ) -> None:
         """Write down a verdict on a version; an earlier one stays and is no longer the last.
+
+        Whether it agrees with another reader's may hang on their label maps, which are compared later
+        (`ReadersRoom.compare`).
 
         Raises:
             ReaderError: the name of the reader is missing.
@@ -185,7 +187,6 @@ class ReviewRoom:
             told |= {"why": comment, "seconds": seconds}
             study.audit(session, "judge", f"annotation {annotation_id}", told, judged.scan_id, reviewer)
         study.announce(Changes(reviews=True), initiator)
-        _compare_aside(lambda: count_readings(study, judged.scan_id))
 
     def accept_all(self, initiator: object = None) -> int:
         """Accept the version that counts of every scan where it has no verdict; how many those were.
@@ -232,6 +233,8 @@ class ReviewRoom:
     ) -> list[AnnotationRow]:
         """Judge one version of the label map of every scan of a subject; those versions as they stand now.
 
+        Where that makes readers' label maps to compare, they are compared at once.
+
         Args:
             code: the subject.
             verdict: what is said of them.
@@ -268,6 +271,7 @@ class ReviewRoom:
             )
         for row in rows:
             self.judge(row.id, verdict, grade=grade, reasons=reasons, comment=comment, reviewer=reviewer)
+        _compare_aside(lambda: count_overlaps(self._study, uncompared(self._study, scans)))
         return [self.annotation(row.id) for row in rows]
 
     def worklist(self) -> list[WorklistRow]:

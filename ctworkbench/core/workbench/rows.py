@@ -77,6 +77,7 @@ class AnnotationRow:
             program.
         aside: whether it does not count by itself: a second or repeated reading, or one that was not chosen.
         disputed: whether readers disagree, so that the scan is to adjudicate; on the first reader's version.
+        undecided: whether it is not known if readers agree, as their label maps were not compared yet; likewise.
         settled: whether it waits for others, not for the one who looks.
         due: whether it was assigned to the one who looks, who has not read it yet.
     """
@@ -99,6 +100,7 @@ class AnnotationRow:
     accepted_unread: bool = False
     aside: bool = False
     disputed: bool = False
+    undecided: bool = False
     settled: bool = False
     due: bool = False
 
@@ -150,6 +152,11 @@ class Standing:
     def disputed(self) -> bool:
         """Whether readers disagree, so that the scan is to adjudicate."""
         return any(row is not None and row.disputed for row in (self.counts, self.waiting))
+
+    @property
+    def undecided(self) -> bool:
+        """Whether readers' label maps are still to be compared before it is known if they agree."""
+        return any(row is not None and row.undecided for row in (self.counts, self.waiting))
 
     @property
     def newer(self) -> AnnotationRow | None:
