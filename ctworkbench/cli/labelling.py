@@ -59,7 +59,8 @@ def _list_templates(arguments: argparse.Namespace) -> int:
         form = "{:6} {:32} {}"
         print(form.format("in use", "name", "drawn as"))
         for row in workbench.templates.templates():
-            made = f"{row.subject}, version {row.version}, by {row.author}" if row.version else "bundled"
+            drawn = f", version {row.version}, by {row.author}" if row.version else ""
+            made = "bundled" if row.annotation_id is None else f"{row.subject}{drawn}"
             print(form.format("*" if row.in_use else "", row.name, made))
     return 0
 

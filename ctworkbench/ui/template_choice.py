@@ -73,4 +73,6 @@ def use_as_template(page: "ReviewPage") -> None:
 
 
 def _story(row: TemplateRow) -> str:
-    return f"v{row.version} of {row.subject}, by {row.author}" if row.version else "The atlas of the program"
+    if row.annotation_id is None:
+        return "The atlas of the program"
+    return f"v{row.version} of {row.subject}, by {row.author}" if row.version else f"A label map of {row.subject}"

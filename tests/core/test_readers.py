@@ -8,7 +8,7 @@ import pytest
 
 from ctworkbench.core.errors import ConflictError, ReaderError, WorkbenchError
 from ctworkbench.core.exchange.slicer import write_segmentation
-from ctworkbench.core.model import ReaderRole
+from ctworkbench.core.model import ReaderRole, Template
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.volume import Volume, write_nifti
@@ -130,6 +130,28 @@ def test_that_verdicts_from_the_command_line_are_compared_at_once(
     done = run("review", study.folder, "--subject", "P003", "--version", f"a{his}", *verdict)
     assert done.code == 0, done.err
     assert study.readers.uncompared() == [] and study.cohort.scan(FRESH).standing.disputed
+
+
+def test_that_templates_tell_a_blinded_reader_nothing_of_versions_that_are_kept_from_them(study: Workbench) -> None:
+    study.readers.assign("bob", ReaderRole.SECOND, scan_ids=[FRESH])
+    base = study.review.annotations(FRESH)[0]
+    hers = study.review.save(FRESH, base.id, drawn(study, FRESH, 5), "ada")
+    with study._study.database.writing() as session:
+        for name, annotation in (("the machine's", base.id), ("hers", hers.id)):
+            key = hers.labels_key
+            session.add(Template(name=name, annotation_id=annotation, image_key=key, labels_key=key, mask_key=name))
+
+    def told() -> list[tuple[str, str, int | None, str]]:
+        return [(row.name, row.subject, row.version, row.author) for row in study.templates.templates()[1:]]
+
+    everything = [("the machine's", "P003", 1, "reader"), ("hers", "P003", 2, "ada")]
+    assert told() == everything
+    study.sign_in("bob")
+    assert told() == [everything[0], ("hers", "P003", None, "")]
+    with pytest.raises(WorkbenchError, match="kept from bob"):
+        study.templates.add(hers.id, "mine")
+    judge(study, base.id, Verdict.ACCEPT)
+    assert told() == everything
 
 
 @pytest.mark.parametrize("form", ["nifti", "nrrd"])

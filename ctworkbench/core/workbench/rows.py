@@ -117,7 +117,8 @@ class TemplateRow:
     Attributes:
         id: None for the bundled one before it was first used.
         annotation_id: the version that it was made of; None for the bundled one.
-        subject, version, author: of that version.
+        subject, version, author: of that version, as the reader counts them; without version and author where they are
+            kept from the reader.
         in_use: whether labels are carried from it.
     """
 

@@ -8,7 +8,7 @@ from ctworkbench.core.model import Annotation, Preprocessing, Role, Scan, Subjec
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.settings import resource
 from ctworkbench.core.template_making import make_template
-from ctworkbench.core.workbench.current import last_verdicts
+from ctworkbench.core.workbench.current import annotation_rows, last_verdicts
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, TemplateRow
 
@@ -25,10 +25,14 @@ class TemplatesRoom:
         self._study = study
 
     def templates(self) -> list[TemplateRow]:
-        """All templates, the bundled one first."""
+        """All templates, the bundled one first.
+
+        Versions are told as the reader counts them; of one that is kept from a blinded reader, its subject alone.
+        """
         with self._study.database.reading() as session:
             chosen = _chosen(session)
-            rows = [_row(session, template) for template in session.scalars(select(Template).order_by(Template.id))]
+            reader = self._study.settings.author
+            rows = [_row(session, one, reader) for one in session.scalars(select(Template).order_by(Template.id))]
         bundled = next((row for row in rows if row.annotation_id is None), TemplateRow(None, BUNDLED_TEMPLATE))
         drawn = [row for row in rows if row.annotation_id is not None]
         in_use = bundled.id if chosen is None else chosen
@@ -53,13 +57,21 @@ class TemplatesRoom:
             annotation = session.get(Annotation, annotation_id)
             if annotation is None:
                 raise WorkbenchError(f"There is no label map {annotation_id} in this study.")
+            reader = study.settings.author
+            seen = annotation_rows(session, [annotation.scan_id], reader).get(annotation.scan_id, [])
+            shown = next((row for row in seen if row.id == annotation_id), None)
+            if shown is None:
+                raise WorkbenchError(
+                    f"The label map {annotation_id} is another reader's, and is kept from {reader}.",
+                    "Give your own verdict on this scan first.",
+                )
             newest = select(Preprocessing).where(Preprocessing.scan_id == annotation.scan_id)
             ready = session.scalars(newest.order_by(Preprocessing.id.desc()).limit(1)).first()
             query = select(Subject).join(Scan, Scan.subject_id == Subject.id).where(Scan.id == annotation.scan_id)
             subject = session.scalars(query).one()
             verdict, _ = last_verdicts(session, [annotation.scan_id]).get(annotation_id, (None, False))
         self._refuse_taken(name)
-        what = f"Version {annotation.version} of {subject.code}"
+        what = f"Version {shown.version} of {subject.code}"
         if ready is None:
             raise WorkbenchError(f"{subject.code} is not preprocessed.", "Run Preprocess first.")
         _refuse_test(subject)
@@ -89,7 +101,7 @@ class TemplatesRoom:
             session.flush()
             told = {"name": name, "annotation": annotation_id}
             study.audit(session, "add template", f"template {template.id}", told, annotation.scan_id)
-            row = _row(session, template)
+            row = _row(session, template, reader)
         study.announce(Changes(annotations=True), initiator)
         return row
 
@@ -113,7 +125,7 @@ class TemplatesRoom:
             study.audit(session, "use template", f"template {template.id}", {"name": template.name})
         study.announce(Changes(annotations=True), initiator)
         with study.database.reading() as session:
-            return _row(session, template).marked(True)
+            return _row(session, template, study.settings.author).marked(True)
 
     def named(self, name: str | None = None) -> Template:
         """The template of a name, or the one in use; the bundled one is taken in when it is first needed.
@@ -184,12 +196,15 @@ def _chosen(session: Session) -> int | None:
     return session.scalar(select(TemplateChoice.template_id).order_by(TemplateChoice.id.desc()).limit(1))
 
 
-def _row(session: Session, template: Template) -> TemplateRow:
-    """A template as a frozen row."""
-    query = select(Subject.code, Annotation.version, Annotation.author)
-    query = query.select_from(Annotation).join(Scan, Scan.id == Annotation.scan_id)
-    found = session.execute(
-        query.join(Subject, Subject.id == Scan.subject_id).where(Annotation.id == template.annotation_id)
-    ).first()
-    subject, version, author = found or ("", None, "")
-    return TemplateRow(template.id, template.name, template.annotation_id, subject, version, author, template.created)
+def _row(session: Session, template: Template, reader: str) -> TemplateRow:
+    """A template as a frozen row, as a reader may see it."""
+    drawn_on = session.get(Annotation, template.annotation_id) if template.annotation_id is not None else None
+    if drawn_on is None:
+        return TemplateRow(template.id, template.name, created=template.created)
+    subject = session.scalars(
+        select(Subject.code).join(Scan, Scan.subject_id == Subject.id).where(Scan.id == drawn_on.scan_id)
+    ).one()
+    seen = annotation_rows(session, [drawn_on.scan_id], reader).get(drawn_on.scan_id, [])
+    shown = next((row for row in seen if row.id == drawn_on.id), None)
+    version, author = (shown.version, shown.author) if shown is not None else (None, "")
+    return TemplateRow(template.id, template.name, drawn_on.id, subject, version, author, template.created)
