@@ -1,6 +1,5 @@
 """Two versions of a label map at once: side by side, under a curtain, or what differs between them, with a table."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -8,17 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QButtonGroup,
     QComboBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -29,6 +23,7 @@ from ctworkbench.core.workbench import AnnotationRow
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.case import read_labels, story_of, title_of
+from ctworkbench.ui.change_table import ChangeTable, thousands
 from ctworkbench.ui.framing import Frame
 from ctworkbench.ui.lightbox import PLANES
 from ctworkbench.ui.overlays import OverViews
@@ -41,7 +36,6 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
 
 SIDE, CURTAIN, DIFFERENCE = "Side by side", "Curtain", "Differences"
-_COLUMNS = ("Region", "Δ cm³", "Dice", "voxels")
 _KEPT = 4
 """Label maps held in memory at once, each of a byte per voxel."""
 
@@ -70,7 +64,7 @@ class CompareDesk(OverViews):
         self.viewpoint = Viewpoint()
         self.left, self.right = SlicePane(self.viewpoint), SlicePane(self.viewpoint)
         self.left_version, self.right_version = QComboBox(), QComboBox()
-        self.table = QTableWidget(len(view.scheme.regions), len(_COLUMNS))
+        self.table = ChangeTable(view.scheme)
         self.told = QLabel()
         self.modes: dict[str, QToolButton] = {}
         self.planes: dict[str, QToolButton] = {}
@@ -205,25 +199,12 @@ class CompareDesk(OverViews):
 
     def _fill(self) -> None:
         one, other = (next(row for row in self._versions if row.id == number) for number in self._chosen())
-        for row, (region, change) in enumerate(zip(self._view.scheme.regions, self.changes, strict=True)):
-            dice = "–" if math.isnan(change.dice) else f"{change.dice:.3f}"
-            moved = f"{change.change_cm3:+.2f}".replace("-", "−") if change.changed else "0"
-            texts = (_short(region.title), moved, dice, _thousands(change.changed))
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                if column:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                if not change.changed:
-                    item.setForeground(QColor("#8a94a3"))
-                volumes = f"v{one.version} {change.before_cm3:.2f} cm³, v{other.version} {change.after_cm3:.2f} cm³"
-                voxels = f"{_thousands(change.gained)} voxels gained, {_thousands(change.lost)} lost"
-                item.setToolTip(f"{region.title}: {volumes}; {voxels}. Click: the slice on which it differs most")
-                self.table.setItem(row, column, item)
+        self.table.show_changes(self.changes, f"v{one.version}", f"v{other.version}")
         pair = self._pair()
         total = 0 if pair is None else int(self.changed_slices().sum())
         slices = int(np.count_nonzero(self.changed_slices()))
         self.told.setText(
-            f"{_thousands(total)} voxels differ, in {slices} slices" if total else "The two label maps are the same"
+            f"{thousands(total)} voxels differ, in {slices} slices" if total else "The two label maps are the same"
         )
 
     def _draw(self) -> None:
@@ -362,18 +343,6 @@ class CompareDesk(OverViews):
         self.modes[SIDE].setChecked(True)
         self.planes[AXIAL.name].setChecked(True)
         bar.addStretch(1)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setHorizontalHeaderLabels(_COLUMNS)
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionsClickable(False)
-        self.table.verticalHeader().setDefaultSectionSize(26)
-        self.table.setWordWrap(False)
         self.table.cellClicked.connect(self._region_clicked)
         self.told.setWordWrap(True)
         self.told.setProperty("role", "muted")
@@ -414,12 +383,3 @@ class CompareDesk(OverViews):
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.clicked.connect(lambda _=False: act())
         return button
-
-
-def _short(title: str) -> str:
-    """A region's title for a narrow column: "R frontal"."""
-    return title.removesuffix(" lobe").replace("Right ", "R ").replace("Left ", "L ")
-
-
-def _thousands(number: int) -> str:
-    return f"{number:,}".replace(",", " ")

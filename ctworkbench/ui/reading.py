@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QSettings
 
 from ctworkbench.core.label_changes import changed_in_slices, next_changed
-from ctworkbench.core.workbench import AnnotationRow
 from ctworkbench.ui.case import Case, read_labels
 from ctworkbench.ui.compare_desk import CompareDesk
 from ctworkbench.ui.exchange import Exchange
@@ -86,7 +85,7 @@ class ReadingAids(QObject):
             return
         session = self._page.session
         shown, case = session.shown, session.case
-        other = None if shown is None else _before(shown, session.versions)
+        other = session.version_before
         if case is None or shown is None or other is None:
             self._page.tell("There are no two versions to compare")
             return
@@ -209,14 +208,6 @@ class ReadingAids(QObject):
         area = float(changed[place]) * image.grid.voxel_volume_mm3 / spacing[axis] / 100
         again = " · from the other end" if wrapped and place != here else " · the only one" if place == here else ""
         page.tell(f"{name} slice {place + 1}: {area:.2f} cm² differ {what}{again}")
-
-
-def _before(shown: AnnotationRow, versions: tuple[AnnotationRow, ...]) -> AnnotationRow | None:
-    """The version that a version is laid beside: its parent, else the one before it, else any other."""
-    others = [row for row in versions if row.id != shown.id]
-    parent = (row for row in others if row.id == shown.parent_id)
-    before = (row for row in others if row.version < shown.version)
-    return next(parent, None) or next(before, None) or next(iter(others), None)
 
 
 def tilt_of(affine: NDArray[np.float64]) -> float:

@@ -90,10 +90,15 @@ class ReviewSession(QObject):
 
     @property
     def compare_with(self) -> AnnotationRow | None:
-        """What the labels shown are compared with: as saved, the version they were drawn from, or the one before."""
+        """What the labels shown are compared with: as saved, if they were corrected since, else the version before."""
+        return self.shown if self.dirty else self.version_before
+
+    @property
+    def version_before(self) -> AnnotationRow | None:
+        """The version that the one shown is laid beside: its parent, else the one before it, else any other."""
         shown = self.shown
-        if shown is None or self.dirty:
-            return shown
+        if shown is None:
+            return None
         others = [row for row in self.versions if row.id != shown.id]
         parent = (row for row in others if row.id == shown.parent_id)
         before = (row for row in others if row.version < shown.version)
