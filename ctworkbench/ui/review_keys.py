@@ -122,6 +122,7 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("Versions", "History of this case", ("Ctrl+H",), page.desk.show_history),
         Command("View", "Sheet of 24 slices", ("O",), reading.toggle_lightbox),
         Command("View", "Sheet and comparison: next plane", ("Shift+O",), reading.step_plane),
+        Command("View", "Sheet: stays open for the next case, or not", ("Alt+O",), reading.lightbox.stays.toggle),
         Command("View", "One scale for the three views", ("Z",), lambda: reading.zoom.set_on(not reading.zoom.on)),
         Command("View", "Next, previous slice", ("Up",), lambda: view.step(1), "↑  ↓", "Next slice"),
         Command("View", "", ("Down",), lambda: view.step(-1), alone="Previous slice"),

@@ -153,7 +153,9 @@ def test_that_a_verdict_on_the_sheet_brings_the_next_case_on_it_if_it_is_to_stay
     stays: bool, page: ReviewPage, room: Room, qtbot: QtBot
 ) -> None:
     lightbox = page.reading.lightbox
-    lightbox.stays.setChecked(stays)
+    if lightbox.stays.isChecked() is not stays:
+        press(page, Qt.Key.Key_O, Qt.KeyboardModifier.AltModifier)
+    assert lightbox.stays.isChecked() is stays
     press(page, Qt.Key.Key_O)
     press(page, Qt.Key.Key_A)
     wait_for(page, room.ids[1], qtbot)
