@@ -20,7 +20,7 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--thickness", type=float, metavar="MM", help="slice thickness (default: the slices' step)")
     entry.add_argument("--tilt", type=float, metavar="DEGREES", help="gantry tilt")
     entry.add_argument("--noise", type=float, metavar="HU", help="SD of the noise with kernel STANDARD (default: 5)")
-    entry.add_argument("--kernel", choices=("SOFT", "STANDARD", "BONE"), help="of the reconstruction")
+    entry.add_argument("--kernel", choices=("SOFT", "STANDARD", "DETAIL", "BONE"), help="of the reconstruction")
 
     entry = grammar.command("demo", _demo, "run the whole walk on phantoms and one real scan")
     entry.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="where to (default: demo)")

@@ -51,7 +51,7 @@ class PhantomParams(BaseModel):
         tilt_degrees: gantry tilt, GE's sign.
         pose: how far heads lie from straight: 1 as children do, 0 all straight.
         noise_hu: SD of the noise with the kernel STANDARD: twice as much is a quarter of the dose.
-        kernel: of the reconstruction: SOFT, STANDARD or BONE.
+        kernel: of the reconstruction: SOFT, STANDARD, DETAIL or BONE.
         rescan: the same child scanned again lies otherwise and has other noise; 0 for the first scan.
     """
 
@@ -70,7 +70,7 @@ class PhantomParams(BaseModel):
     tilt_degrees: float = Field(default=0.0, ge=-30, le=30)
     pose: float = Field(default=1.0, ge=0, le=2)
     noise_hu: float = Field(default=5.0, ge=0, le=50)
-    kernel: Literal["SOFT", "STANDARD", "BONE"] = "STANDARD"
+    kernel: Literal["SOFT", "STANDARD", "DETAIL", "BONE"] = "STANDARD"
     rescan: int = Field(default=0, ge=0)
 
 

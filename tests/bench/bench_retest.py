@@ -42,7 +42,7 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "slices 5 mm": {"spacing": (0.9, 0.9, 5.0)},
     "quarter of the dose": {"noise_hu": 10.0},
     "kernel SOFT": {"kernel": "SOFT"},
-    "kernel BONE": {"kernel": "BONE"},
+    "kernel DETAIL": {"kernel": "DETAIL"},
 }
 
 
