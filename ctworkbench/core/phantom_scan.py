@@ -42,7 +42,7 @@ KERNELS = {
     "DETAIL": Kernel(0.4, 0.45, 1.5),
     "BONE": Kernel(0.25, 0.35, 2.5),
 }
-"""From the smoothest to the sharpest, named as GE names its own; the figures are assumptions. An import refuses BONE."""
+"""From the smoothest to the sharpest, named as GE names its own; the figures are assumed. An import refuses BONE."""
 
 
 @dataclass(frozen=True, eq=False)
