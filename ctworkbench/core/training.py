@@ -16,7 +16,7 @@ class TrainCase(BaseModel):
 
     Attributes:
         subject: code of the subject; decides, never the scan, on which side of a split the case is.
-        image: NIfTI, the equalized network input, 1 mm isotropic.
+        image: NIfTI, what the preset's network sees, equalized or in HU, 1 mm isotropic.
         brain: NIfTI, brain mask on the image's grid.
         labels: NIfTI, uint8 codes of the scheme on the scan's own grid.
         role: what the study's stored split says of the subject.
@@ -86,7 +86,7 @@ class SegmentCase(BaseModel):
 
     Attributes:
         key: names the result within the job, such as the scan's number; letters, digits, "-", "_", ".".
-        image: NIfTI, the equalized network input, 1 mm isotropic.
+        image: NIfTI, what the preset's network sees, equalized or in HU, 1 mm isotropic.
         brain: NIfTI, brain mask on the image's grid.
         scan: NIfTI of the scan; its header alone is read, for the grid of the labels.
     """
@@ -110,6 +110,7 @@ class SegmentRequest(BaseModel):
         network_params: its parameters.
         settings: the preset's settings that the training used.
         scheme: region scheme of the labels.
+        flips: whether the mirrored head is looked at too and averaged; None as the model's preset says.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -121,6 +122,7 @@ class SegmentRequest(BaseModel):
     network_params: dict[str, JsonValue]
     settings: dict[str, JsonValue]
     scheme: str = schemes.DEFAULT
+    flips: bool | None = None
 
 
 class SegmentedScan(BaseModel):

@@ -19,11 +19,13 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 
+from ctworkbench.core.brain_mask import BRAIN_WINDOW
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.label_maps import resample_labels
 from ctworkbench.core.splits import Role, folds
 from ctworkbench.core.training import TrainCase
 from ctworkbench.core.volume import Grid, Volume, read_nifti, resample
+from ctworkbench.train.preset import Preset
 
 _CLIP = 3.0
 _ROUND_TO = 4
@@ -68,35 +70,37 @@ class Prepared:
     target: NDArray[np.uint8]
 
 
-def network_image(image: Volume, brain: Volume, spacing_mm: float, margin_mm: float, name: str) -> NetworkImage:
+def network_image(image: Volume, brain: Volume, settings: Preset, name: str) -> NetworkImage:
     """The scan on the network's grid, low-passed before it is made coarser, scaled by mean and deviation in the brain.
 
     Args:
-        image: equalized image; any value range.
+        image: what `settings.sees`: equalized, any value range, or HU, which are cut to the brain window.
         brain: mask on the same grid.
-        spacing_mm: side of the network's voxels.
-        margin_mm: room around the brain's box.
+        settings: for the side of the network's voxels and the room around the brain's box.
         name: what to call the scan in an error.
 
     Raises:
         WorkbenchError: mask empty, on another grid, or an image without contrast.
     """
-    inside = brain.voxels > 0
+    inside, spacing_mm = brain.voxels > 0, settings.spacing_mm
     if not brain.grid.matches(image.grid):
         raise WorkbenchError(f"{name}: image and brain mask lie on different grids.", "Preprocess the scan again.")
     if not inside.any():
         raise WorkbenchError(f"{name}: the brain mask is empty.", "Preprocess the scan again, or leave it out.")
-    values = image.voxels[inside].astype(np.float64)
+    seen = image.voxels.astype(np.float32)
+    if settings.sees == "hu":
+        seen = np.clip(seen, *BRAIN_WINDOW)
+    values = seen[inside].astype(np.float64)
     mean, deviation = float(values.mean()), float(values.std())
     if not np.isfinite(deviation) or deviation < 1e-6 * max(1.0, abs(mean)):
         raise WorkbenchError(f"{name}: the image is uniform inside the brain.", "Check the scan, or leave it out.")
-    grid, box_mm = network_grid(brain, spacing_mm, margin_mm)
-    scaled = np.clip((image.voxels.astype(np.float32) - mean) / deviation, -_CLIP, _CLIP) / _CLIP + 1
+    grid, box_mm = network_grid(brain, spacing_mm, settings.margin_mm)
+    scaled = np.clip((seen - mean) / deviation, -_CLIP, _CLIP) / _CLIP + 1
     scaled[~inside] = 0
     blur = [0.4 * spacing_mm / own if spacing_mm > 1.2 * own else 0.0 for own in image.spacing]
     smooth = gaussian_filter(scaled, blur, truncate=2.5, mode="constant") if any(blur) else scaled
-    seen = resample(Volume(smooth, image.affine), grid, "linear").voxels
-    return NetworkImage(np.ascontiguousarray(seen, dtype=np.float32), grid, box_mm)
+    coarse = resample(Volume(smooth, image.affine), grid, "linear").voxels
+    return NetworkImage(np.ascontiguousarray(coarse, dtype=np.float32), grid, box_mm)
 
 
 def network_grid(brain: Volume, spacing_mm: float, margin_mm: float) -> tuple[Grid, tuple[float, float, float]]:
@@ -136,14 +140,14 @@ def padded(values: Tensor, shape: Sequence[int]) -> Tensor:
     return functional.pad(values, [n for side in reversed(room) for n in (side, side)]) if any(room) else values
 
 
-def prepare(case: TrainCase, folder: Path, spacing_mm: float, margin_mm: float, codes: Sequence[int]) -> Prepared:
+def prepare(case: TrainCase, folder: Path, settings: Preset, codes: Sequence[int]) -> Prepared:
     """Bring a case to the network's grid, or take it from `folder` where that was done before.
 
     Raises:
         WorkbenchError: a file is missing or unusable, or the label map holds none of the codes in the image.
     """
     names = "|".join(path.name for path in (case.image, case.brain, case.labels))  # of files named by their content
-    key = hashlib.sha256(f"{names}|{spacing_mm}|{margin_mm}|{codes}".encode())
+    key = hashlib.sha256(f"{names}|{settings.spacing_mm}|{settings.margin_mm}|{settings.sees}|{codes}".encode())
     path = folder / f"{key.hexdigest()[:24]}.npz"
     if path.exists():
         with np.load(path, allow_pickle=False) as kept:
@@ -156,7 +160,7 @@ def prepare(case: TrainCase, folder: Path, spacing_mm: float, margin_mm: float, 
         if not file.exists():
             raise WorkbenchError(f"{case.subject}: {file.name} is missing.", "Preprocess the scan again.")
     image, brain = read_nifti(case.image), read_nifti(case.brain)
-    view = network_image(image, brain, spacing_mm, margin_mm, case.subject)
+    view = network_image(image, brain, settings, case.subject)
     labels = read_nifti(case.labels)
     carried = resample_labels(Volume(labels.voxels.astype(np.uint8), labels.affine), view.grid, codes).voxels
     target = class_table(codes)[carried]

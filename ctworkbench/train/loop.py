@@ -28,6 +28,7 @@ from ctworkbench.train.augment import augment, class_mirror
 from ctworkbench.train.checkpoint import TrainState, fingerprint, load_checkpoint, save_checkpoint, save_weights
 from ctworkbench.train.data import Prepared, network_input, padded, prepare, roles
 from ctworkbench.train.evaluate import Agreement, CaseDice, agreements, compare
+from ctworkbench.train.inference import eager
 from ctworkbench.train.predict import Device, class_probabilities, label_scan, pick_device
 from ctworkbench.train.preset import Preset, load_preset
 
@@ -164,7 +165,7 @@ def _prepare_all(course: _Course, role_of: Sequence[Role]) -> dict[Role, list[Pr
     settings, folder = course.settings, course.context.folder / "prepared"
     for number, (case, role) in enumerate(wanted):
         course.context.progress(0.1 * number / len(wanted), f"Preparing {case.subject} ({number + 1} of {len(wanted)})")
-        sets[role].append(prepare(case, folder, settings.spacing_mm, settings.margin_mm, course.scheme.codes))
+        sets[role].append(prepare(case, folder, settings, course.scheme.codes))
     classes = len(course.scheme.codes) + 1
     counts = np.sum([np.bincount(item.target.ravel(), minlength=classes) for item in sets["train"]], axis=0)
     missing = [region.title for number, region in enumerate(course.scheme.regions, 1) if counts[number] == 0]
@@ -287,7 +288,9 @@ def _dice_on_network_grid(course: _Course, items: Sequence[Prepared]) -> dict[st
     found: dict[str, list[float]] = {region.name: [] for region in course.scheme.regions}
     for item in items:
         course.context.check()
-        classes = class_probabilities(course.network, item.view, course.settings, course.scheme).argmax(0)
+        classes = class_probabilities(
+            eager(course.network, course.device), item.view, course.settings, course.scheme
+        ).argmax(0)
         overlap = _overlap(torch.from_numpy(classes), torch.from_numpy(item.target).long(), len(found) + 1)
         for name, (both, either) in zip(found, overlap[1:], strict=True):
             if either:
@@ -313,7 +316,7 @@ def _finish(
     cases: list[CaseDice] = []
     for number, item in enumerate(sets["validation"]):
         context.progress(0.95 + 0.05 * number / len(sets["validation"]), f"Evaluating on {item.case.subject}")
-        probabilities = class_probabilities(course.network, item.view, settings, course.scheme)
+        probabilities = class_probabilities(eager(course.network, course.device), item.view, settings, course.scheme)
         truth = read_nifti(item.case.labels)
         found, _ = label_scan(probabilities, item.view, read_nifti(item.case.brain), truth.grid, course.scheme)
         cases.append(compare(item.case.subject, item.case.label_kind, found.voxels, truth.voxels, course.scheme))

@@ -1,4 +1,4 @@
-"""Segment scans with trained weights: one pass over the whole brain, labels on the scan's own grid.
+"""Segment scans with trained weights: the brain alone is looked at, labels lie on the scan's own grid.
 
 Several scans go through one process, because loading torch and the weights costs more than a coarse scan does.
 """
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from ctworkbench.core import plugins, schemes
 from ctworkbench.core.files import replace_text
@@ -22,6 +22,7 @@ from ctworkbench.core.volume import Grid, Volume, nifti_bytes, read_grid, read_n
 from ctworkbench.train.augment import class_mirror
 from ctworkbench.train.checkpoint import fingerprint, load_weights
 from ctworkbench.train.data import NetworkImage, network_image, network_input, write_whole
+from ctworkbench.train.inference import Answer, prepare_answer
 from ctworkbench.train.preset import Preset
 
 Device = Literal["cpu", "cuda"]
@@ -39,7 +40,9 @@ def segment(params: SegmentRequest, context: JobContext) -> SegmentResult:
     device = pick_device()
     network = build_network(params.network, params.network_params)
     load_weights(params.weights, params.weights_sha256, network)
-    network.to(device).eval()
+    answer = prepare_answer(network.to(device).eval(), device, context.threads)
+    if params.flips is not None:
+        settings = settings.model_copy(update={"mirror_average": params.flips})
     own = fingerprint(params.model_copy(update={"cases": ()}))[:16]
     done: list[SegmentedScan] = []
     for number, case in enumerate(params.cases):
@@ -49,8 +52,8 @@ def segment(params: SegmentRequest, context: JobContext) -> SegmentResult:
         if not note.exists():
             started = time.perf_counter()
             brain = read_nifti(case.brain)
-            view = network_image(read_nifti(case.image), brain, settings.spacing_mm, settings.margin_mm, case.key)
-            probabilities = class_probabilities(network, view, settings, scheme)
+            view = network_image(read_nifti(case.image), brain, settings, case.key)
+            probabilities = class_probabilities(answer, view, settings, scheme)
             context.check()
             labels, scores = label_scan(probabilities, view, brain, read_grid(case.scan), scheme)
             write_whole(path, nifti_bytes(labels, compressed=True))
@@ -74,22 +77,19 @@ def build_network(name: str, params: dict[str, Any]) -> nn.Module:
 
 
 def class_probabilities(
-    network: nn.Module, view: NetworkImage, settings: Preset, scheme: schemes.Scheme
+    answer: Answer, view: NetworkImage, settings: Preset, scheme: schemes.Scheme
 ) -> NDArray[np.float32]:
     """Probabilities (regions + 1, x, y, z) on the network's grid; channel order is background, then the scheme's.
 
     With `mirror_average` the mirrored head is looked at too, its answer mirrored back and its sides swapped.
     """
-    device = next(network.parameters()).device
-    image = view.tensor().to(device)
-    with torch.inference_mode():
-        seen = [image, image.flip(1)] if settings.mirror_average else [image]
-        answers: Tensor = torch.softmax(network(network_input(seen, [view] * len(seen), settings.coordinates)), 1)
-        found = answers[0]
-        if settings.mirror_average:
-            swap = class_mirror(scheme.codes, scheme.mirror_table).to(device)
-            found = (found + answers[1].flip(1)[swap]) / 2
-    return found.float().cpu().numpy()
+    image = view.tensor()
+    found = torch.softmax(answer(network_input([image], [view], settings.coordinates))[0], 0)
+    if settings.mirror_average:
+        swap = class_mirror(scheme.codes, scheme.mirror_table)
+        mirrored = torch.softmax(answer(network_input([image.flip(1)], [view], settings.coordinates))[0], 0)
+        found = (found + mirrored.flip(1)[swap]) / 2
+    return found.numpy()
 
 
 def label_scan(

@@ -34,6 +34,7 @@ class Preset(BaseModel):
         title: one line for people.
         spacing_mm: side of the cubic voxels that the network sees.
         margin_mm: room kept around the brain.
+        sees: "equalized" for the equalized image, "hu" for HU within the brain window.
         channels: width of each level of the network.
         kernel: (slice, row, column) of its convolutions.
         coordinates: whether the place within the brain's box is given to the network beside the image.
@@ -56,6 +57,7 @@ class Preset(BaseModel):
     title: str
     spacing_mm: float = Field(gt=0)
     margin_mm: float = Field(ge=0)
+    sees: Literal["equalized", "hu"] = "equalized"
     channels: tuple[int, ...]
     kernel: tuple[int, int, int] = (3, 3, 3)
     coordinates: bool
