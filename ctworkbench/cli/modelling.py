@@ -1,10 +1,18 @@
-"""Commands of the networks: train and segment."""
+"""Commands of the networks: train, segment, and what carries models from one workstation to another."""
 
 import argparse
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ctworkbench.cli.checking import follow_checks
 from ctworkbench.cli.labelling import unprepared
-from ctworkbench.cli.terminal import Grammar, follow, open_study, say, scans_of
+from ctworkbench.cli.terminal import Grammar, follow, open_study, print_json, say, scans_of
+
+if TYPE_CHECKING:
+    from ctworkbench.core.workbench import Workbench
+
+_STARTER = "starter"
 
 
 def add(grammar: Grammar) -> None:
@@ -16,8 +24,46 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--again", action="store_true", help="train although the same was trained already")
 
     entry = grammar.with_jobs("segment", _segment, "label scans with a trained network")
-    entry.add_argument("--model", type=int, metavar="ID", help="number of the model; the newest by default")
+    entry.add_argument(
+        "--model",
+        type=_model,
+        metavar="ID",
+        help="number of the model, the newest by default; `starter` for the one that is shipped with the program",
+    )
+    entry.add_argument(
+        "--flips",
+        action=argparse.BooleanOptionalAction,
+        help="look at the mirrored head too and average; as the model's preset says by default",
+    )
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
+
+    top = grammar.add_parser("model", help="list, show, export and import trained networks")
+    top.description = "The trained networks of a study, each with its card."
+    _model_commands(Grammar(top.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser))
+
+
+def _model_commands(grammar: Grammar) -> None:
+    entry = grammar.over_study("list", _list, "list the models of the study")
+    entry.add_argument("--json", action="store_true", help="print them as JSON")
+
+    entry = grammar.over_study("show", _show, "print the card of a model")
+    entry.add_argument("model", type=int, metavar="ID")
+
+    entry = grammar.over_study("export", _export, "write a model as one file, or its card")
+    entry.add_argument("model", type=int, metavar="ID")
+    entry.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help=".ctwmodel: the model; .md or .pdf: its card"
+    )
+
+    entry = grammar.over_study("import", _import, "take a model from a file into the study")
+    entry.add_argument("file", type=Path, metavar="FILE")
+
+
+def _model(text: str) -> int | str:
+    """A model as it is named on the command line."""
+    if text == _STARTER or text.isdecimal():
+        return text if text == _STARTER else int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither the number of a model nor `{_STARTER}`")
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -43,7 +89,59 @@ def _train(arguments: argparse.Namespace) -> int:
 def _segment(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
         scans = scans_of(workbench, arguments.subject)
-        jobs = workbench.modelling.segment(arguments.model, scans)
+        number: int | None = _starter(workbench) if arguments.model == _STARTER else arguments.model
+        jobs = workbench.modelling.segment(number, scans, flips=arguments.flips)
         done = "All preprocessed scans are segmented by this model."
         code = follow(workbench, jobs, done)
         return follow_checks(workbench, scans) or code or unprepared(workbench)
+
+
+def _starter(workbench: "Workbench") -> int | None:
+    """The number of the starter model, which is taken into the study where it is not yet."""
+    jobs, number = workbench.modelling.starter()
+    if jobs:
+        follow(workbench, jobs, "")
+        _, number = workbench.modelling.starter()
+    return number
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        rows = workbench.modelling.models()
+    if arguments.json:
+        print_json([dataclasses.asdict(row) for row in rows])
+        return 0
+    for row in rows:
+        dice = "not validated" if row.dice_validation is None else f"Dice {row.dice_validation:.3f}"
+        told = f"{dice} ({row.validation_kind})" if row.validation_kind else dice
+        source = f", from {row.source}" if row.source else ""
+        print(
+            f"{row.id}  {row.network} ({row.preset}), {row.created:%Y-%m-%d}: {told}, {row.weights_hash[:12]}{source}"
+        )
+    if not rows:
+        say("There is no model yet: ctworkbench train STUDY")
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from ctworkbench.core.model_registry import card
+
+    with open_study(arguments) as workbench:
+        print(card.markdown(workbench.modelling.facts(arguments.model)), end="")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        print(workbench.modelling.export_model(arguments.model, arguments.out))
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    with open_study(arguments) as workbench:
+        jobs = workbench.modelling.import_model(arguments.file)
+        code = follow(workbench, jobs, "The study has this model already.")
+        for row in workbench.modelling.models():
+            if row.job_id in jobs:
+                print(f"Model {row.id}: {row.network} ({row.preset}), weights {row.weights_hash[:12]}.")
+    return code

@@ -151,3 +151,21 @@ class SegmentResult(BaseModel):
 
     cases: tuple[SegmentedScan, ...]
     device: Literal["cpu", "cuda"]
+
+
+class ImportModelRequest(BaseModel):
+    """A model's file to be taken in."""
+
+    model_config = ConfigDict(frozen=True)
+
+    package: Path
+
+
+class ImportedModel(BaseModel):
+    """A model that was checked: its weights, and its facts as `model_registry.ModelFacts` has them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    weights: Path
+    facts: dict[str, JsonValue]
+    source: str

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QComboBox,
     QFrame,
@@ -13,8 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -25,23 +22,13 @@ from ctworkbench.core.jobs import Event
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, JobView
+from ctworkbench.ui.model_panel import ModelPanel
 from ctworkbench.ui.plotting import pg
 
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
-    from ctworkbench.core.workbench.rows import ModelRow, ScanRow
+    from ctworkbench.core.workbench.rows import ScanRow
 
-_MODEL_TITLES = (
-    "No.",
-    "Network",
-    "Preset",
-    "Trained",
-    "Dice, validation",
-    "Dice, test",
-    "Compared with",
-    "Subjects",
-    "Weights",
-)
 _TRAIN_COLOR, _VALIDATION_COLOR = "#56b4e9", "#e69f00"
 
 
@@ -99,7 +86,7 @@ class TrainPage(QWidget):
         self._bridge = bridge
         self._job: JobView | None = None
         self._ready = False
-        self.models: list[ModelRow] = []
+        self.models = ModelPanel(workbench, bridge)
         left = QVBoxLayout()
         left.setSpacing(10)
         left.addWidget(self._build_form())
@@ -117,7 +104,7 @@ class TrainPage(QWidget):
         plots.addWidget(self.loss_plot, 1)
         plots.addWidget(self.dice_plot, 1)
         right.addLayout(plots, 3)
-        right.addLayout(self._build_models(), 2)
+        right.addWidget(self.models, 2)
         title = QLabel("Train")
         title.setProperty("role", "title")
         columns = QHBoxLayout()
@@ -220,34 +207,6 @@ class TrainPage(QWidget):
         plot.setMenuEnabled(False)
         return plot
 
-    def _build_models(self) -> QVBoxLayout:
-        heading = QLabel("Models")
-        heading.setProperty("role", "heading")
-        self.segment = QPushButton("Segment with the selected model")
-        self.segment.setObjectName("segment_with_model")
-        self.segment.clicked.connect(self._segment)
-        head = QHBoxLayout()
-        head.addWidget(heading, 1)
-        head.addWidget(self.segment)
-        self.table = QTableWidget(0, len(_MODEL_TITLES))
-        self.table.setObjectName("models")
-        self.table.setAccessibleName("Trained models")
-        self.table.setHorizontalHeaderLabels(list(_MODEL_TITLES))
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setAlternatingRowColors(True)
-        self.table.setShowGrid(False)
-        self.table.verticalHeader().hide()
-        self.table.horizontalHeader().setStretchLastSection(True)
-        for column, width in enumerate((40, 76, 64, 124, 118, 80, 124, 74)):
-            self.table.setColumnWidth(column, width)
-        self.table.itemSelectionChanged.connect(self._enable)
-        layout = QVBoxLayout()
-        layout.addLayout(head)
-        layout.addWidget(self.table, 1)
-        return layout
-
     # -- what is shown ---------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -262,33 +221,14 @@ class TrainPage(QWidget):
         self._on_jobs()
 
     def _show(self, answer: tuple) -> None:
-        networks, presets, self.models, scans, notes = answer
+        networks, presets, models, scans, notes = answer
         for box, names in ((self.network, networks), (self.preset, presets)):
             if [box.itemText(row) for row in range(box.count())] != list(names):
                 box.clear()
                 box.addItems(names)
         text, self._ready = basis_text(scans)
         self.basis.setText(" ".join((text, *notes)))
-        chosen = self._selected()
-        self.table.setRowCount(len(self.models))
-        for row, model in enumerate(self.models):
-            cells = (
-                str(model.id),
-                model.network,
-                model.preset,
-                f"{model.created.astimezone():%Y-%m-%d %H:%M}",
-                "–" if model.dice_validation is None else f"{model.dice_validation:.3f}",
-                "–" if model.dice_test is None else f"{model.dice_test:.3f}",
-                model.label_kind,
-                str(model.subjects),
-                model.weights_hash[:12],
-            )
-            for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                item.setToolTip(f"Agreement with {model.label_kind}. Weights {model.weights_hash}, job {model.job_id}")
-                self.table.setItem(row, column, item)
-            if chosen is not None and model.id == chosen.id:
-                self.table.selectRow(row)
+        self.models.show_models(models)
         self._enable()
 
     def _describe(self, preset: str) -> None:
@@ -354,11 +294,6 @@ class TrainPage(QWidget):
         self.start.setEnabled(self._ready and not running)
         self.start.setToolTip("" if self._ready else "Accept label maps of at least two subjects first")
         self.stop.setEnabled(running)
-        self.segment.setEnabled(self._selected() is not None)
-
-    def _selected(self) -> "ModelRow | None":
-        rows = self.table.selectionModel().selectedRows() if self.table.rowCount() else []
-        return self.models[rows[0].row()] if rows and rows[0].row() < len(self.models) else None
 
     # -- acts ------------------------------------------------------------------------------------------------------
 
@@ -380,10 +315,3 @@ class TrainPage(QWidget):
     def _cancel(self) -> None:
         if self._job is not None:
             self._bridge.cancel(self._job.job.id)
-
-    def _segment(self) -> None:
-        model = self._selected()
-        if model is not None:
-            self._bridge.start_jobs(
-                lambda: self._workbench.modelling.segment(model.id), f"Segment with model {model.id}"
-            )

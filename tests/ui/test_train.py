@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QDialog, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.jobs import Event, Job, JobState
@@ -29,7 +30,7 @@ def page(workbench: Workbench, qtbot: QtBot) -> Iterator[TrainPage]:
     with qtbot.waitExposed(made):
         made.show()
     made.refresh()
-    qtbot.waitUntil(lambda: made.table.rowCount() == 1)
+    qtbot.waitUntil(lambda: made.models.table.rowCount() == 1)
     yield made
     bridge.close()
 
@@ -86,7 +87,7 @@ def test_that_dice_is_named_for_the_labels_it_is_an_agreement_with(page: TrainPa
     assert label_kind(training("expert")) == "expert labels"
     feed(page, training("pseudo"), epoch(1, 0.9, 0.5))
     assert page.dice_plot.plotItem.titleLabel.text == "Dice: agreement with pseudo-labels"
-    assert page.table.item(0, 6).text() == "pseudo-labels"
+    assert page.models.table.item(0, 6).text() == "pseudo-labels"
 
 
 def test_that_the_form_says_what_would_be_learned_from(page: TrainPage, workbench: Workbench) -> None:
@@ -140,9 +141,9 @@ def test_that_the_selected_model_segments(
 ) -> None:
     asked: list[object] = []
     monkeypatch.setattr(workbench.modelling, "segment", lambda *given: asked.append(given) or [])
-    assert not page.segment.isEnabled()
-    page.table.selectRow(0)
-    page.segment.click()
+    assert not page.models.segment.isEnabled()
+    page.models.table.selectRow(0)
+    page.models.segment.click()
     qtbot.waitUntil(lambda: bool(asked))
     assert asked == [(1,)]
 
@@ -157,3 +158,25 @@ def test_that_the_description_needs_no_torch(tmp_path: Path) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def test_that_a_models_card_is_read_and_written(page: TrainPage, qtbot: QtBot, tmp_path: Path) -> None:
+    panel = page.models
+    assert not panel.show_card.isEnabled()
+    panel.table.selectRow(0)
+    panel.show_card.click()
+    qtbot.waitUntil(lambda: panel.findChild(QTextBrowser, "model_card_text") is not None)
+    text = panel.findChild(QTextBrowser, "model_card_text")
+    assert panel.models[0].weights_hash in text.toPlainText()
+    assert "Research use only" in text.toPlainText()
+    panel.findChild(QDialog, "model_card_dialog").close()
+    panel.write(1, tmp_path / "card.pdf")
+    qtbot.waitUntil(lambda: (tmp_path / "card.pdf").exists())
+
+
+def test_that_a_file_which_is_no_model_is_refused_by_name(page: TrainPage, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "notes.ctwmodel").write_text("no model")
+    with qtbot.waitSignal(page._bridge.noticed) as told:
+        page.models.take_from(tmp_path / "notes.ctwmodel")
+    assert told.args is not None
+    assert told.args[0].message.startswith("notes.ctwmodel is damaged, or not a model")

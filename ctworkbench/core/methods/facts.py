@@ -135,6 +135,7 @@ class ModelFact:
         roles: what each subject was in this training.
         training_labels: keys of the label maps it was shown.
         settings, network_params: as the training recorded them.
+        imported: whether it was trained elsewhere and taken in from a file.
     """
 
     id: int
@@ -154,6 +155,7 @@ class ModelFact:
     torch_version: str = ""
     code_version: str = ""
     weights_hash: str = ""
+    imported: bool = False
 
     def figure(self, role: str) -> Figure | None:
         """The figure of a role; that against experts where there are two."""

@@ -31,7 +31,8 @@ def network(facts: StudyFacts) -> str:
         return ""
     settings, shape = model.settings, model.network_params
     spacing = settings.get("spacing_mm")
-    inputs = "the equalized brain image" + (" and three coordinates" if settings.get("coordinates") else "")
+    seen = "HU within the brain window" if settings.get("sees") == "hu" else "the equalized brain image"
+    inputs = seen + (" and three coordinates" if settings.get("coordinates") else "")
     grid = f" at {spacing:g} mm" if spacing else ""
     known = f" ({_pairs(shape)})" if shape else f" (layers {UNKNOWN})"
     return (
@@ -67,7 +68,9 @@ def initialization(facts: StudyFacts) -> str:
     if not facts.models:
         return ""
     shown = listed([str(seed) for seed in seeds]) or UNKNOWN
-    return f"Random, by torch's own rule (seed {shown}); no weights were taken over."
+    taken = [str(model.id) for model in facts.models if model.imported]
+    over = f"model {listed(taken)} was trained elsewhere" if taken else "no weights were taken over"
+    return f"Random, by torch's own rule (seed {shown}); {over}."
 
 
 def training(facts: StudyFacts) -> str:

@@ -43,12 +43,14 @@ class Teaching:
         roles: by code of the subject, in this training.
         scans: of its training set, as far as the study has them; `phantoms` of them are of digital phantoms.
         ages: youngest and oldest of them in years; None where no age is known.
+        notes: what its file told of it, where it was trained elsewhere.
     """
 
     roles: Mapping[str, str]
     scans: int
     phantoms: int
     ages: tuple[float, float] | None
+    notes: tuple[str, ...] = ()
 
 
 def machine_made(known: Mapping[int, V], row: V) -> V | None:
@@ -120,8 +122,18 @@ def teachings(session: Session, models: Iterable[int]) -> dict[int, Teaching]:
             scans=len(own),
             phantoms=sum(phantom for phantom, _age in own),
             ages=(min(ages), max(ages)) if ages else None,
+            notes=_notes(run),
         )
     return found
+
+
+def _notes(run: ModelRun) -> tuple[str, ...]:
+    """What must be known of a model that was trained elsewhere: its file's cautions, or that nothing is known."""
+    taken = run.result.get("imported")
+    if taken is None:
+        return ()
+    unknown = _("The model was trained elsewhere: whom it learned from is not known here.")
+    return tuple(taken.get("cautions") or (unknown,))
 
 
 def is_phantom(protocol: Mapping[str, Any], site: str) -> bool:
@@ -168,7 +180,7 @@ def scan_cautions(
 
 def _cautions(teaching: Teaching, code: str, age_years: float | None, phantom: bool, corrected: bool) -> list[str]:
     """What the model behind a label map learned from, as far as it touches this child: the gravest first."""
-    told: list[str] = []
+    told: list[str] = [] if phantom else list(teaching.notes)
     trained = teaching.roles.get(code) == Role.TRAIN
     if trained and corrected:
         told.append(

@@ -3,6 +3,7 @@
 import math
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import fmean
 
 from sqlalchemy import select
@@ -12,12 +13,14 @@ from ctworkbench.core import plugins
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobState
 from ctworkbench.core.label_maps import dice
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject, Verdict
+from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, Role, Scan, Subject, Verdict
+from ctworkbench.core.model_registry import ModelFacts
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.splits import split_subjects
 from ctworkbench.core.store import key_of
 from ctworkbench.core.training import SegmentCase, SegmentRequest, SegmentResult, TrainAnswer, TrainCase, TrainRequest
 from ctworkbench.core.wording import count
+from ctworkbench.core.workbench import model_library
 from ctworkbench.core.workbench.current import annotation_rows, current, next_version
 from ctworkbench.core.workbench.labelling import only_prepared, preprocessings
 from ctworkbench.core.workbench.open_study import OpenStudy
@@ -93,12 +96,13 @@ class ModellingRoom:
         """What `train` asks for, a request for each fold."""
         if network not in self.networks():
             raise WorkbenchError(f"There is no network {network!r}.", f"Choose one of {', '.join(self.networks())}.")
-        folds: int = plugins.load(plugins.PRESETS, preset).PRESET.folds
+        settings = plugins.load(plugins.PRESETS, preset).PRESET
+        folds: int = settings.folds
         if fold is not None and not 0 <= fold < folds:
             raise WorkbenchError(f"The preset {preset} has no fold {fold}.", f"It has {folds}, the first is 0.")
         study = self._study
         chosen: list[int | None] = [fold] if fold is not None or folds == 1 else list(range(folds))
-        cases = tuple(self._cases())
+        cases = tuple(self._cases(settings.sees))
         return [
             TrainRequest(
                 cases=cases, network=network, preset=preset, scheme=study.scheme, seed=study.split_seed, fold=number
@@ -130,7 +134,7 @@ class ModellingRoom:
         threads = study.settings.all_threads if alone else 0
         return study.start(TRAIN, title, "ctworkbench.train.loop:train", request, threads=threads)
 
-    def _cases(self) -> list[TrainCase]:
+    def _cases(self, sees: str = "equalized") -> list[TrainCase]:
         """Accepted label maps of all subjects but the test set's, each with its subject's role for good."""
         study = self._study
         path = study.store.path
@@ -164,7 +168,7 @@ class ModellingRoom:
             return [
                 TrainCase(
                     subject=subject.code,
-                    image=path(prepared[scan_id].equalized_key),
+                    image=path(_seen(prepared[scan_id], sees)),
                     brain=path(prepared[scan_id].brain_key),
                     labels=path(accepted[scan_id].labels_key),
                     role="train" if subject.role is Role.TRAIN else "validation",
@@ -221,29 +225,53 @@ class ModellingRoom:
 
     def models(self) -> list[ModelRow]:
         """All trained networks, newest first."""
-        with self._study.database.reading() as session:
-            runs = session.scalars(select(ModelRun).order_by(ModelRun.id.desc())).all()
-            tested: dict[int, dict[str, list[float]]] = {}
-            for annotation, role in session.execute(
-                select(Annotation, Subject.role)
-                .join(Scan, Scan.id == Annotation.scan_id)
-                .join(Subject, Subject.id == Scan.subject_id)
-                .where(Annotation.model_id.is_not(None))
-            ):
-                score = annotation.scores.get("dice_accepted")
-                if role is Role.TEST and score is not None and annotation.model_id is not None:
-                    kind = "expert" if annotation.scores["dice_accepted_origin"] == Origin.EXPERT else "pseudo"
-                    tested.setdefault(annotation.model_id, {}).setdefault(kind, []).append(score)
-        return [_row(run, tested.get(run.id, {})) for run in runs]
+        return model_library.models(self._study)
+
+    def facts(self, model_id: int) -> ModelFacts:
+        """What the card of a model tells; see `model_library.facts`."""
+        return model_library.facts(self._study, model_id)
+
+    def export_model(self, model_id: int, out: Path) -> Path:
+        """Write a model as one file, or its card; see `model_library.export_model`."""
+        return model_library.export_model(self._study, model_id, out)
+
+    def import_model(self, package: Path, initiator: object = None) -> list[str]:
+        """Start to take in a model's file; see `model_library.import_model`."""
+        return model_library.import_model(self._study, package, initiator)
+
+    def record_import_model(self, job_id: str) -> Changes:
+        """Take a checked model into the study."""
+        return model_library.record_import(self._study, job_id)
+
+    def has_starter(self) -> bool:
+        """Whether a model is shipped with the program."""
+        return model_library.starter_file() is not None
+
+    def starter(self, initiator: object = None) -> tuple[list[str], int | None]:
+        """Start to take in the model that is shipped with the program; the job's id, or the model if it is there.
+
+        Raises:
+            WorkbenchError: none is shipped.
+        """
+        package = model_library.starter_file()
+        if package is None:
+            raise WorkbenchError("No starter model is shipped with this program.", "Train one: ctworkbench train STUDY")
+        jobs = self.import_model(package, initiator)
+        return jobs, None if jobs else model_library.known_as(self._study, package)
 
     def segment(
-        self, model_id: int | None = None, scan_ids: Sequence[int] | None = None, initiator: object = None
+        self,
+        model_id: int | None = None,
+        scan_ids: Sequence[int] | None = None,
+        initiator: object = None,
+        flips: bool | None = None,
     ) -> list[str]:
         """Start the labelling of the scans that a model has not labelled yet; the jobs' ids.
 
         Args:
             model_id: the model; the newest by default.
             scan_ids: the scans wanted; all preprocessed ones by default.
+            flips: whether the mirrored head is looked at too; None as the model's preset says.
             initiator: handed on in the announcement.
 
         Raises:
@@ -280,7 +308,7 @@ class ModellingRoom:
                     cases=tuple(
                         SegmentCase(
                             key=str(scan),
-                            image=path(prepared[scan].equalized_key),
+                            image=path(_seen(prepared[scan], str(answer.settings.get("sees", "equalized")))),
                             brain=path(prepared[scan].brain_key),
                             scan=path(key),
                         )
@@ -292,6 +320,7 @@ class ModellingRoom:
                     network_params=answer.network_params,
                     settings=answer.settings,
                     scheme=study.scheme,
+                    flips=flips,
                 )
                 title = f"Segment {count(len(chunk), 'scan')} with model {run.id}"
                 started.append(study.start_or_resume(SEGMENT, title, "ctworkbench.train.predict:segment", params))
@@ -375,20 +404,6 @@ def _keys(case: TrainCase) -> dict[str, str]:
     return {"subject": case.subject, "label_kind": case.label_kind, **keys}
 
 
-def _row(run: ModelRun, tested: dict[str, list[float]]) -> ModelRow:
-    """A model with its figures; where test subjects have labels of both kinds, those of experts alone are told."""
-    kind = "expert" if "expert" in tested else "pseudo"
-    return ModelRow(
-        id=run.id,
-        job_id=run.job_id,
-        network=run.network,
-        preset=run.preset,
-        created=run.created,
-        weights_hash=run.weights_hash,
-        dice_validation=run.result.get("dice_validation"),
-        dice_test=fmean(tested[kind]) if tested else None,
-        label_kind=run.label_kind,
-        subjects=len(run.split),
-        validation_kind=_LABEL_KINDS.get(run.result.get("label_kind", ""), ""),
-        test_kind=_LABEL_KINDS[kind] if tested else "",
-    )
+def _seen(prepared: Preprocessing, sees: str) -> str:
+    """Key of the image that a network sees."""
+    return prepared.image_key if sees == "hu" else prepared.equalized_key

@@ -239,6 +239,8 @@ class ModelRow:
         dice_test: the same over the locked test subjects, against `test_kind`; None until they were segmented.
         label_kind: what it was trained on: "pseudo-labels", "expert labels", or "pseudo- and expert labels".
         validation_kind, test_kind: "pseudo-labels" or "expert labels", never both in one figure; "" without a figure.
+        source: name of the file that it was imported from; "" if it was trained here.
+        dice_train: mean Dice over its training cases, on the network's own grid.
     """
 
     id: int
@@ -253,6 +255,8 @@ class ModelRow:
     subjects: int
     validation_kind: str = ""
     test_kind: str = ""
+    source: str = ""
+    dice_train: float | None = None
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,7 @@ def _models(session: Session) -> tuple[ModelFact, ...]:
             torch_version=str(run.result.get("torch_version", "")),
             code_version=run.code_version,
             weights_hash=run.weights_hash,
+            imported="imported" in run.result,
         )
         for run in session.scalars(select(ModelRun).order_by(ModelRun.id))
     )

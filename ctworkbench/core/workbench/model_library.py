@@ -1,0 +1,222 @@
+"""The study's models: listed, told of in a card, carried to another workstation and taken in from one."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from ctworkbench.core.errors import StudyError, WorkbenchError
+from ctworkbench.core.files import replace_bytes, replace_text
+from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
+from ctworkbench.core.model_registry import SUFFIX, ModelFacts, card, card_pages, read_package, write_package
+from ctworkbench.core.model_registry.facts import HeldOut
+from ctworkbench.core.settings import resource
+from ctworkbench.core.training import ImportedModel, ImportModelRequest
+from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.rows import Changes, ModelRow
+
+IMPORT_MODEL = "import model"
+STARTER = "starter"
+_STARTER_FILE = f"models/starter{SUFFIX}"
+_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels"}
+
+
+def models(study: OpenStudy) -> list[ModelRow]:
+    """All trained networks, newest first."""
+    with study.database.reading() as session:
+        runs = session.scalars(select(ModelRun).order_by(ModelRun.id.desc())).all()
+        tested: dict[int, dict[str, list[float]]] = {}
+        for annotation, role in session.execute(
+            select(Annotation, Subject.role)
+            .join(Scan, Scan.id == Annotation.scan_id)
+            .join(Subject, Subject.id == Scan.subject_id)
+            .where(Annotation.model_id.is_not(None))
+        ):
+            score = annotation.scores.get("dice_accepted")
+            if role is Role.TEST and score is not None and annotation.model_id is not None:
+                kind = "expert" if annotation.scores["dice_accepted_origin"] == Origin.EXPERT else "pseudo"
+                tested.setdefault(annotation.model_id, {}).setdefault(kind, []).append(score)
+    return [_row(run, tested.get(run.id, {})) for run in runs]
+
+
+def facts(study: OpenStudy, model_id: int) -> ModelFacts:
+    """What the card of a model tells.
+
+    Raises:
+        WorkbenchError: there is no such model.
+    """
+    with study.database.reading() as session:
+        run = session.get(ModelRun, model_id)
+    if run is None:
+        raise WorkbenchError(f"There is no model {model_id}.", "See which there are: ctworkbench model list STUDY")
+    result: dict[str, Any] = run.result
+    taken = result.get("imported", {})
+    fold = run.parameters.get("fold")
+    told = f"{run.network}, preset {run.preset}{'' if fold is None else f', fold {fold}'}"
+    validation: list[HeldOut] = []
+    for row in result.get("validation") or ():
+        try:
+            validation.append(HeldOut.model_validate(row))
+        except ValidationError:  # what a much older program recorded
+            continue
+    return ModelFacts(
+        title=taken.get("title") or f"Model {told}, of {run.created:%Y-%m-%d}",
+        network=run.network,
+        network_params=result.get("network_params", {}),
+        preset=run.preset,
+        settings=result.get("settings", {}),
+        scheme=run.parameters.get("scheme", study.scheme),
+        seed=run.parameters.get("seed"),
+        fold=fold,
+        subjects=taken.get("subjects") or dict(Counter(str(role) for role in run.split.values())),
+        label_kind=run.label_kind,
+        learned_from=tuple(taken.get("learned_from", ())),
+        cautions=tuple(taken.get("cautions", ())),
+        validation=tuple(validation),
+        dice_train=result.get("dice_train"),
+        dice_train_regions=result.get("dice_train_regions") or {},
+        history=tuple(result.get("history") or ()),
+        seconds=result.get("seconds"),
+        device=str(result.get("device", "")),
+        threads=result.get("threads"),
+        code_version=run.code_version,
+        torch_version=str(result.get("torch_version", "")),
+        weights_sha256=run.weights_hash,
+        created=taken.get("created") or run.created.isoformat(),
+    )
+
+
+def export_model(study: OpenStudy, model_id: int, out: Path) -> Path:
+    """Write a model as one file for another workstation (`.ctwmodel`), or its card for people (`.md`, `.pdf`).
+
+    Raises:
+        WorkbenchError: no such model, an ending that is none of these, weights that are missing or changed, or the file
+            cannot be written.
+    """
+    told = facts(study, model_id)
+    kind = out.suffix.lower()
+    if kind not in (SUFFIX, ".md", ".pdf"):
+        raise WorkbenchError(f"A model cannot be written as {out.name}.", f"End the name in {SUFFIX}, .md or .pdf.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if kind == ".pdf":
+            card_pages.write(told, out)
+        elif kind == ".md":
+            replace_text(out, card.markdown(told))
+        else:
+            write_package(told, study.folder / "models" / f"{told.weights_sha256}.safetensors", out)
+    except OSError as error:
+        raise StudyError(f"{out} cannot be written: {error.strerror or error}.", "Choose another folder.") from error
+    study.log("export model", f"model {model_id}", {"weights": told.weights_sha256, "kind": kind})
+    return out
+
+
+def starter_file() -> Path | None:
+    """The model that is shipped with the program; None where it ships none."""
+    try:
+        return resource(_STARTER_FILE)
+    except FileNotFoundError:
+        return None
+
+
+def known_as(study: OpenStudy, package: Path) -> int | None:
+    """The number of the study's model with the weights of a model's file; None where it has none.
+
+    Raises:
+        WorkbenchError: the file is foreign, damaged or changed.
+    """
+    wanted = read_package(package).facts.weights_sha256
+    with study.database.reading() as session:
+        query = select(ModelRun.id).where(ModelRun.weights_hash == wanted).order_by(ModelRun.id)
+        return session.scalars(query).first()
+
+
+def import_model(study: OpenStudy, package: Path, initiator: object = None) -> list[str]:
+    """Start to take in a model's file; the job's id, or none where the study has that model.
+
+    Raises:
+        WorkbenchError: the file is foreign, damaged, changed, or of another scheme than the study.
+    """
+    package = package.resolve()
+    found = read_package(package).facts
+    if found.scheme != study.scheme:
+        raise WorkbenchError(
+            f"{package.name} labels the regions of {found.scheme}, this study has those of {study.scheme}.",
+            "Take a model of the study's own scheme.",
+        )
+    if known_as(study, package) is not None:
+        return []
+    title, params = f"Import the model {package.name}", ImportModelRequest(package=package)
+    job = study.start_or_resume(IMPORT_MODEL, title, "ctworkbench.train.model_import:import_model", params)
+    study.announce(Changes(jobs=True), initiator)
+    return [job]
+
+
+def record_import(study: OpenStudy, job_id: str) -> Changes:
+    """Take a checked model into the study: its weights under their hash, its row with all that its file tells."""
+    answer = ImportedModel.model_validate(study.jobs.result(job_id))
+    told = ModelFacts.model_validate(answer.facts)
+    replace_bytes(study.folder / "models" / f"{told.weights_sha256}.safetensors", answer.weights.read_bytes())
+    first = told.validation[0] if told.validation else None
+    kept = {
+        "title": told.title,
+        "subjects": told.subjects,
+        "learned_from": told.learned_from,
+        "cautions": told.cautions,
+        "created": told.created,
+        "source": answer.source,
+    }
+    result = told.model_dump(mode="json", exclude={"title", "subjects", "learned_from", "cautions", "created"}) | {
+        "roles": {},
+        "dice_validation": first.mean if first else None,
+        "label_kind": first.label_kind if first else "pseudo",
+        "imported": {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()},
+    }
+    with study.database.writing() as session:
+        if not study.claim(session, job_id):
+            return Changes()
+        session.add(
+            ModelRun(
+                job_id=job_id,
+                network=told.network,
+                preset=told.preset,
+                parameters={"seed": told.seed, "fold": told.fold, "scheme": told.scheme, "cases": []},
+                result=result,
+                split={},
+                label_kind=told.label_kind[:32],
+                code_version=told.code_version[:32],
+                weights_hash=told.weights_sha256,
+                created=datetime.now(UTC),
+            )
+        )
+        details = {"weights": told.weights_sha256, "source": answer.source}
+        study.audit(session, "import model", job_id, details)
+    study.discard(answer.weights)
+    return Changes(models=True, jobs=True)
+
+
+def _row(run: ModelRun, tested: dict[str, list[float]]) -> ModelRow:
+    """A model with its figures; where test subjects have labels of both kinds, those of experts alone are told."""
+    kind = "expert" if "expert" in tested else "pseudo"
+    taken: dict[str, Any] = run.result.get("imported", {})
+    told = run.result.get("dice_validation")
+    return ModelRow(
+        id=run.id,
+        job_id=run.job_id,
+        network=run.network,
+        preset=run.preset,
+        created=run.created,
+        weights_hash=run.weights_hash,
+        dice_validation=told,
+        dice_test=fmean(tested[kind]) if tested else None,
+        label_kind=run.label_kind,
+        subjects=sum(taken.get("subjects", {}).values()) or len(run.split),
+        validation_kind=_LABEL_KINDS.get(run.result.get("label_kind", ""), "") if told is not None else "",
+        test_kind=_LABEL_KINDS[kind] if tested else "",
+        source=str(taken.get("source", "")),
+        dice_train=run.result.get("dice_train"),
+    )

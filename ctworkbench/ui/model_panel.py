@@ -1,0 +1,219 @@
+"""The study's models: a table, what each is used for, its card, and the way to and from another workstation."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ctworkbench.core.model_registry import SUFFIX, card
+from ctworkbench.ui.bridge import Bridge
+
+if TYPE_CHECKING:
+    from ctworkbench.core.model_registry import ModelFacts
+    from ctworkbench.core.workbench import Workbench
+    from ctworkbench.core.workbench.rows import ModelRow
+
+_TITLES = (
+    "No.",
+    "Network",
+    "Preset",
+    "Trained",
+    "Dice, validation",
+    "Dice, test",
+    "Learned from",
+    "Subjects",
+    "Dice, training",
+    "Weights",
+)
+_WIDTHS = (40, 76, 64, 124, 104, 74, 124, 68, 96)
+_FOLDER = "models/folder"
+_KINDS = f"Model (*{SUFFIX});;Card as PDF (*.pdf);;Card as Markdown (*.md)"
+
+
+class ModelPanel(QWidget):
+    """The table of models with its buttons."""
+
+    def __init__(self, workbench: "Workbench", bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workbench = workbench
+        self._bridge = bridge
+        self._memory = QSettings()
+        self.models: list[ModelRow] = []
+        heading = QLabel("Models")
+        heading.setProperty("role", "heading")
+        self.segment = self._button("Segment", "segment_with_model", "Label all preprocessed scans with this model")
+        self.show_card = self._button("Card…", "model_card", "What the model is, learned from, and where it ends")
+        self.export = self._button(
+            "Export…", "export_model", "Write the model as one file for another workstation, or its card"
+        )
+        self.take = self._button("Import…", "import_model", f"Take a model from a file (*{SUFFIX}) into this study")
+        self.starter = self._button(
+            "Starter model", "starter_model", "Take in the model that is shipped with the program: no training needed"
+        )
+        self.segment.clicked.connect(self._segment)
+        self.show_card.clicked.connect(self._read_card)
+        self.export.clicked.connect(self._ask_export)
+        self.take.clicked.connect(self._ask_import)
+        self.starter.clicked.connect(
+            lambda: bridge.start_jobs(lambda: workbench.modelling.starter()[0], "Starter model")
+        )
+        self.starter.setVisible(workbench.modelling.has_starter())
+        head = QHBoxLayout()
+        head.addWidget(heading, 1)
+        for button in (self.starter, self.take, self.export, self.show_card, self.segment):
+            head.addWidget(button)
+        self.table = QTableWidget(0, len(_TITLES))
+        self.table.setObjectName("models")
+        self.table.setAccessibleName("Trained models")
+        self.table.setHorizontalHeaderLabels(list(_TITLES))
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setAlternatingRowColors(True)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setStretchLastSection(True)
+        for column, width in enumerate(_WIDTHS):
+            self.table.setColumnWidth(column, width)
+        self.table.itemSelectionChanged.connect(self._enable)
+        self.table.doubleClicked.connect(self._read_card)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(head)
+        layout.addWidget(self.table, 1)
+        self._enable()
+
+    def _button(self, text: str, name: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setToolTip(tip)
+        return button
+
+    @property
+    def chosen(self) -> "ModelRow | None":
+        """The model that is selected."""
+        rows = self.table.selectionModel().selectedRows() if self.table.rowCount() else []
+        return self.models[rows[0].row()] if rows and rows[0].row() < len(self.models) else None
+
+    def show_models(self, models: "list[ModelRow]") -> None:
+        """List models; the one that was selected stays selected."""
+        before, self.models = self.chosen, models
+        self.table.setRowCount(len(models))
+        for row, model in enumerate(models):
+            cells = (
+                str(model.id),
+                model.network,
+                model.preset,
+                f"{model.created.astimezone():%Y-%m-%d %H:%M}",
+                _shown(model.dice_validation),
+                _shown(model.dice_test),
+                model.label_kind,
+                str(model.subjects),
+                _shown(model.dice_train),
+                model.weights_hash[:12],
+            )
+            for column, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                item.setToolTip(_tip(model))
+                self.table.setItem(row, column, item)
+            if before is not None and model.id == before.id:
+                self.table.selectRow(row)
+        self._enable()
+
+    def _enable(self) -> None:
+        for button in (self.segment, self.show_card, self.export):
+            button.setEnabled(self.chosen is not None)
+
+    # -- acts ------------------------------------------------------------------------------------------------------
+
+    def _segment(self) -> None:
+        model = self.chosen
+        if model is not None:
+            self._bridge.start_jobs(
+                lambda: self._workbench.modelling.segment(model.id), f"Segment with model {model.id}"
+            )
+
+    def _read_card(self) -> None:
+        model = self.chosen
+        if model is not None:
+            self._bridge.run(lambda: self._workbench.modelling.facts(model.id), self._open_card, key="model card")
+
+    def _open_card(self, facts: "ModelFacts") -> None:
+        dialog = QDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setObjectName("model_card_dialog")
+        dialog.setWindowTitle("Model card")
+        dialog.resize(680, 620)
+        text = QTextBrowser()
+        text.setObjectName("model_card_text")
+        text.setMarkdown(card.markdown(facts))
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(dialog.close)
+        layout = QVBoxLayout(dialog)
+        layout.addWidget(text, 1)
+        layout.addWidget(buttons)
+        dialog.open()
+
+    def _ask_export(self) -> None:
+        model = self.chosen
+        if model is None:
+            return
+        name = str(Path(self._folder) / f"model-{model.id}-{model.weights_hash[:8]}{SUFFIX}")
+        path, kind = QFileDialog.getSaveFileName(self, "Export a model", name, _KINDS)
+        if path:
+            ending = kind.partition("*")[2].rstrip(")") or SUFFIX
+            self.write(model.id, Path(path if Path(path).suffix else path + ending))
+
+    def write(self, model_id: int, path: Path) -> None:
+        """Write what the file's ending says: the model, or its card."""
+        self._memory.setValue(_FOLDER, str(path.parent))
+        modelling = self._workbench.modelling
+        self._bridge.run(
+            lambda: modelling.export_model(model_id, path),
+            lambda written: self._bridge.notify(f"Written: {written}"),
+            message="Exporting…",
+        )
+
+    def _ask_import(self) -> None:
+        kinds = f"Models (*{SUFFIX});;All files (*)"
+        path, _ = QFileDialog.getOpenFileName(self, "Import a model", self._folder, kinds)
+        if path:
+            self.take_from(Path(path))
+
+    def take_from(self, path: Path) -> None:
+        """Take in the model of a file."""
+        self._memory.setValue(_FOLDER, str(path.parent))
+        self._bridge.start_jobs(lambda: self._workbench.modelling.import_model(path), f"Import {path.name}")
+
+    @property
+    def _folder(self) -> str:
+        return str(self._memory.value(_FOLDER, str(Path.home())))
+
+
+def _shown(dice: float | None) -> str:
+    return "–" if dice is None else f"{dice:.3f}"
+
+
+def _tip(model: "ModelRow") -> str:
+    told = [f"Learned from {model.label_kind}."]
+    if model.validation_kind:
+        told.append(f"Validation: agreement with {model.validation_kind}.")
+    if model.test_kind:
+        told.append(f"Test: agreement with {model.test_kind}.")
+    if model.source:
+        told.append(f"Imported from {model.source}.")
+    return " ".join((*told, f"Weights {model.weights_hash}, job {model.job_id}"))
