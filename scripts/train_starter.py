@@ -2,6 +2,7 @@
 
     python -m scripts.train_starter prepare WORK              # whole-head label maps → WORK/heads.npz
     python -m scripts.train_starter train WORK --minutes 25   # → WORK/weights.safetensors; goes on after a stop
+    python -m scripts.train_starter package WORK              # → WORK/starter.ctwmodel, with its card
 
 `train` needs torch, numpy, safetensors and pydantic alone, and uses the GPU where there is one. No patient is involved.
 """
@@ -64,8 +65,13 @@ def main() -> None:
     step.add_argument("--channels", type=int, nargs="+", default=[16, 32, 64, 96, 128])
     step.add_argument("--batch", type=int, default=2)
     step.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    step = steps.add_parser("package", help="put weights and card into one file")
+    step.add_argument("work", type=Path)
+    step.add_argument("--figures", type=Path, help="what `tests.bench.bench_starter` measured, for the card")
     arguments = parser.parse_args()
-    if arguments.step == "prepare":
+    if arguments.step == "package":
+        package(arguments.work, arguments.figures)
+    elif arguments.step == "prepare":
         prepare(arguments.heads, arguments.work)
     else:
         train(arguments)
@@ -189,6 +195,67 @@ def train(arguments: argparse.Namespace) -> None:
         "torch_version": str(torch.__version__),
     }
     _whole(arguments.work / "training.json", json.dumps(told, indent=1).encode())
+
+
+def package(work: Path, figures: Path | None) -> None:
+    """Write weights, facts and card as one file, and the card beside it for people."""
+    import hashlib
+
+    from ctworkbench.core.code_version import code_version
+    from ctworkbench.core.model_registry import SUFFIX, ModelFacts, card, write_package
+    from ctworkbench.core.model_registry.facts import HeldOut
+    from ctworkbench.train.preset import Augmentation, Preset
+
+    told = json.loads((work / "training.json").read_text())
+    weights = work / "weights.safetensors"
+    settings = Preset(
+        title="Starter: drawn heads, no patient",
+        spacing_mm=told["spacing_mm"],
+        margin_mm=4.0,
+        sees="hu",
+        channels=told["network_params"]["channels"],
+        coordinates=True,
+        mirror_average=True,
+        optimizer="adamw",
+        learning_rate=told["learning_rate"],
+        schedule="cosine",
+        weight_decay=1e-4,
+        loss="cross-entropy + dice",
+        batch=told["batch"],
+        together=told["batch"],
+        epochs=1,
+        clip=5.0,
+        folds=1,
+        augmentation=Augmentation(flip=0.5, rotation_degrees=15.0),
+    )
+    drawn = told["steps"] * told["batch"]
+    facts = ModelFacts(
+        title="Starter model",
+        network=told["network"],
+        network_params=told["network_params"],
+        preset="starter",
+        settings=settings.model_dump(mode="json"),
+        scheme="lobes10",
+        seed=told["seed"],
+        label_kind="drawn heads",
+        learned_from=(
+            f"{drawn:,} images drawn by `scripts/train_starter.py` from label maps of eight adult heads "
+            "(resources/heads, from SynthSeg): bent, scaled to a child's size, painted with HU, noise and thick slices "
+            f"at random, {told['first_spacing_mm']:g} mm voxels for the first {told['first_share']:.0%} of the time.",
+            "No patient's scan was used. The borders of the lobes are those of the CerebrA atlas, carried over.",
+        ),
+        cautions=("The model learned from images drawn from adult heads: it has never seen the scan of a child.",),
+        validation=(HeldOut.model_validate_json(figures.read_text()),) if figures else (),
+        seconds=told["seconds"],
+        device=told["device"],
+        threads=told["threads"],
+        code_version=code_version(),
+        torch_version=told["torch_version"],
+        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        created=time.strftime("%Y-%m-%d"),
+    )
+    write_package(facts, weights, work / f"starter{SUFFIX}")
+    _whole(work / "starter.md", card.markdown(facts).encode())
 
 
 def read_heads(work: Path) -> list[HeadFields]:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from ctworkbench.core import schemes
 from ctworkbench.core.splits import Role
 
-LabelKind = Literal["pseudo", "expert"]
+LabelKind = Literal["pseudo", "expert", "truth"]
+"""What a label map is measured against: a registration's labels, an expert's, or the truth of a digital phantom."""
 
 
 class TrainCase(BaseModel):

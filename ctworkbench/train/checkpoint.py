@@ -1,5 +1,6 @@
 """Weights and interrupted trainings on disk: safetensors and JSON, never pickle, whole or not at all."""
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -27,6 +28,7 @@ class TrainState(BaseModel):
         loss_sum: sum of its losses so far.
         overlap: per class, twice the voxels in common, and the voxels of prediction plus target, so far in the epoch.
         seconds: time trained so far.
+        together, patch: what is shown at once, where memory did not hold what the preset asks for.
         history: numbers of each epoch that is done.
     """
 
@@ -36,21 +38,38 @@ class TrainState(BaseModel):
     loss_sum: float = 0.0
     overlap: list[list[float]] = []
     seconds: float = 0.0
+    together: int | None = None
+    patch: int | None = None
     history: list[dict[str, float]] = []
 
 
-def save_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, state: TrainState) -> None:
-    """Write weights, the optimizer's moments and the state into one file, so that they cannot disagree."""
+def save_checkpoint(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, state: TrainState, average: nn.Module
+) -> None:
+    """Write weights, their average, the optimizer's moments and the state into one file, so that they cannot disagree.
+
+    Raises:
+        WorkbenchError: it cannot be written; the checkpoint before it is as it was.
+    """
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     moments: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
     for number, entry in moments.items():
         tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in entry.items()}
+    if average is not network:
+        tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, save(content, {"state": state.model_dump_json()}))
+    try:
+        write_whole(path, save(content, {"state": state.model_dump_json()}))
+    except OSError as error:
+        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        raise WorkbenchError(
+            f"The checkpoint of epoch {state.epoch + 1} cannot be written: {reason}.",
+            "Make room, then let the training go on: it continues from the checkpoint before.",
+        ) from error
 
 
 def load_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str, average: nn.Module
 ) -> TrainState | None:
     """Put network and optimizer back to where a training stood; None where there is no checkpoint.
 
@@ -68,6 +87,8 @@ def load_checkpoint(
     if state.fingerprint != fingerprint:
         raise WorkbenchError(f"The checkpoint {path.name} is of another training.", _ANEW.format(path))
     network.load_state_dict(_below(tensors, "network."))
+    if average is not network:
+        average.load_state_dict(_below(tensors, "average."))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below(tensors, "optimizer.").items():
         number, _, key = name.partition(".")

@@ -6,8 +6,6 @@ Arrays prepared once are kept in the job's folder, so a training that goes on af
 
 import hashlib
 import io
-import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from torch.nn import functional
 
 from ctworkbench.core.brain_mask import BRAIN_WINDOW
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.files import replace_bytes
 from ctworkbench.core.label_maps import resample_labels
 from ctworkbench.core.splits import Role, folds
 from ctworkbench.core.training import TrainCase
@@ -215,10 +214,9 @@ def roles(cases: Sequence[TrainCase], fold: int | None, count: int, seed: int) -
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is either wholly there or not at all."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    """Write a file so that it is either wholly there or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was there before is as it was.
+    """
+    replace_bytes(path, content)

@@ -22,6 +22,7 @@ from ctworkbench.core.volume import read_nifti
 TITLES: dict[LabelKind, str] = {
     "pseudo": "Agreement with pseudo-labels (Dice)",
     "expert": "Dice against expert labels",
+    "truth": "Dice against the truth of digital phantoms",
 }
 
 
@@ -64,7 +65,7 @@ class Agreement(BaseModel):
     """Dice of all cases with one kind of truth.
 
     Attributes:
-        label_kind: "pseudo" or "expert".
+        label_kind: what it was measured against.
         title: what the figure must be called.
         n: number of cases.
         mean: mean over cases of each case's mean over regions.
@@ -123,7 +124,7 @@ def compare(subject: str, kind: LabelKind, predicted: NDArray, truth: NDArray, s
 
 def agreements(cases: Sequence[CaseDice]) -> tuple[Agreement, ...]:
     """Figures by kind of truth, expert labels first."""
-    kinds: tuple[LabelKind, ...] = ("expert", "pseudo")
+    kinds: tuple[LabelKind, ...] = ("expert", "truth", "pseudo")
     return tuple(
         _agreement(kind, own) for kind in kinds if (own := [case for case in cases if case.label_kind == kind])
     )

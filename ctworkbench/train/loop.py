@@ -4,6 +4,7 @@ All that is random is drawn from (seed, epoch, step), so a training that was kil
 with one number of threads, the same weights bit for bit. On a GPU some sums are made in no fixed order.
 """
 
+import copy
 import math
 import time
 from collections.abc import Sequence
@@ -12,28 +13,29 @@ from typing import cast
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ctworkbench import __version__
 from ctworkbench.core import plugins, schemes
 from ctworkbench.core.code_version import code_version
-from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.errors import JobCancelled, WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.splits import Role
 from ctworkbench.core.training import LabelKind, TrainCase, TrainRequest
 from ctworkbench.core.volume import read_nifti
-from ctworkbench.train.augment import augment, class_mirror
+from ctworkbench.train.augment import augment, class_mirror, patch
 from ctworkbench.train.checkpoint import TrainState, fingerprint, load_checkpoint, save_checkpoint, save_weights
 from ctworkbench.train.data import Prepared, network_input, padded, prepare, roles
 from ctworkbench.train.evaluate import Agreement, CaseDice, agreements, compare
 from ctworkbench.train.inference import eager
+from ctworkbench.train.memory import out_of_memory, smaller
+from ctworkbench.train.objective import count_overlap, learning_rate, loss_of
 from ctworkbench.train.predict import Device, class_probabilities, label_scan, pick_device
 from ctworkbench.train.preset import Preset, load_preset
 
 _SAVE_EVERY_SECONDS = 60.0
-_WARM_UP = 0.05
 
 
 class TrainParams(TrainRequest):
@@ -116,18 +118,26 @@ class _Course:
         self.scheme = schemes.load(params.scheme)
         self.device: Device = pick_device()
         module = plugins.load(plugins.NETWORKS, params.network)
-        self.network_params: BaseModel = module.Params(
-            channels=settings.channels,
-            kernel=settings.kernel,
-            in_channels=4 if settings.coordinates else 1,
-            classes=len(self.scheme.codes) + 1,
-        )
+        try:
+            self.network_params: BaseModel = module.Params(
+                channels=settings.channels,
+                kernel=settings.kernel,
+                in_channels=4 if settings.coordinates else 1,
+                classes=len(self.scheme.codes) + 1,
+            )
+        except ValidationError as error:
+            fault = error.errors()[0]
+            raise WorkbenchError(
+                f"The network {params.network} cannot be made as {params.preset} asks: {fault['msg']}.",
+                "Choose another preset or another network.",
+            ) from error
         torch.manual_seed(params.seed)
         self.network = cast(nn.Module, module.build(self.network_params)).to(self.device)
         method = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
         self.optimizer = method(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
+        self.average = copy.deepcopy(self.network) if settings.average else self.network
         self.mirror = class_mirror(self.scheme.codes, self.scheme.mirror_table).to(self.device)
         self.epochs = params.epochs or settings.epochs
         self.class_weights: Tensor | None = None
@@ -146,8 +156,9 @@ def train(params: TrainParams, context: JobContext) -> TrainResult:
     torch.set_num_threads(context.threads)
     course = _Course(params, settings, context)
     sets = _prepare_all(course, role_of)
-    state = load_checkpoint(course.checkpoint, course.network, course.optimizer, fingerprint(params))
-    state = state or TrainState(fingerprint=fingerprint(params))
+    own = fingerprint(params)
+    state = load_checkpoint(course.checkpoint, course.network, course.optimizer, own, course.average)
+    state = state or TrainState(fingerprint=own)
     kinds = {item.case.label_kind for item in sets["validation"]}
     shown: LabelKind = "expert" if "expert" in kinds else "pseudo"  # the two kinds are never averaged together
     held_out = [item for item in sets["validation"] if item.case.label_kind == shown]
@@ -190,23 +201,34 @@ def _epoch(course: _Course, state: TrainState, items: Sequence[Prepared], held_o
     course.network.train()
     started = saved = time.perf_counter()
     while state.step < steps:
-        context.check()
         chosen = [int(index) for index in order[state.step * settings.batch : (state.step + 1) * settings.batch]]
         for group in course.optimizer.param_groups:
-            group["lr"] = _learning_rate(settings, (state.epoch + state.step / steps) / course.epochs)
-        loss = _step(course, state, [items[index] for index in chosen], chosen)
+            group["lr"] = learning_rate(settings, (state.epoch + state.step / steps) / course.epochs)
+        try:
+            loss, overlap = _step(course, state, [items[index] for index in chosen], chosen)
+        except JobCancelled:  # paused: it goes on from this very step
+            state.seconds += time.perf_counter() - started
+            _keep(course, state)
+            raise
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            _take_less(course, state, items)
+            continue
         if not math.isfinite(loss):
             raise WorkbenchError(
                 f"The loss is no longer a number in epoch {state.epoch + 1}, step {state.step + 1}.",
                 "Check the accepted label maps, then train again; a preset with a lower learning rate helps too.",
             )
         state.loss_sum += loss
+        state.overlap = (np.array(state.overlap) + overlap).tolist()
         state.step += 1
+        _average(course, state.epoch * steps + state.step)
         now = time.perf_counter()
         if now - saved > _SAVE_EVERY_SECONDS and state.step < steps:
             state.seconds += now - started
             started = saved = now
-            save_checkpoint(course.checkpoint, course.network, course.optimizer, state)
+            _keep(course, state)
             _tell(course, state, steps)
     validation = _dice_on_network_grid(course, held_out)
     overlap = np.array(state.overlap)[1:]
@@ -217,81 +239,101 @@ def _epoch(course: _Course, state: TrainState, items: Sequence[Prepared], held_o
     state.history = [*state.history, figures]
     state.seconds += time.perf_counter() - started
     state.epoch, state.step, state.loss_sum, state.overlap = state.epoch + 1, 0, 0.0, []
-    save_checkpoint(course.checkpoint, course.network, course.optimizer, state)
+    _keep(course, state)
     context.metric(**{**figures, "epoch": state.epoch})
     _tell(course, state, steps)
 
 
-def _step(course: _Course, state: TrainState, items: Sequence[Prepared], indices: Sequence[int]) -> float:
-    """One step of the optimizer over a batch of brains, a few at once; the mean loss."""
-    settings = course.settings
+def _step(
+    course: _Course, state: TrainState, items: Sequence[Prepared], indices: Sequence[int]
+) -> tuple[float, NDArray[np.float64]]:
+    """One step of the optimizer over a batch of brains, a few at once; the mean loss, and the overlap by class."""
+    settings, device = course.settings, course.device
+    course.context.check()
     course.optimizer.zero_grad(set_to_none=True)
-    total = 0.0
-    for start in range(0, len(items), settings.together):
+    total, together = 0.0, state.together or settings.together
+    table = np.zeros((len(course.scheme.codes) + 1, 2))
+    for start in range(0, len(items), together):
         course.context.check()
-        group = items[start : start + settings.together]
-        changed = [_changed(course, state, item, index) for item, index in zip(group, indices[start:], strict=False)]
-        images = network_input([image for image, _ in changed], [item.view for item in group], settings.coordinates)
-        target = torch.stack([padded(classes, images.shape[2:]) for _, classes in changed])
-        logits = course.network(images)
-        loss = loss_of(logits, target, settings.loss, course.class_weights) * (len(group) / len(items))
+        images, target = _shown(course, state, items[start : start + together], indices[start:])
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            logits = course.network(images)
+        loss = loss_of(logits.float(), target, settings.loss, course.class_weights) * (len(images) / len(items))
         loss.backward()
         total += float(loss.detach())
-        for number, (both, either) in enumerate(_overlap(logits.detach().argmax(1), target, logits.shape[1])):
-            state.overlap[number][0] += both
-            state.overlap[number][1] += either
+        table += count_overlap(logits.detach().argmax(1), target, logits.shape[1])
+    if settings.clip is not None:
+        torch.nn.utils.clip_grad_norm_(course.network.parameters(), settings.clip)
     course.optimizer.step()
-    return total
+    return total, table
 
 
-def _changed(course: _Course, state: TrainState, item: Prepared, index: int) -> tuple[Tensor, Tensor]:
-    """Image and classes of a case as this epoch shows them."""
-    rng = np.random.default_rng([course.params.seed, state.epoch, index, 1])
-    target = torch.from_numpy(item.target).to(course.device, torch.int64)
-    image = item.view.tensor().to(course.device)
-    return augment(image, target, course.mirror, course.settings.augmentation, rng)
+def _shown(
+    course: _Course, state: TrainState, items: Sequence[Prepared], indices: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """What the network sees of a few cases in this epoch, whole or a cube of each, and their classes."""
+    settings, views = course.settings, [item.view for item in items]
+    size = state.patch or settings.patch
+    changed: list[tuple[Tensor, Tensor]] = []
+    cuts: list[tuple[slice, slice, slice]] = []
+    for item, index in zip(items, indices, strict=False):
+        rng = np.random.default_rng([course.params.seed, state.epoch, index, 1])
+        target = torch.from_numpy(item.target).to(course.device, torch.int64)
+        image = item.view.tensor().to(course.device)
+        changed.append(augment(image, target, course.mirror, settings.augmentation, rng, settings.spacing_mm))
+        if size is not None:
+            cuts.append(patch(*changed[-1], size, rng))
+    if not cuts:
+        images = network_input([image for image, _ in changed], views, settings.coordinates)
+        return images, torch.stack([padded(classes, images.shape[2:]) for _, classes in changed])
+    seen = [
+        network_input([image], [view], settings.coordinates)[0][(slice(None), *cut)]
+        for (image, _), view, cut in zip(changed, views, cuts, strict=True)
+    ]
+    shape = [max(image.shape[axis] for image in seen) for axis in (1, 2, 3)]
+    targets = [padded(classes[cut], shape) for (_, classes), cut in zip(changed, cuts, strict=True)]
+    return torch.stack([padded(image, shape) for image in seen]), torch.stack(targets)
 
 
-def loss_of(logits: Tensor, target: Tensor, kind: str, class_weights: Tensor | None = None) -> Tensor:
-    """Loss of logits (n, classes, x, y, z) against class numbers (n, x, y, z).
-
-    "cross-entropy" is the (weighted) mean over voxels; "+ dice" adds 1 − soft Dice, mean over regions (Milletari et al.
-    2016).
-    """
-    loss = functional.cross_entropy(logits, target, class_weights)
-    if kind == "cross-entropy + dice":
-        found = torch.softmax(logits, 1).flatten(2)
-        wanted = functional.one_hot(target.flatten(1), logits.shape[1]).transpose(1, 2).to(found.dtype)
-        both, either = (found * wanted).sum(2), found.sum(2) + wanted.sum(2)
-        loss = loss + 1 - ((2 * both + 1) / (either + 1))[:, 1:].mean()
-    return loss
+def _average(course: _Course, step: int) -> None:
+    """Let the average of the weights follow; it forgets the first steps sooner."""
+    if course.average is course.network:
+        return
+    kept = min(course.settings.average, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for own, new in zip(course.average.parameters(), course.network.parameters(), strict=True):
+            own.lerp_(new, 1 - kept)
+        for own, new in zip(course.average.buffers(), course.network.buffers(), strict=True):
+            own.copy_(new)
 
 
-def _learning_rate(settings: Preset, done: float) -> float:
-    """Rate after the fraction `done` of the training."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    warm = min(1.0, (done + 0.2 * _WARM_UP) / _WARM_UP)
-    return settings.learning_rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+def _take_less(course: _Course, state: TrainState, items: Sequence[Prepared]) -> None:
+    """Go on with smaller bites, and say so."""
+    settings = course.settings
+    whole = max(max(item.target.shape) for item in items)
+    before = state.patch or settings.patch or whole
+    state.together, state.patch = smaller(state.together or settings.together, before)
+    if state.patch == whole:
+        state.patch = None
+    shown = "one brain at a time" if state.patch in (None, before) else f"cubes of {state.patch} voxels a side"
+    done = (state.epoch / course.epochs) * 0.85 + 0.1
+    course.context.progress(done, f"The memory was too small for a step: going on with {shown}")
 
 
-def _overlap(found: Tensor, target: Tensor, classes: int) -> list[tuple[float, float]]:
-    """Per class: twice the voxels in common, and the voxels of both together."""
-    counts = torch.bincount((found * classes + target).flatten(), minlength=classes * classes)
-    table = counts.reshape(classes, classes).cpu().numpy()
-    return [(float(2 * table[i, i]), float(table[i].sum() + table[:, i].sum())) for i in range(classes)]
+def _keep(course: _Course, state: TrainState) -> None:
+    save_checkpoint(course.checkpoint, course.network, course.optimizer, state, course.average)
 
 
 def _dice_on_network_grid(course: _Course, items: Sequence[Prepared]) -> dict[str, float]:
     """Mean Dice by region over cases, images unchanged; a region that a case has in neither map is left out."""
-    course.network.eval()
+    course.average.eval()
     found: dict[str, list[float]] = {region.name: [] for region in course.scheme.regions}
     for item in items:
         course.context.check()
         classes = class_probabilities(
-            eager(course.network, course.device), item.view, course.settings, course.scheme
+            eager(course.average, course.device), item.view, course.settings, course.scheme
         ).argmax(0)
-        overlap = _overlap(torch.from_numpy(classes), torch.from_numpy(item.target).long(), len(found) + 1)
+        overlap = count_overlap(torch.from_numpy(classes), torch.from_numpy(item.target).long(), len(found) + 1)
         for name, (both, either) in zip(found, overlap[1:], strict=True):
             if either:
                 found[name].append(both / either)
@@ -312,11 +354,11 @@ def _finish(
 ) -> TrainResult:
     """Write the weights, and measure them on the validation scans as segmentation would."""
     params, context, settings = course.params, course.context, course.settings
-    course.network.eval()
+    course.average.eval()
     cases: list[CaseDice] = []
     for number, item in enumerate(sets["validation"]):
         context.progress(0.95 + 0.05 * number / len(sets["validation"]), f"Evaluating on {item.case.subject}")
-        probabilities = class_probabilities(eager(course.network, course.device), item.view, settings, course.scheme)
+        probabilities = class_probabilities(eager(course.average, course.device), item.view, settings, course.scheme)
         truth = read_nifti(item.case.labels)
         found, _ = label_scan(probabilities, item.view, read_nifti(item.case.brain), truth.grid, course.scheme)
         cases.append(compare(item.case.subject, item.case.label_kind, found.voxels, truth.voxels, course.scheme))
@@ -328,7 +370,7 @@ def _finish(
     # In the weights the version alone, for the same training gives the same file whatever else was changed meanwhile.
     return TrainResult(
         weights=weights,
-        weights_sha256=save_weights(weights, course.network, described | {"code_version": __version__}),
+        weights_sha256=save_weights(weights, course.average, described | {"code_version": __version__}),
         network=params.network,
         network_params=network_params,
         preset=params.preset,

@@ -16,6 +16,9 @@ class Augmentation(BaseModel):
         scale: largest relative change of size.
         gain: largest relative change of contrast inside the brain.
         noise: standard deviation of added noise, in standard deviations of the brain's values.
+        blur: largest standard deviation of a Gaussian blur, voxels.
+        slices_mm: thickest slices that are imitated: the mean over each, straight lines between them.
+        elastic_mm: largest bend of the head, root mean square, over lengths of about 30 mm.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +28,9 @@ class Augmentation(BaseModel):
     scale: float = 0.0
     gain: float = 0.0
     noise: float = 0.0
+    blur: float = 0.0
+    slices_mm: float = 0.0
+    elastic_mm: float = 0.0
 
 
 class Preset(BaseModel):
@@ -48,6 +54,11 @@ class Preset(BaseModel):
         batch: brains per step of the optimizer; gradients are averaged over them.
         together: brains of a batch that go through the network at once; the rest of the batch follows them.
         epochs: passes through the training set.
+        patch: voxels of the cubes that are cut out of brains, each about a voxel of a region drawn at random, so that
+            small regions are seen as often as large ones; None for whole brains.
+        average: how much of the average of all weights so far is kept at a step (exponential moving average); 0 for
+            the weights of the last step.
+        clip: largest norm of the gradient; None for any.
         folds: number of folds of a cross-validation; 1 where one fixed split is used.
         augmentation: changes of the training images.
     """
@@ -71,6 +82,9 @@ class Preset(BaseModel):
     batch: int = Field(ge=1)
     together: int = Field(default=1, ge=1)
     epochs: int = Field(ge=1)
+    patch: int | None = Field(default=None, ge=16, multiple_of=4)
+    average: float = Field(default=0.0, ge=0, lt=1)
+    clip: float | None = Field(default=None, gt=0)
     folds: int = Field(ge=1)
     augmentation: Augmentation
 

@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import affine_transform
 
 from ctworkbench.core import schemes
-from ctworkbench.train.augment import augment, class_mirror, flip, rotation
+from ctworkbench.train.augment import augment, class_mirror, flip, patch, rotation
 from ctworkbench.train.preset import Augmentation
 from tests.train.heads import points, regions_at
 
@@ -94,3 +94,37 @@ def test_that_nothing_is_changed_when_nothing_is_asked_for(head) -> None:
     changed, classes = augment(image, target, MIRROR, STILL, np.random.default_rng(1))
     assert torch.equal(changed, image)
     assert torch.equal(classes, target)
+
+
+def test_that_a_bend_moves_image_and_classes_together(head) -> None:
+    _image, target, _ = head
+    painted = torch.where(target > 0, 1 + 0.02 * target, torch.zeros(())).float()[None]
+    change = STILL.model_copy(update={"elastic_mm": 6.0})
+    bent, classes = augment(painted, target, MIRROR, change, np.random.default_rng(4), 2.0)
+    assert (classes != target).float().mean() > 0.01
+    inside = (bent[0] > 1.0) & (classes > 0)
+    off = (bent[0] - (1 + 0.02 * classes)).abs()[inside]
+    assert float(off.median()) < 1e-3  # away from borders, each voxel has the value of its class
+
+
+def test_that_thick_slices_and_blur_leave_classes_and_outside_as_they_are(head) -> None:
+    image, target, _ = head
+    change = STILL.model_copy(update={"blur": 1.5, "slices_mm": 12.0})
+    changed, classes = augment(image, target, MIRROR, change, np.random.default_rng(2), 2.0)
+    assert torch.equal(classes, target)
+    assert not changed[image == 0].any()
+    assert (changed - image).abs().max() > 0.01
+
+
+def test_that_patches_show_small_regions_as_often_as_large_ones(head) -> None:
+    image, target, _ = head
+    rng = np.random.default_rng(1)
+    seen = [target[patch(image, target, 8, rng)] for _ in range(200)]
+    assert all(piece.shape == (8, 8, 8) for piece in seen)
+    share = [sum(bool((piece == number).any()) for piece in seen) / 200 for number in range(1, 11)]
+    assert min(share) > 0.08  # a tenth of the patches lies about each
+
+
+def test_that_a_patch_larger_than_the_head_is_the_head(head) -> None:
+    image, target, _ = head
+    assert target[patch(image, target, 96, np.random.default_rng(1))].shape == target.shape

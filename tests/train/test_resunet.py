@@ -7,7 +7,7 @@ from ctworkbench.train.preset import load_preset
 
 
 def test_that_the_presets_have_27_convolutions() -> None:
-    for name in ("demo", "paper"):
+    for name in ("demo", "paper", "paper133", "best", "cpu"):
         preset = load_preset(name)
         network = build(Params(channels=preset.channels, kernel=preset.kernel))
         assert counted_convolutions(network) == 27

@@ -1,5 +1,6 @@
 """Training learns, tells of itself, stops when asked, and goes on exactly where it was cut off."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -14,8 +15,9 @@ import torch
 from ctworkbench.core.errors import JobCancelled, WorkbenchError
 from ctworkbench.core.jobs import JobContext, read_events
 from ctworkbench.core.training import TrainAnswer, TrainCase
-from ctworkbench.train import loop
+from ctworkbench.train import checkpoint, loop
 from ctworkbench.train.loop import TrainParams, TrainResult, train
+from ctworkbench.train.networks.resunet import ResUNet
 from ctworkbench.train.predict import pick_device
 from ctworkbench.train.preset import load_preset
 from tests.train.heads import TINY, make_head
@@ -199,6 +201,108 @@ def test_that_the_paper_preset_carries_the_settings_of_the_article() -> None:
     assert (paper.epochs, paper.folds, paper.spacing_mm, paper.kernel) == (200, 5, 1.0, (3, 3, 3))
     assert paper.augmentation.flip == 0.5
     assert paper.augmentation.rotation_degrees > 0
+
+
+WIDE = TINY.model_copy(
+    update={
+        "patch": 16,
+        "average": 0.9,
+        "clip": 1.0,
+        "augmentation": TINY.augmentation.model_copy(update={"blur": 1.0, "slices_mm": 12.0, "elastic_mm": 3.0}),
+    }
+)
+
+
+def test_that_a_paused_training_goes_on_from_its_very_step(cases, tmp_path: Path) -> None:
+    params = TrainParams(cases=cases, settings=WIDE, epochs=3)
+    for name in ("whole", "paused"):
+        (tmp_path / name).mkdir()
+    whole = train(params, JobContext(tmp_path / "whole"))
+    for after in (11, 8, 7):  # each time within an epoch; nothing but the pause writes a checkpoint there
+        with pytest.raises(JobCancelled):
+            train(params, Interrupted(tmp_path / "paused", after))
+    result = train(params, JobContext(tmp_path / "paused"))
+    assert result.weights_sha256 == whole.weights_sha256
+    assert result.history == whole.history
+
+
+def test_that_the_average_of_the_weights_is_what_is_kept(cases, tmp_path: Path) -> None:
+    found: set[str] = set()
+    for average in (0.0, 0.9):
+        folder = tmp_path / str(average)
+        folder.mkdir()
+        settings = TINY.model_copy(update={"average": average})
+        found.add(train(TrainParams(cases=cases, settings=settings), JobContext(folder)).weights_sha256)
+    assert len(found) == 2
+
+
+def test_that_a_step_too_large_for_the_memory_is_taken_in_smaller_bites(cases, tmp_path, monkeypatch) -> None:
+    largest: list[int] = []
+    forward = ResUNet.forward
+
+    def tight(self: ResUNet, image: torch.Tensor) -> torch.Tensor:
+        if self.training and image[:, 0].numel() > 40_000:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        if self.training:
+            largest.append(image[:, 0].numel())
+        return forward(self, image)
+
+    monkeypatch.setattr(ResUNet, "forward", tight)
+    settings = TINY.model_copy(update={"spacing_mm": 1.0})
+    result = train(TrainParams(cases=cases, settings=settings, epochs=1), JobContext(tmp_path))
+    assert max(largest) == 32**3
+    told = [event.message for event in read_events(tmp_path / "events.jsonl") if event.kind == "progress"]
+    said = [message.partition("going on with ")[2] for message in told if "memory was too small for a step" in message]
+    assert said == ["one brain at a time", "cubes of 32 voxels a side"]
+    assert len(result.history) == 1
+
+
+def test_that_a_memory_which_holds_no_step_at_all_is_told(cases, tmp_path: Path, monkeypatch) -> None:
+    def full(self: ResUNet, image: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(ResUNet, "forward", full)
+    with pytest.raises(WorkbenchError, match="does not even hold a step"):
+        train(TrainParams(cases=cases, settings=TINY), JobContext(tmp_path))
+
+
+def test_that_a_full_disk_at_a_checkpoint_is_told_and_the_one_before_is_kept(cases, tmp_path, monkeypatch) -> None:
+    params = TrainParams(cases=cases, settings=TINY, epochs=3)
+    with pytest.raises(JobCancelled):
+        train(params, Interrupted(tmp_path, after=6 + 9 + 3))
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "write_whole", full)
+        with pytest.raises(WorkbenchError, match="cannot be written: the disk is full") as told:
+            train(params, JobContext(tmp_path))
+    assert "Make room" in told.value.remedy
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+    assert len(train(params, JobContext(tmp_path)).history) == 3
+
+
+def test_that_a_network_which_lacks_the_presets_kernel_is_told(cases, tmp_path: Path) -> None:
+    flat = TINY.model_copy(update={"kernel": (1, 3, 3)})
+    with pytest.raises(WorkbenchError, match="The network segresnet cannot be made as paper133 asks"):
+        train(TrainParams(cases=cases, network="segresnet", preset="paper133", settings=flat), JobContext(tmp_path))
+
+
+@pytest.mark.parametrize("network", ["unet3d", "segresnet"])
+def test_that_every_network_is_trained_alike(cases, network: str, tmp_path: Path) -> None:
+    settings = TINY.model_copy(update={"channels": (8, 12, 16), "epochs": 12})
+    result = train(TrainParams(cases=cases, network=network, settings=settings), JobContext(tmp_path))
+    assert result.network == network
+    assert result.history[-1]["loss"] < 0.8 * result.history[0]["loss"]
+
+
+@pytest.mark.parametrize("name", ["best", "cpu"])
+def test_that_the_wide_presets_take_their_steps(cases, name: str, tmp_path: Path) -> None:
+    small = load_preset(name).model_copy(update={"spacing_mm": 3.0, "channels": (4, 6, 8), "patch": 24})
+    result = train(TrainParams(cases=cases, preset=name, settings=small, epochs=2), JobContext(tmp_path))
+    assert len(result.history) == 2
 
 
 def test_that_the_paper_preset_takes_its_steps(cases, tmp_path: Path) -> None:

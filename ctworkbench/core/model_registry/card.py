@@ -9,7 +9,11 @@ from ctworkbench.core.schemes import load
 from ctworkbench.core.wording import count
 
 RESEARCH_ONLY = "Research use only – not for diagnosis."
-_KINDS = {"pseudo": "agreement with pseudo-labels", "expert": "accuracy against expert labels"}
+_KINDS = {
+    "pseudo": "agreement with pseudo-labels",
+    "expert": "accuracy against expert labels",
+    "truth": "accuracy against the truth of digital phantoms",
+}
 _INPUTS = {"equalized": "the equalized brain image", "hu": "HU of the brain, cut to the brain window"}
 
 
@@ -65,7 +69,7 @@ def cautions(facts: ModelFacts) -> tuple[str, ...]:
     smallest = min((row.n for row in facts.validation), default=0)
     if 0 < smallest < 10:
         found.append(f"It was validated on {count(smallest, 'case')}: the figures may be off by a lot.")
-    if not facts.validation:
+    if all(row.label_kind == "truth" for row in facts.validation):
         found.append("It was not validated on scans of patients.")
     found.append("On scanners, ages and illnesses that it did not see, it may be wrong and look right.")
     return tuple(found)

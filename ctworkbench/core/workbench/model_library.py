@@ -22,7 +22,7 @@ from ctworkbench.core.workbench.rows import Changes, ModelRow
 IMPORT_MODEL = "import model"
 STARTER = "starter"
 _STARTER_FILE = f"models/starter{SUFFIX}"
-_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels"}
+_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels", "truth": "truth of phantoms"}
 
 
 def models(study: OpenStudy) -> list[ModelRow]:

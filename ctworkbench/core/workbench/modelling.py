@@ -31,7 +31,7 @@ TRAIN = "train"
 SEGMENT = "segment"
 _CASES_PER_JOB = 10
 _LEAST_SUBJECTS = 4  # two to train on, one to validate on, one for the test
-_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels"}
+_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels", "truth": "truth of phantoms"}
 
 
 class ModellingRoom:

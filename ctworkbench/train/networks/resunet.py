@@ -71,10 +71,10 @@ class Module(nn.Module):
 
     def __init__(self, before: int, width: int, params: Params) -> None:
         super().__init__()
-        self.first = _convolution(before, width, params)
-        self.second = _convolution(width, width, params)
-        self.third = _convolution(width, width, params)
-        self.norms = nn.ModuleList(_norm(width, params) for _ in range(3))
+        self.first = convolution(before, width, params)
+        self.second = convolution(width, width, params)
+        self.third = convolution(width, width, params)
+        self.norms = nn.ModuleList(norm(width, params) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
         """Same grid, `width` channels."""
@@ -94,7 +94,7 @@ def counted_convolutions(network: nn.Module) -> int:
     return sum(isinstance(layer, nn.Conv3d) for part in modules for layer in part.modules())
 
 
-def _convolution(before: int, width: int, params: Params) -> nn.Conv3d:
+def convolution(before: int, width: int, params: Params) -> nn.Conv3d:
     """Arrays are (x, y, z), kernels are named (z, y, x): turned round here, or (1, 3, 3) would cut the wrong way."""
     kernel: Kernel = (params.kernel[2], params.kernel[1], params.kernel[0])
     padding: Kernel = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
@@ -103,5 +103,6 @@ def _convolution(before: int, width: int, params: Params) -> nn.Conv3d:
     return layer
 
 
-def _norm(width: int, params: Params) -> nn.Module:
+def norm(width: int, params: Params) -> nn.Module:
+    """The norm that the parameters ask for."""
     return nn.InstanceNorm3d(width, affine=True) if params.norm == "instance" else nn.BatchNorm3d(width)

@@ -1,0 +1,42 @@
+"""When a step does not fit into the memory: smaller bites of the same brains, until it does."""
+
+import torch
+
+from ctworkbench.core.errors import WorkbenchError
+
+_SMALLEST = 32
+_STEP = 16
+_CPU_WORDS = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error of torch or Python says that memory ran out, on a GPU or on the CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_WORDS)
+
+
+def smaller(together: int, patch: int) -> tuple[int, int]:
+    """The next smaller bite: one brain at a time, then cubes of half the side.
+
+    Args:
+        together: brains that go through the network at once.
+        patch: side of the cubes, or the longest side of the brains where they are shown whole.
+
+    Returns:
+        The same two, smaller.
+
+    Raises:
+        WorkbenchError: it is as small as is of use.
+    """
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if together > 1:
+        return 1, patch
+    half = patch // 2 // _STEP * _STEP
+    if half < _SMALLEST:
+        raise WorkbenchError(
+            f"The memory does not even hold a step on {patch} voxels a side.",
+            "Close other programs, or choose a preset with coarser voxels or fewer channels.",
+        )
+    return 1, half
