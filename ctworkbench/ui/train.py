@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from ctworkbench.core import plugins
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.jobs import Event
+from ctworkbench.core.jobs import Event, JobState
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, JobView
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
     from ctworkbench.core.workbench.rows import ScanRow
 
+_PAUSED = (JobState.CANCELLED, JobState.INTERRUPTED, JobState.FAILED)
 _TRAIN_COLOR, _VALIDATION_COLOR = "#56b4e9", "#e69f00"
 
 
@@ -75,6 +76,11 @@ def basis_text(scans: "list[ScanRow]") -> tuple[str, bool]:
         f"Split by subject, made once and kept: {split}. The test subjects are never learned from.",
         len(subjects) >= 2,
     )
+
+
+def _shown_first(view: JobView) -> tuple[bool, bool, str]:
+    """Which training is looked at: the one that runs, else one that waits, else the newest."""
+    return view.state is JobState.RUNNING, not view.state.ended, view.job.id
 
 
 class TrainPage(QWidget):
@@ -146,12 +152,9 @@ class TrainPage(QWidget):
         self.start.setObjectName("start_training")
         self.start.setProperty("role", "primary")
         self.start.clicked.connect(self._start)
-        self.stop = QPushButton("Cancel")
-        self.stop.setObjectName("cancel_training")
-        self.stop.setToolTip(
-            "Stops after the current step; the best weights so far are kept and it can be started again"
-        )
-        self.stop.clicked.connect(self._cancel)
+        self.stop = QPushButton("Pause")
+        self.stop.setObjectName("pause_training")
+        self.stop.clicked.connect(self._pause_or_go_on)
         layout = QGridLayout(card)
         layout.setVerticalSpacing(9)
         layout.addWidget(QLabel("Network"), 0, 0)
@@ -246,7 +249,7 @@ class TrainPage(QWidget):
 
     def _on_jobs(self) -> None:
         trainings = [view for view in self._bridge.jobs.values() if view.job.kind == "train"]
-        newest = max(trainings, key=lambda view: (not view.state.ended, view.job.id), default=None)
+        newest = max(trainings, key=_shown_first, default=None)
         if newest is not self._job:
             self._job = newest
             self._draw()
@@ -291,9 +294,15 @@ class TrainPage(QWidget):
 
     def _enable(self) -> None:
         running = self._job is not None and not self._job.state.ended
-        self.start.setEnabled(self._ready and not running)
-        self.start.setToolTip("" if self._ready else "Accept label maps of at least two subjects first")
-        self.stop.setEnabled(running)
+        paused = self._job is not None and self._job.state in _PAUSED
+        self.start.setEnabled(self._ready)
+        ready = "Waits in the queue until the training that runs has ended" if running else ""
+        self.start.setToolTip(ready if self._ready else "Accept label maps of at least two subjects first")
+        self.stop.setText("Go on" if paused else "Pause")
+        self.stop.setToolTip(
+            "Goes on from the very step at which it stopped" if paused else "Stops within seconds and keeps its place"
+        )
+        self.stop.setEnabled(running or paused)
 
     # -- acts ------------------------------------------------------------------------------------------------------
 
@@ -312,6 +321,10 @@ class TrainPage(QWidget):
 
         self._bridge.start_jobs(submit, f"Train {network} ({preset})")
 
-    def _cancel(self) -> None:
-        if self._job is not None:
+    def _pause_or_go_on(self) -> None:
+        if self._job is None:
+            return
+        if self._job.state in _PAUSED:
+            self._bridge.retry(self._job.job.id)
+        else:
             self._bridge.cancel(self._job.job.id)

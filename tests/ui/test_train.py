@@ -116,7 +116,7 @@ def test_that_a_training_that_was_done_is_told_with_its_model(
     assert "accept further label maps" in told.args[0].remedy
 
 
-def test_that_start_asks_for_what_was_chosen_and_waits_while_one_runs(
+def test_that_start_asks_for_what_was_chosen_and_queues_behind_one_that_runs(
     page: TrainPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
@@ -126,8 +126,24 @@ def test_that_start_asks_for_what_was_chosen_and_waits_while_one_runs(
     qtbot.waitUntil(lambda: bool(asked))
     assert asked == [("resunet", "demo")]
     feed(page, training())
-    assert not page.start.isEnabled()
+    assert page.start.isEnabled()
+    assert "Waits in the queue" in page.start.toolTip()
     assert page.stop.isEnabled()
+
+
+def test_that_a_training_is_paused_and_goes_on(page: TrainPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(page._bridge, "cancel", lambda *ids: told.append(("pause", *ids)))
+    monkeypatch.setattr(page._bridge, "retry", lambda job_id: told.append(("go on", job_id)))
+    view = training()
+    feed(page, view, epoch(1, 0.9, 0.5))
+    assert page.stop.text() == "Pause"
+    page.stop.click()
+    view.state = JobState.CANCELLED
+    page._bridge.jobs_changed.emit()
+    assert page.stop.text() == "Go on"
+    page.stop.click()
+    assert told == [("pause", view.job.id), ("go on", view.job.id)]
 
 
 def test_that_every_preset_is_described(page: TrainPage) -> None:
