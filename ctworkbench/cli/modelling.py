@@ -18,8 +18,8 @@ _STARTER = "starter"
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
     entry = grammar.with_jobs("train", _train, "train a network on accepted label maps")
-    entry.add_argument("--network", default="resunet", help="name of the network (default: resunet)")
-    entry.add_argument("--preset", default="demo", help="demo (default) or paper")
+    entry.add_argument("--network", default="resunet", help="resunet (default), unet3d or segresnet")
+    entry.add_argument("--preset", default="demo", help="demo (default), cpu, best, paper or paper133")
     entry.add_argument("--fold", type=int, metavar="N", help="fold of a cross-validation preset; the split by default")
     entry.add_argument("--again", action="store_true", help="train although the same was trained already")
 

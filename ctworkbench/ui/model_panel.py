@@ -32,14 +32,19 @@ _TITLES = (
     "Network",
     "Preset",
     "Trained",
-    "Dice, validation",
-    "Dice, test",
+    "Dice: valid.",
+    "test",
+    "train",
     "Learned from",
     "Subjects",
-    "Dice, training",
     "Weights",
 )
-_WIDTHS = (40, 76, 64, 124, 104, 74, 124, 68, 96)
+_TIPS = {
+    4: "Dice of the validation cases, on the scans' own grids",
+    5: "Dice of the locked test set; measured once its scans are segmented",
+    6: "Dice of the training cases, on the network's own grid: how well it remembers",
+}
+_WIDTHS = (40, 84, 72, 124, 88, 56, 56, 124, 72)
 _FOLDER = "models/folder"
 _KINDS = f"Model (*{SUFFIX});;Card as PDF (*.pdf);;Card as Markdown (*.md)"
 
@@ -80,6 +85,10 @@ class ModelPanel(QWidget):
         self.table.setObjectName("models")
         self.table.setAccessibleName("Trained models")
         self.table.setHorizontalHeaderLabels(list(_TITLES))
+        for column, tip in _TIPS.items():
+            heading_of = self.table.horizontalHeaderItem(column)
+            assert heading_of is not None
+            heading_of.setToolTip(tip)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -121,9 +130,9 @@ class ModelPanel(QWidget):
                 f"{model.created.astimezone():%Y-%m-%d %H:%M}",
                 _shown(model.dice_validation),
                 _shown(model.dice_test),
+                _shown(model.dice_train),
                 model.label_kind,
                 str(model.subjects),
-                _shown(model.dice_train),
                 model.weights_hash[:12],
             )
             for column, text in enumerate(cells):

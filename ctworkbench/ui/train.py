@@ -225,10 +225,11 @@ class TrainPage(QWidget):
 
     def _show(self, answer: tuple) -> None:
         networks, presets, models, scans, notes = answer
-        for box, names in ((self.network, networks), (self.preset, presets)):
+        for box, names, first in ((self.network, networks, "resunet"), (self.preset, presets, "demo")):
             if [box.itemText(row) for row in range(box.count())] != list(names):
                 box.clear()
                 box.addItems(names)
+                box.setCurrentText(first)
         text, self._ready = basis_text(scans)
         self.basis.setText(" ".join((text, *notes)))
         self.models.show_models(models)
