@@ -30,7 +30,7 @@ from ctworkbench.train.checkpoint import TrainState, fingerprint, load_checkpoin
 from ctworkbench.train.data import Prepared, network_input, padded, prepare, roles
 from ctworkbench.train.evaluate import Agreement, CaseDice, agreements, compare
 from ctworkbench.train.inference import eager
-from ctworkbench.train.memory import out_of_memory, smaller
+from ctworkbench.train.memory import memory_held, out_of_memory, smaller
 from ctworkbench.train.objective import count_overlap, learning_rate, loss_of
 from ctworkbench.train.predict import Device, class_probabilities, label_scan, pick_device
 from ctworkbench.train.preset import Preset, load_preset
@@ -346,7 +346,10 @@ def _tell(course: _Course, state: TrainState, steps: int) -> None:
     text = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min" if left < 5400 else f"{left / 3600:.1f} h"
     dice = f", validation Dice {state.history[-1]['dice_validation']:.3f}" if state.history else ""
     epoch = min(state.epoch + 1, course.epochs)
-    course.context.progress(0.1 + 0.85 * done / course.epochs, f"Epoch {epoch} of {course.epochs}{dice}, {text} left")
+    course.context.progress(
+        0.1 + 0.85 * done / course.epochs,
+        f"Epoch {epoch} of {course.epochs}{dice}, {text} left, {memory_held(course.device):.1f} GB held",
+    )
 
 
 def _finish(

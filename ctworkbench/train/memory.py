@@ -1,5 +1,6 @@
 """When a step does not fit into the memory: smaller bites of the same brains, until it does."""
 
+import psutil
 import torch
 
 from ctworkbench.core.errors import WorkbenchError
@@ -14,6 +15,13 @@ def out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_WORDS)
+
+
+def memory_held(device: str) -> float:
+    """GB that this process holds: on the GPU at most so far, else in the machine's memory now."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e9
+    return psutil.Process().memory_info().rss / 1e9
 
 
 def smaller(together: int, patch: int) -> tuple[int, int]:
