@@ -229,6 +229,7 @@ def package(work: Path, figures: Path | None) -> None:
         augmentation=Augmentation(flip=0.5, rotation_degrees=15.0),
     )
     drawn = told["steps"] * told["batch"]
+    measured = ["Its figures are of digital phantoms, made from heads that it did not learn from."] if figures else []
     facts = ModelFacts(
         title="Starter model",
         network=told["network"],
@@ -244,7 +245,10 @@ def package(work: Path, figures: Path | None) -> None:
             f"at random, {told['first_spacing_mm']:g} mm voxels for the first {told['first_share']:.0%} of the time.",
             "No patient's scan was used. The borders of the lobes are those of the CerebrA atlas, carried over.",
         ),
-        cautions=("The model learned from images drawn from adult heads: it has never seen the scan of a child.",),
+        cautions=(
+            "The model learned from images drawn from adult heads: it has never seen the scan of a child.",
+            *measured,
+        ),
         validation=(HeldOut.model_validate_json(figures.read_text()),) if figures else (),
         seconds=told["seconds"],
         device=told["device"],
