@@ -94,3 +94,15 @@ def test_that_changed_weights_are_not_sent(tmp_path: Path) -> None:
         with pytest.raises(WorkbenchError, match="were changed"):
             study.modelling.export_model(1, tmp_path / "model.ctwmodel")
         assert not (tmp_path / "model.ctwmodel").exists()
+
+
+def test_that_the_starter_model_is_taken_in_once_and_tells_that_it_saw_no_child(tmp_path: Path) -> None:
+    with Workbench.create(tmp_path / "study", Settings(author="Ada")) as study:
+        jobs, _ = study.modelling.starter()
+        assert not study.wait(jobs)
+        again, number = study.modelling.starter()
+        assert (again, number) == ([], 1)
+        assert study.modelling.models()[0].validation_kind == "truth of phantoms"
+        with study._study.database.reading() as session:
+            notes = teachings(session, [1])[1].notes
+        assert "it has never seen the scan of a child" in notes[0]

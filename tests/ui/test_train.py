@@ -196,3 +196,12 @@ def test_that_a_file_which_is_no_model_is_refused_by_name(page: TrainPage, qtbot
         page.models.take_from(tmp_path / "notes.ctwmodel")
     assert told.args is not None
     assert told.args[0].message.startswith("notes.ctwmodel is damaged, or not a model")
+
+
+def test_that_the_starter_model_is_there_after_a_click(page: TrainPage, qtbot: QtBot) -> None:
+    rows = page.models.table.rowCount()
+    page._bridge.start()
+    page.models.starter.click()
+    qtbot.waitUntil(lambda: page.models.table.rowCount() == rows + 1, timeout=120_000)
+    assert page.models.models[0].preset == "starter"
+    assert page.models.table.item(0, 7).text() == "drawn heads"
