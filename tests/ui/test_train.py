@@ -181,13 +181,13 @@ def test_that_a_models_card_is_read_and_written(page: TrainPage, qtbot: QtBot, t
     assert not panel.show_card.isEnabled()
     panel.table.selectRow(0)
     panel.show_card.click()
-    qtbot.waitUntil(lambda: panel.findChild(QTextBrowser, "model_card_text") is not None)
+    qtbot.waitUntil(lambda: panel.findChild(QTextBrowser, "model_card_text") is not None, timeout=20_000)
     text = panel.findChild(QTextBrowser, "model_card_text")
     assert panel.models[0].weights_hash in text.toPlainText()
     assert "Research use only" in text.toPlainText()
     panel.findChild(QDialog, "model_card_dialog").close()
     panel.write(1, tmp_path / "card.pdf")
-    qtbot.waitUntil(lambda: (tmp_path / "card.pdf").exists())
+    qtbot.waitUntil(lambda: (tmp_path / "card.pdf").exists(), timeout=60_000)  # draws with what is loaded then
 
 
 def test_that_a_file_which_is_no_model_is_refused_by_name(page: TrainPage, qtbot: QtBot, tmp_path: Path) -> None:
