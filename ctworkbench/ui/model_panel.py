@@ -44,7 +44,7 @@ _TIPS = {
     5: "Dice of the locked test set; measured once its scans are segmented",
     6: "Dice of the training cases, on the network's own grid: how well it remembers",
 }
-_WIDTHS = (40, 84, 72, 124, 88, 56, 56, 124, 72)
+_WIDTHS = (36, 76, 66, 118, 84, 50, 50, 112, 68)
 _FOLDER = "models/folder"
 _KINDS = f"Model (*{SUFFIX});;Card as PDF (*.pdf);;Card as Markdown (*.md)"
 

@@ -45,7 +45,10 @@ def sections(facts: ModelFacts) -> tuple[Section, ...]:
     learned += [("Labels", facts.label_kind), *(("", text) for text in facts.learned_from)]
     made = [
         ("Preset", facts.preset + (f", fold {facts.fold}" if facts.fold is not None else "")),
-        ("Settings", _told({k: v for k, v in settings.items() if k not in ("title", "channels", "kernel")}, "")),
+        (
+            "Settings",
+            _told({k: v for k, v in settings.items() if k not in ("title", "channels", "kernel")}, "") or "not told",
+        ),
         ("Seed", "not known" if facts.seed is None else str(facts.seed)),
         ("Epochs", str(len(facts.history)) if facts.history else "not told"),
         ("Time", _time(facts)),
