@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ctworkbench.core.alignment import Brain, initial_similarity
+from ctworkbench.core.atlas_registration import affine_transform, deformation
 from ctworkbench.core.dicom import find_series
 from ctworkbench.core.dicom_series import read_series
 from ctworkbench.core.jobs import JobContext
@@ -34,9 +35,9 @@ from ctworkbench.core.label_maps import dice, resample_labels
 from ctworkbench.core.norms import published_norm
 from ctworkbench.core.phantom import PhantomParams, make_phantom, plan_phantoms
 from ctworkbench.core.preprocess import PreprocessParams, preprocess
-from ctworkbench.core.register import affine_transform, cut_to_mask, deformation, in_brain_window, read_mask
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource
+from ctworkbench.core.template_library import cut_to_mask, in_brain_window, read_mask
 from ctworkbench.core.volume import Affine, Volume, read_nifti, write_nifti
 
 SEED = 1
@@ -83,7 +84,7 @@ def vote(tissue: Path, template: Brain, inside: Volume) -> NDArray[np.uint8]:
         folder = Path(scratch)
         pose, _ = initial_similarity(template, head)
         affine = affine_transform(template, head, pose, folder, SEED)
-        displacement, grid = deformation(template, head, folder, "quick", SEED)
+        displacement, grid = deformation(template, head, folder, "fast", SEED)
     return carry_labels(labels, SCHEME.codes, inside, affine, displacement, grid).voxels
 
 
@@ -155,7 +156,7 @@ def lesson(plan: PhantomParams, folder: Path, template: Brain) -> Lesson:
     fixed = in_brain_window(Volume(smooth, hu.affine), hull)
     pose, _ = initial_similarity(fixed, template)
     affine = affine_transform(fixed, template, pose, folder, 1)
-    displacement, grid = deformation(fixed, template, folder, "quick", 1)
+    displacement, grid = deformation(fixed, template, folder, "fast", 1)
     truth = resample_labels(read_nifti(made.truth), inside.grid, CODES).voxels
     return Lesson(inside, hull, csf, truth, affine, displacement, grid)
 

@@ -12,15 +12,18 @@ from ctworkbench.core.wording import count
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench, WorklistRow
 
+PRESETS = ("quick", "balanced", "fine")
 VERDICTS = ("accept", "needs-edits", "reject", "later")
 
 
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
-    entry = grammar.with_jobs("label", _label, "make label maps by registration of the template")
-    entry.add_argument("--preset", choices=("quick", "fine"), default="quick", help="2 mm (default) or 1 mm")
+    entry = grammar.with_jobs("label", _label, "make label maps by registration of templates")
+    text = "quick carries the template in use (default); balanced the most like the scan, fine fuses four"
+    entry.add_argument("--preset", choices=PRESETS, default=PRESETS[0], help=text)
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
-    entry.add_argument("--template", metavar="NAME", help="the template; by default the one in use (`template list`)")
+    text = "one for quick, by default the one in use; those that balanced and fine choose among, by default all"
+    entry.add_argument("--template", nargs="+", metavar="NAME", help=f"{text} (`template list`)")
     entry.add_argument("--again", action="store_true", help="also scans that were labelled; makes a further version")
 
     text = "judge label maps; without options, list those that count and those to review"
@@ -42,7 +45,7 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--json", action="store_true", help="print the list as JSON")
 
     top = grammar.add_parser("template", help="list, add and choose the templates that labels are carried from")
-    top.description = "The bundled template, and those that a study's own experts have drawn."
+    top.description = "The templates that are bundled, and those that a study's own experts have drawn."
     inner = Grammar(top.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser)
     inner.over_study("list", _list_templates, "list the templates of the study")
     entry = inner.over_study("add", _add_template, "make a drawn label map a template")
@@ -60,7 +63,8 @@ def _list_templates(arguments: argparse.Namespace) -> int:
         print(form.format("in use", "name", "drawn as"))
         for row in workbench.templates.templates():
             drawn = f", version {row.version}, by {row.author}" if row.version else ""
-            made = "bundled" if row.annotation_id is None else f"{row.subject}{drawn}"
+            age = "" if row.age_years is None else f", {row.age_years:g} years"
+            made = f"bundled{age}" if row.annotation_id is None else f"{row.subject}{drawn}"
             print(form.format("*" if row.in_use else "", row.name, made))
     return 0
 

@@ -18,6 +18,7 @@ from ctworkbench.core.volume import Affine, Volume
 _STEP_MM = 5.0
 _ANGLES_DEGREES = (-36.0, -24.0, -12.0, 0.0, 12.0, 24.0, 36.0)
 _REFINED = 5
+_FAR_WORSE = 0.08
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,40 @@ def initial_similarity(fixed: Brain, moving: Brain) -> tuple[Affine, float]:
     return transform(best.x), float(-best.fun)
 
 
+def carried_pose(fixed: Brain, moving: Brain, known: Brain, pose: Affine) -> tuple[Affine, float]:
+    """The pose of one template from that of another, and its score: templates mostly lie straight, as their axes say.
+
+    Only where that scores far worse is the pose searched for again.
+
+    Args:
+        fixed: the scan.
+        moving: the template.
+        known: another template.
+        pose: 4×4, world mm of `fixed` → world mm of `known`.
+    """
+    theirs, ours = (_centre(brain) for brain in (known, moving))
+    step = np.eye(4)
+    step[:3, :3] *= (_cm3(moving) / _cm3(known)) ** (1 / 3)
+    step[:3, 3] = ours - step[:3, :3] @ theirs
+    points, values, mass = _samples(fixed)
+    score = _score(step @ pose, points, values, mass, _coarse(moving))
+    if score >= _score(pose, points, values, mass, _coarse(known)) - _FAR_WORSE:
+        return step @ pose, score
+    return initial_similarity(fixed, moving)
+
+
+def shrunk(brain: Brain, step_mm: float) -> Brain:
+    """A brain averaged to voxels of about `step_mm`; HU within the mask alone."""
+    image, mask, affine = _coarse(brain, step_mm)
+    return Brain(Volume(image, affine), Volume(mask, affine))
+
+
+def _centre(brain: Brain) -> NDArray[np.float64]:
+    """World place of the middle of a brain."""
+    affine = brain.mask.affine
+    return affine[:3, :3] @ np.argwhere(brain.mask.voxels > 0).mean(axis=0) + affine[:3, 3]
+
+
 def _samples(brain: Brain) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """World points every 5 mm in and around the brain, with image and mask there."""
     image, mask, affine = _coarse(brain)
@@ -81,9 +116,9 @@ def _samples(brain: Brain) -> tuple[NDArray[np.float64], NDArray[np.float64], ND
     return points, image[index].astype(np.float64), mask[index].astype(np.float64)
 
 
-def _coarse(brain: Brain) -> tuple[NDArray[np.float32], NDArray[np.float32], Affine]:
-    """Image and mask averaged to about 5 mm."""
-    factor = np.maximum(1, np.round(_STEP_MM / np.array(brain.image.spacing))).astype(int)
+def _coarse(brain: Brain, step_mm: float = _STEP_MM) -> tuple[NDArray[np.float32], NDArray[np.float32], Affine]:
+    """Image and mask averaged to about `step_mm`."""
+    factor = np.maximum(1, np.round(step_mm / np.array(brain.image.spacing))).astype(int)
     pad = [(2 * f, 2 * f + -n % f) for n, f in zip(brain.image.voxels.shape, factor, strict=True)]
 
     def shrink(voxels: NDArray) -> NDArray[np.float32]:

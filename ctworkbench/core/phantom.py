@@ -153,7 +153,7 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
     drawn = np.array([child.volumes_cm3[name] for name in load().region_names])
 
     context.progress(0.05, f"{params.code}: shaping the child's head")
-    targets = np.append(drawn, _ventricles(head_ventricles=_share(head), brain_cm3=float(drawn.sum())))
+    targets = np.append(drawn, ventricles_cm3(head, float(drawn.sum())))
     shape = shape_child(head, child, targets, _stream(params.seed, params.index, _SHAPE), context.check)
     context.progress(0.4, f"{params.code}: skull")
     skull = build_skull(shape, child, _stream(params.seed, params.index, _SKULL))
@@ -245,6 +245,6 @@ def _share(head: Head) -> float:
     return np.count_nonzero(head.is_tissue(VENTRICLES) & (head.labels == 0)) / np.count_nonzero(head.labels)
 
 
-def _ventricles(head_ventricles: float, brain_cm3: float) -> float:
-    """Ventricles in cm³: halfway (in logarithm) between the adult's own share and a child's, never above 2.5 %."""
-    return brain_cm3 * min(0.025, float(np.sqrt(head_ventricles * _VENTRICLE_SHARE)))
+def ventricles_cm3(head: Head, brain_cm3: float) -> float:
+    """A child's ventricles: halfway (in logarithm) between the adult's own share and a child's, never above 2.5 %."""
+    return brain_cm3 * min(0.025, float(np.sqrt(_share(head) * _VENTRICLE_SHARE)))

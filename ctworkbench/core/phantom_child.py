@@ -53,18 +53,33 @@ def draw_child(rng: np.random.Generator, sex: str, age_years: float) -> Child:
     Raises:
         NormError: an age or sex that the norm does not cover.
     """
+    volumes = _draw_volumes(rng, published_norm(), sex, age_years)
+    index = CEPHALIC_INDEX_SD * _cut_normal(rng)
+    return _child(sex, age_years, volumes, index, 1 + BONE_SD_RELATIVE * _cut_normal(rng))
+
+
+def mean_child(sex: str, age_years: float) -> Child:
+    """The child whose regions, skull and bone have the norms' means.
+
+    Raises:
+        NormError: an age or sex that the norm does not cover.
+    """
     norm = published_norm()
-    volumes = _draw_volumes(rng, norm, sex, age_years)
-    brain = sum(volumes.values())
+    volumes = {name: norm.mean(name, sex, age_years) for name in load().region_names}
+    return _child(sex, age_years, volumes, 0.0, 1.0)
+
+
+def _child(sex: str, age_years: float, volumes: dict[str, float], wider: float, thicker: float) -> Child:
+    """A child of regional volumes in cm³; its cephalic index `wider` and its bone `thicker` (×) than the mean."""
+    norm = published_norm()
     expected = sum(norm.mean(region, sex, age_years) for region in norm.regions)
     share = max(1.05, cranial("ICV", "ICV", sex, age_years) / expected)
-    index = cranial("CI", "CI", sex, age_years) + CEPHALIC_INDEX_SD * _cut_normal(rng)
-    thicker = 1 + BONE_SD_RELATIVE * _cut_normal(rng)
+    index = cranial("CI", "CI", sex, age_years) + wider
     frontal, parietal, occipital = (
         thicker * cranial("BoneThickness", f"{bone} bone", sex, age_years)
         for bone in ("Frontal", "Parietal", "Occipital")
     )
-    return Child(sex, age_years, volumes, brain * share, index, (frontal, parietal, occipital))
+    return Child(sex, age_years, volumes, sum(volumes.values()) * share, index, (frontal, parietal, occipital))
 
 
 def _draw_volumes(rng: np.random.Generator, norm: Norm, sex: str, age_years: float) -> dict[str, float]:

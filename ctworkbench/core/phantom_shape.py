@@ -69,7 +69,7 @@ class Shape:
 
 
 def shape_child(
-    head: Head, child: Child, targets: NDArray[np.float64], rng: np.random.Generator, tick: Callable[[], None]
+    head: Head, child: Child, targets: NDArray[np.float64], rng: np.random.Generator | None, tick: Callable[[], None]
 ) -> Shape:
     """Find the map under which the head's regions get the child's volumes.
 
@@ -77,7 +77,7 @@ def shape_child(
         head: the adult.
         child: for the cephalic index and the thickness of the skull.
         targets: volumes in cm³ of the codes 1 to 10, then of the ventricles.
-        rng: draws the random part.
+        rng: draws the random part; None for a child with none of it, which keeps the adult's gyri and sulci.
         tick: called often; may raise to end the work.
 
     Raises:
@@ -88,7 +88,9 @@ def shape_child(
     amounts = _amounts(head, cell)
     fractions = (amounts / np.prod(size)).astype(np.float32)
     steering = Steering(fractions.sum(axis=0), size)
-    velocity = _random_velocity(fractions.shape[1:], size, rng) + steering.flow(_FACE_LOG_SHRINK * _face(head, cell))
+    velocity = steering.flow(_FACE_LOG_SHRINK * _face(head, cell))
+    if rng is not None:
+        velocity = _random_velocity(fractions.shape[1:], size, rng) + velocity
     surface = _surface(head, cell)
     wanted = targets * 1000.0
     bias = np.zeros(len(wanted))  # log of what a voxel count gives over what the Jacobian on the cells says

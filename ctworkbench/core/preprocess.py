@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy import ndimage
 
-from ctworkbench.core.brain_mask import BRAIN_WINDOW, head_masks
+from ctworkbench.core.brain_mask import BRAIN_WINDOW, HeadMasks, head_masks
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.volume import Grid, Volume, read_nifti, resample, write_nifti
 
 _MARGIN_MM = 6.0
 _AIR_HU = -1024
+_BODY_HU = -250
+_METAL_HU, _METAL_CM3 = 3000, 0.1
+_CUT_OFF = 0.15  # of the largest section: the scalp over the vertex alone has less
 _CLAHE_KERNEL_MM = 32
 _CLAHE_CLIP = 0.01
 
@@ -81,7 +84,7 @@ def preprocess(params: PreprocessParams, context: JobContext) -> PreprocessResul
     write_nifti(Volume(masks.skull.astype(np.uint8), image.affine), paths["skull"])
     write_nifti(Volume(equalized, image.affine), paths["equalized"])
     cm3 = float(masks.brain.sum() * image.grid.voxel_volume_mm3 / 1000)
-    return PreprocessResult(**paths, brain_cm3=cm3, warnings=_warnings(scan, masks.brain, masks.open_fraction, cm3))
+    return PreprocessResult(**paths, brain_cm3=cm3, warnings=_warnings(scan, image, masks, cm3))
 
 
 def to_one_mm(scan: Volume, name: str) -> Volume:
@@ -135,13 +138,24 @@ def equalize(hu: NDArray, brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return equalized
 
 
-def _warnings(scan: Volume, brain: NDArray[np.bool_], open_fraction: float, cm3: float) -> tuple[str, ...]:
+def cut_off_fraction(image: Volume) -> float:
+    """Section of the head at the upper end of a 1-mm image, RAS, as a part of its largest; 0 for a whole vertex."""
+    section = (image.voxels > _BODY_HU).sum(axis=(0, 1))
+    return float(section[-4:].max() / max(1, section.max()))
+
+
+def _warnings(scan: Volume, image: Volume, masks: HeadMasks, cm3: float) -> tuple[str, ...]:
     """What limits the trust in the masks."""
     found: list[str] = []
+    brain, open_fraction = masks.brain, masks.open_fraction
     if max(scan.spacing) > 3.0:
         found.append(f"Slices are {max(scan.spacing):.1f} mm apart: borders between them are interpolated.")
-    if brain[:, :, -1].any() or brain[:, :, -3:].sum() > 200:
-        found.append("The brain reaches the upper end of the scan: the vertex may be cut off.")
+    cut = cut_off_fraction(image)
+    if cut > _CUT_OFF or brain[:, :, -1].any() or brain[:, :, -3:].sum() > 200:
+        found.append(f"The scan ends at {cut:.0%} of the head's largest section: the vertex may be cut off.")
+    metal = float((image.voxels[ndimage.find_objects(brain.astype(np.uint8))[0]] >= _METAL_HU).sum() / 1000)
+    if metal > _METAL_CM3:
+        found.append(f"Metal lies in or at the brain ({metal:.1f} cm³ above {_METAL_HU} HU): HU around it are wrong.")
     if not 500 < cm3 < 1900:
         found.append(f"The inside of the skull measures {cm3:.0f} cm³, which is unusual.")
     if open_fraction > 0.35:

@@ -1,57 +1,92 @@
-"""Pseudo-labels: the regions of a template, carried to a scan by atlas registration (ANTs; Avants et al. 2008).
+"""Pseudo-labels: the regions of templates, carried to a scan by atlas registration and made one label map.
 
-Template and scan are stripped to the brain, the head's pose is searched for (`alignment`), an affine transform is found
-at 4 mm and a diffeomorphism (SyN) on a grid of 2 mm (`quick`) or 1 mm (`fine`). The labels follow as smooth indicators
-and are then fitted to the scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in
+Templates and scan are stripped to the brain, the head's pose is searched for (`alignment`), an affine transform and a
+diffeomorphism are found (`atlas_registration`). Where several templates take part, those are chosen that are most like
+the scan after the affine transform, and their labels are fused by likeness of HU from place to place (`label_fusion`).
+The result is fitted to the scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in
 docs/registration.md.
 """
 
-import shlex
 import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from scipy import ndimage
 
-from ctworkbench.core.alignment import Brain, initial_similarity
-from ctworkbench.core.brain_mask import BRAIN_WINDOW
+from ctworkbench.core.alignment import Brain, carried_pose, initial_similarity
+from ctworkbench.core.atlas_registration import Schedule, affine_transform, deformation
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_fitting import brain_tissue, carry_labels, fit_labels, places_in_template, smoothed
+from ctworkbench.core.label_fusion import Carried, Fused, Fusion, fuse
 from ctworkbench.core.label_maps import keep_largest_components, resample_labels
+from ctworkbench.core.preprocess import cut_off_fraction
+from ctworkbench.core.registration_scores import (
+    LEAST_POSE,
+    LEAST_SIMILARITY,
+    deformation_scores,
+    likeness,
+    region_scores,
+    similarity,
+    warnings_of,
+)
 from ctworkbench.core.schemes import load
-from ctworkbench.core.settings import resource
-from ctworkbench.core.volume import Affine, Grid, Volume, read_nifti, resample, write_nifti
+from ctworkbench.core.template_library import (
+    SMOOTHING_MM,
+    Template,
+    TemplateFiles,
+    average_template,
+    cut_to_mask,
+    in_brain_window,
+    read_mask,
+    read_template,
+)
+from ctworkbench.core.volume import Affine, Volume, read_nifti, write_nifti
 
-Preset = Literal["quick", "fine"]
+Preset = Literal["quick", "balanced", "fine"]
 
-_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-_SMOOTHING_MM = 0.8
-_LIKENESS_MM = 3.0
-_MARGIN = 12
-_GRID_MM: dict[Preset, int] = {"quick": 2, "fine": 1}
-_SCHEDULE: dict[Preset, str] = {
-    "quick": "--convergence [40x20x0,1e-6,8] --shrink-factors 4x2x1 --smoothing-sigmas 2x1x0",
-    "fine": "--convergence [60x40x20x5,1e-6,8] --shrink-factors 8x4x2x1 --smoothing-sigmas 4x2x1x0",
+
+class Effort(NamedTuple):
+    """What a preset spends: how many templates take part, how each is deformed, and how many it chooses from.
+
+    Attributes:
+        templates: those most like the scan take part.
+        schedule: of `atlas_registration`.
+        tried: as many are laid on by an affine transform first; 1 for the one that was given first, without a choice.
+    """
+
+    templates: int
+    schedule: Schedule
+    tried: int
+
+
+EFFORT: dict[Preset, Effort] = {
+    "quick": Effort(1, "fast", 1),
+    "balanced": Effort(1, "thorough", 3),
+    "fine": Effort(4, "thorough", 8),
 }
+_YEARS_APART = 2.0
+_HALF_SECTION = 0.5  # of the head's largest; 2 cm and more of a child's vertex are missing then
 
 
 class LabelParams(BaseModel):
-    """What to label, and with which template.
+    """What to label, and with which templates.
 
     Attributes:
         scan: NIfTI of the scan on its own grid, which the labels are made for.
         image: HU at 1 mm, from `preprocess`.
         brain: mask of the inside of the skull at 1 mm, from `preprocess`.
         skull: mask of the bone at 1 mm, from `preprocess`.
-        template_image: HU of the template's brain.
-        template_labels: region codes of the template.
-        template_mask: brain mask of the template.
-        preset: "quick" deforms on a 2-mm grid, "fine" on a 1-mm grid.
+        templates: those to choose from; "quick" takes the first.
+        sex, age_years: of the child, for the choice; None where not known.
+        preset: "quick" carries the first, "balanced" the most like the scan, "fine" fuses several; see `EFFORT`.
+        fusion: how the labels of several are made one.
         seed: of the metric's sampling.
     """
 
@@ -61,12 +96,32 @@ class LabelParams(BaseModel):
     image: Path
     brain: Path
     skull: Path
-    template_image: Path = resource("templates/adult_ct") / "ct.nii.gz"
-    template_labels: Path = resource("templates/adult_ct") / "labels10_child.nii.gz"
-    template_mask: Path = resource("templates/adult_ct") / "brain_mask.nii.gz"
+    templates: tuple[TemplateFiles, ...] = (average_template(),)
+    sex: Literal["M", "F"] | None = None
+    age_years: float | None = None
     scheme: str = "lobes10"
     preset: Preset = "quick"
+    fusion: Fusion = "joint"
     seed: int = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_one_template(cls, given: Any) -> Any:
+        """Jobs of older versions named the files of one template."""
+        if isinstance(given, dict) and "template_image" in given and "templates" not in given:
+            files = {part: given.pop(f"template_{part}") for part in ("image", "labels", "mask")}
+            return given | {"templates": (TemplateFiles(name="", **files),)}
+        return given
+
+
+class Part(BaseModel):
+    """What one template did for a label map: its likeness to the scan after the affine, its share of the vote."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    likeness: float
+    weight: float
 
 
 class LabelResult(BaseModel):
@@ -77,6 +132,7 @@ class LabelResult(BaseModel):
         scores: how far to trust them; see `pseudo_label`.
         seconds: time taken.
         warnings: what a reader should look at.
+        templates: which templates took part, the most alike first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,243 +141,225 @@ class LabelResult(BaseModel):
     scores: dict[str, float]
     seconds: float
     warnings: tuple[str, ...] = ()
+    templates: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ScanAtOneMm:
+    """The scan at 1 mm, cut to the inside of its skull: mask, brain as registration sees it, hull and CSF."""
+
+    inside: Volume
+    brain: Brain
+    hull: NDArray[np.bool_]
+    csf: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A template laid on the scan by an affine transform, which stands in `folder` as well."""
+
+    files: TemplateFiles
+    template: Template
+    affine: Affine
+    pose_score: float
+    likeness: float
+    folder: Path
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedTemplates:
+    """Templates carried to one scan, the most alike first.
+
+    Attributes:
+        scan: what they were carried to.
+        codes: regions.
+        names: of the templates; `likeness`: to the scan, after the affine transform.
+        pose_score: of the first guess for the first of them.
+        labels: their own label maps.
+        carried: their labels and HU on the 1-mm grid of the scan.
+        scores: what each deformation tells of itself.
+    """
+
+    scan: ScanAtOneMm
+    codes: tuple[int, ...]
+    names: list[str]
+    likeness: list[float]
+    pose_score: float
+    labels: list[Volume]
+    carried: list[Carried]
+    scores: list[dict[str, float]]
+
+    def together(self, fusion: Fusion, most: int | None = None) -> tuple[Fused, Volume]:
+        """What the `most` most alike say together, and that as a label map fitted to the scan, at 1 mm."""
+        scan = self.scan
+        fused = fuse(scan.brain.image.voxels, scan.hull, self.carried[:most], self.codes, fusion)
+        fitted = fit_labels(fused.labels, scan.inside.voxels > 0, scan.hull, scan.csf)
+        return fused, keep_largest_components(Volume(fitted, scan.inside.affine), self.codes)
 
 
 def pseudo_label(params: LabelParams, context: JobContext) -> LabelResult:
-    """Label a scan by registration of a template.
+    """Label a scan by registration of one template or several.
 
     The scores are: `similarity` (of HU between scan and carried template inside the brain), `mask_overlap`
-    (Dice of the brain masks), `pose_score` (of the first guess), `jacobian_min`, `jacobian_max` (local volume change of
-    the deformation), `folding_fraction` (part of the brain where it folds, ideally 0), `volume_ratio_min` and
-    `volume_ratio_max` (share of each region in the brain, against its share in the template).
+    (Dice of the labels and the brain), `pose_score` (of the first guess), `jacobian_min`, `jacobian_max` (local volume
+    change of the deformation), `folding_fraction` (part of the brain where it folds, ideally 0), `volume_ratio_min` and
+    `volume_ratio_max` (share of each region in the brain, against its share in the template). Of several templates the
+    worst Jacobian is told and the mean similarity; `templates` is their number, and `disagreement` the part of the
+    brain where the winning region has less than two thirds of the vote.
 
     Raises:
-        WorkbenchError: the registration failed or ended far from the brain.
+        WorkbenchError: the registration failed, or what it found is no head's: no label map is better than a wrong one.
     """
     start = time.monotonic()
-    context.progress(0.0, "Reading scan and template")
-    codes = load(params.scheme).codes
-    skull = read_mask(params.brain)
-    image = read_nifti(params.image).oriented()
-    inside, hu = cut_to_mask(skull, image)
-    smooth = smoothed(hu.voxels, inside.voxels > 0, _SMOOTHING_MM)
-    hull, csf = brain_tissue(smooth, inside.voxels > 0)
-    fixed = in_brain_window(Volume(smooth, hu.affine), hull)
-    template_mask, template_hu = cut_to_mask(
-        read_mask(params.template_mask), read_nifti(params.template_image).oriented()
+    laid = carry_templates(params, context)
+    context.progress(0.85, "Fusing and fitting the labels")
+    scheme = load(params.scheme)
+    fused, fitted = laid.together(params.fusion)
+    scores = _worst(laid.scores) | {"pose_score": laid.pose_score, "templates": float(len(laid.carried))}
+    if len(laid.carried) > 1:
+        scores["disagreement"] = float(fused.apart.sum() / max(1, laid.scan.hull.sum()))
+    scores |= region_scores(fitted, laid.labels, scheme.codes, laid.scan.hull)
+    _refuse(params.scan.name, scores)
+    context.progress(0.95, "Writing the labels")
+    path = context.folder / "labels.nii.gz"
+    write_nifti(resample_labels(fitted, read_nifti(params.scan).grid, scheme.codes), path)
+    parts = tuple(
+        Part(name=name, likeness=alike, weight=float(weight))
+        for name, alike, weight in zip(laid.names, laid.likeness, fused.weights, strict=True)
     )
-    in_template = template_mask.voxels > 0
-    moving = in_brain_window(
-        Volume(smoothed(template_hu.voxels, in_template, _SMOOTHING_MM), template_hu.affine), in_template
-    )
-    template = read_nifti(params.template_labels).oriented()
+    seconds = time.monotonic() - start
+    return LabelResult(labels=path, scores=scores, seconds=seconds, warnings=warnings_of(scores), templates=parts)
+
+
+def carry_templates(params: LabelParams, context: JobContext) -> CarriedTemplates:
+    """The templates that a preset chooses, carried to the scan.
+
+    Raises:
+        WorkbenchError: the scan shows no whole brain, a template lacks a region, or the registration failed.
+    """
+    context.progress(0.0, "Reading scan and templates")
+    effort, scan = EFFORT[params.preset], _read_scan(params)
+    files = params.templates[:1] if effort.tried == 1 else params.templates
+    carried: list[Carried] = []
+    told: list[dict[str, float]] = []
     folder = context.folder / "tmp"
     folder.mkdir(exist_ok=True)
     try:
-        context.progress(0.05, "Finding the pose of the head")
-        pose, pose_score = initial_similarity(fixed, moving)
-        context.progress(0.2, "Affine registration at 4 mm")
-        affine = affine_transform(fixed, moving, pose, folder, params.seed)
-        context.progress(0.35, f"Deforming the template ({params.preset})")
-        displacement, grid = deformation(fixed, moving, folder, params.preset, params.seed)
+        chosen = _lay_on(scan, files, effort.tried, params, folder, context)[: effort.templates]
+        for number, one in enumerate(chosen):
+            share = (number / len(chosen)) * 0.5
+            context.progress(0.3 + share, f"Deforming {one.files.name or 'the template'}")
+            labels, scores = _carry(scan, one, params, effort.schedule)
+            carried.append(labels)
+            told.append(scores)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    context.progress(0.8, "Carrying the labels")
-    carried = carry_labels(template, codes, inside, affine, displacement, grid)
-    fitted = Volume(fit_labels(carried.voxels, inside.voxels > 0, hull, csf), inside.affine)
-    fitted = keep_largest_components(fitted, codes)
-    context.progress(0.95, "Writing the labels")
-    scan = read_nifti(params.scan)
-    path = context.folder / "labels.nii.gz"
-    write_nifti(resample_labels(fitted, scan.grid, codes), path)
-    scores = {"pose_score": pose_score} | deformation_scores(displacement, grid, fixed)
-    scores["similarity"] = similarity(fixed, moving, affine, displacement, grid)
-    scores |= _region_scores(fitted, template, codes, hull)
-    return LabelResult(labels=path, scores=scores, seconds=time.monotonic() - start, warnings=_warnings(scores))
-
-
-def read_mask(path: Path) -> Volume:
-    """A mask, which must not be empty."""
-    mask = read_nifti(path).oriented()
-    if not mask.voxels.any():
-        raise WorkbenchError(f"The brain mask {path.name} is empty.", "Preprocess the scan again.")
-    return Volume((mask.voxels > 0).astype(np.uint8), mask.affine)
-
-
-def cut_to_mask(mask: Volume, image: Volume) -> tuple[Volume, Volume]:
-    """Mask and image cut to the box of the mask, with a margin: time goes with the voxels."""
-    if not mask.grid.matches(image.grid):
-        raise WorkbenchError("Image and brain mask do not lie on one grid.", "Preprocess the scan again.")
-    box = ndimage.find_objects(mask.voxels)[0]
-    start = [max(0, s.start - _MARGIN) for s in box]
-    stop = [min(n, s.stop + _MARGIN) for s, n in zip(box, mask.voxels.shape, strict=True)]
-    return mask.cropped(start, stop), image.cropped(start, stop)
-
-
-def in_brain_window(smooth: Volume, mask: NDArray[np.bool_]) -> Brain:
-    """HU within the brain window, 0 outside the mask; and the mask."""
-    low, high = BRAIN_WINDOW
-    voxels = np.where(mask, np.clip(smooth.voxels, low, high), 0).astype(np.float32)
-    return Brain(Volume(voxels, smooth.affine), Volume(mask.astype(np.uint8), smooth.affine))
-
-
-def similarity(fixed: Brain, moving: Brain, affine: Affine, displacement: NDArray[np.float32], grid: Affine) -> float:
-    """Correlation of HU between scan and carried template where both are brain, −1 to 1; both smoothed by 3 mm.
-
-    Unsmoothed, the noise of a CT and gyri that no deformation can match hide what is alike.
-
-    Args:
-        fixed: the scan.
-        moving: the template.
-        affine: from `affine_transform`.
-        displacement: from `deformation`; zeros tell how alike the affine transform alone makes them.
-        grid: from `deformation`.
-    """
-    voxels = np.argwhere(ndimage.binary_dilation(fixed.mask.voxels > 0, iterations=3))
-    where = places_in_template(voxels, fixed.image.affine, moving.image.affine, affine, displacement, grid)
-    carried, mask = (np.zeros(fixed.mask.voxels.shape, np.float32) for _ in range(2))
-    carried[tuple(voxels.T)] = ndimage.map_coordinates(moving.image.voxels, where, order=1)
-    mask[tuple(voxels.T)] = ndimage.map_coordinates(moving.mask.voxels.astype(np.float32), where, order=1)
-    both = (fixed.mask.voxels > 0) & (mask > 0.5)
-    if both.sum() < 2:
-        return 0.0
-    ours, theirs = (_blurred(*pair)[both] for pair in ((fixed.image.voxels, fixed.mask.voxels), (carried, mask)))
-    return float(np.nan_to_num(np.corrcoef(ours, theirs)[0, 1]))
-
-
-def _blurred(image: NDArray, mask: NDArray) -> NDArray[np.float32]:
-    """An image smoothed by 3 mm within its mask."""
-    weight = ndimage.gaussian_filter(mask.astype(np.float32), _LIKENESS_MM)
-    return ndimage.gaussian_filter(image.astype(np.float32), _LIKENESS_MM) / np.maximum(weight, 0.05)
-
-
-def deformation_scores(displacement: NDArray[np.float32], grid: Affine, fixed: Brain) -> dict[str, float]:
-    """Local volume change (determinant of the Jacobian) of the deformation, within the brain."""
-    step = np.linalg.norm(grid[:3, :3], axis=0)
-    turn = grid[:3, :3] / step
-    local = displacement @ turn.astype(np.float32)
-    slopes = [np.stack(np.gradient(local[..., axis], *step), -1) for axis in range(3)]
-    jacobian = np.linalg.det(np.stack(slopes, -2) + np.eye(3, dtype=np.float32))
-    inside = resample(fixed.mask, Grid(_shape(jacobian), grid), "nearest").voxels > 0
-    values = jacobian[inside]
-    return {
-        "jacobian_min": float(values.min()),
-        "jacobian_max": float(values.max()),
-        "folding_fraction": float((values <= 0).mean()),
-    }
-
-
-def _shape(array: NDArray) -> tuple[int, int, int]:
-    return (array.shape[0], array.shape[1], array.shape[2])
-
-
-def _region_scores(
-    fitted: Volume, template: Volume, codes: tuple[int, ...], hull: NDArray[np.bool_]
-) -> dict[str, float]:
-    """How much of the brain is labelled, and each region's share of it against its share in the template."""
-    ours = np.bincount(fitted.voxels.ravel(), minlength=256)[list(codes)].astype(float)
-    theirs = np.bincount(template.voxels.ravel(), minlength=256)[list(codes)].astype(float)
-    ratio = (ours / max(1.0, ours.sum())) / (theirs / theirs.sum())
-    labelled = fitted.voxels > 0
-    return {
-        "mask_overlap": float(2 * (labelled & hull).sum() / max(1, labelled.sum() + hull.sum())),
-        "volume_ratio_min": float(ratio.min()),
-        "volume_ratio_max": float(ratio.max()),
-    }
-
-
-def _warnings(scores: dict[str, float]) -> tuple[str, ...]:
-    """What the scores say for people."""
-    found: list[str] = []
-    if scores["pose_score"] < 0.6:
-        found.append("Template and scan agree poorly even after the search for the pose: look at every plane.")
-    if scores["folding_fraction"] > 0.001:
-        found.append(f"The deformation folds in {scores['folding_fraction']:.1%} of the brain.")
-    if scores["volume_ratio_min"] < 0.5 or scores["volume_ratio_max"] > 1.8:
-        found.append("A region is far smaller or larger than in the template: look at its borders.")
-    if scores["mask_overlap"] < 0.9:
-        found.append("The labels do not cover the brain: look at its surface.")
-    return tuple(found)
-
-
-def affine_transform(fixed: Brain, moving: Brain, pose: Affine, folder: Path, seed: int) -> Affine:
-    """The affine transform from world of `fixed` to world of `moving`, found at 4 mm."""
-    import SimpleITK as sitk
-
-    _write_channels(fixed, folder, "fixed4", 4)
-    _write_channels(moving, folder, "moving4", 4)
-    lps = _LPS_FROM_RAS @ pose @ _LPS_FROM_RAS
-    transform = sitk.AffineTransform(lps[:3, :3].ravel().tolist(), lps[:3, 3].tolist())
-    sitk.WriteTransform(transform, str(folder / "pose.mat"))
-    pair = shlex.quote(f"{folder / 'fixed4.nii'},{folder / 'moving4.nii'}")
-    _ants(
-        f"--initial-moving-transform {shlex.quote(str(folder / 'pose.mat'))} --metric MI[{pair},1,32,Regular,0.5]"
-        " --transform Affine[0.1] --convergence [100x50,1e-6,8] --shrink-factors 2x1 --smoothing-sigmas 1x0",
-        folder / "affine",
-        seed,
+    return CarriedTemplates(
+        scan=scan,
+        codes=load(params.scheme).codes,
+        names=[one.files.name for one in chosen],
+        likeness=[one.likeness for one in chosen],
+        pose_score=chosen[0].pose_score,
+        labels=[one.template.labels for one in chosen],
+        carried=carried,
+        scores=told,
     )
-    found = sitk.AffineTransform(sitk.ReadTransform(str(folder / "affine0GenericAffine.mat")))
-    matrix, centre = np.array(found.GetMatrix()).reshape(3, 3), np.array(found.GetCenter())
-    lps = np.eye(4)
-    lps[:3, :3] = matrix
-    lps[:3, 3] = np.array(found.GetTranslation()) + centre - matrix @ centre
-    return _LPS_FROM_RAS @ lps @ _LPS_FROM_RAS
 
 
-def deformation(
-    fixed: Brain, moving: Brain, folder: Path, preset: Preset, seed: int
-) -> tuple[NDArray[np.float32], Affine]:
-    """The deformation that goes before the affine transform which `affine_transform` left in `folder`.
+def _read_scan(params: LabelParams) -> ScanAtOneMm:
+    image = read_nifti(params.image).oriented()
+    cut = cut_off_fraction(image)
+    if cut > _HALF_SECTION:
+        raise WorkbenchError(
+            f"{params.scan.name} was not labelled: it ends within the head, at {cut:.0%} of its largest section.",
+            "Import a head CT that covers the brain from the vertex to the foramen magnum.",
+        )
+    inside, hu = cut_to_mask(read_mask(params.brain), image)
+    smooth = smoothed(hu.voxels, inside.voxels > 0, SMOOTHING_MM)
+    hull, csf = brain_tissue(smooth, inside.voxels > 0)
+    if not hull.any():
+        raise WorkbenchError(
+            f"{params.scan.name} shows no brain tissue inside the skull.", "Look at the brain mask of the scan."
+        )
+    return ScanAtOneMm(inside, in_brain_window(Volume(smooth, hu.affine), hull), hull, csf)
 
-    Returns:
-        displacement in mm RAS (x, y, z, 3), and the affine of the grid over `fixed` that it stands on.
+
+def _lay_on(
+    scan: ScanAtOneMm, files: Sequence[TemplateFiles], most: int, params: LabelParams, folder: Path, context: JobContext
+) -> list[_Candidate]:
+    """Templates laid on the scan, the one to be preferred first.
+
+    The pose of the head is searched for once, with the first template; of many only the `most` are laid on by an affine
+    transform that fit best in that pose.
     """
-    import nibabel as nib
-
-    _write_channels(fixed, folder, "fixed", _GRID_MM[preset])
-    _write_channels(moving, folder, "moving", _GRID_MM[preset])
-    pair = shlex.quote(f"{folder / 'fixed.nii'},{folder / 'moving.nii'}")
-    masks = shlex.quote(f"{folder / 'fixedm.nii'},{folder / 'movingm.nii'}")
-    _ants(
-        f"--initial-moving-transform {shlex.quote(str(folder / 'affine0GenericAffine.mat'))}"
-        f" --metric MI[{pair},1,32] --metric MeanSquares[{masks},0.5,0] --transform SyN[0.2,3,0] {_SCHEDULE[preset]}",
-        folder / "warp",
-        seed,
-    )
-    image = nib.Nifti1Image.from_filename(folder / "warp1Warp.nii.gz")
-    field = np.asarray(image.dataobj, dtype=np.float32).reshape(*image.shape[:3], 3)
-    return field * np.array([-1, -1, 1], np.float32), np.asarray(image.affine, dtype=np.float64)
-
-
-def _write_channels(brain: Brain, folder: Path, name: str, step: int) -> None:
-    """Image and mask averaged to `step` mm, uncompressed."""
-    for volume, ending in ((brain.image, ""), (brain.mask, "m")):
-        voxels = volume.voxels.astype(np.float32)
-        pad = [(2 * step, 2 * step + -n % step) for n in voxels.shape]
-        voxels = np.pad(voxels, pad)
-        x, y, z = (n // step for n in voxels.shape)
-        voxels = voxels.reshape(x, step, y, step, z, step).mean((1, 3, 5))
-        if ending == "m":
-            voxels = ndimage.gaussian_filter(voxels, 1.0 * 2 / step) * 40
-        affine = volume.affine.copy()
-        affine[:3, 3] += affine[:3, :3] @ np.full(3, (step - 1) / 2 - 2 * step)
-        affine[:3, :3] *= step
-        write_nifti(Volume(voxels, affine), folder / f"{name}{ending}.nii")
+    scheme = load(params.scheme)
+    posed: list[tuple[float, TemplateFiles, Template, Affine]] = []
+    for number, one in enumerate(files):
+        context.progress(0.05 + 0.1 * number / len(files), f"Finding the pose of {one.name or 'the template'}")
+        template = read_template(one, scheme)
+        if not posed:
+            pose, score = initial_similarity(scan.brain, template.brain)
+        else:
+            _, _, first, known = posed[0]
+            pose, score = carried_pose(scan.brain, template.brain, first.brain, known)
+        posed.append((score, one, template, pose))
+    found: list[_Candidate] = []
+    for number, (score, one, template, pose) in enumerate(sorted(posed, key=lambda row: -row[0])[:most]):
+        context.progress(0.15 + 0.15 * number / most, f"Laying on {one.name or 'the template'}")
+        own = folder / str(number)
+        own.mkdir(exist_ok=True)
+        affine = affine_transform(scan.brain, template.brain, pose, own, params.seed)
+        alike = likeness(scan.brain, template.brain, affine)
+        found.append(_Candidate(one, template, affine, score, alike, own))
+    return sorted(found, key=lambda one: _preference(one, params), reverse=True)
 
 
-def _ants(arguments: str, prefix: Path, seed: int) -> None:
-    """Run antsRegistration in this process: float, 3D, no guess of its own; `prefix` begins the names of its files.
+def _preference(one: _Candidate, params: LabelParams) -> tuple[bool, float, bool]:
+    """Not of another age, then likeness, then of the same sex; what is not known speaks against nobody.
+
+    Sex comes last, for it changes the size of a brain far more than its shape, and the affine transform takes size out.
+    """
+    ages = one.files.age_years, params.age_years
+    near = ages[0] is None or ages[1] is None or abs(ages[0] - ages[1]) <= max(_YEARS_APART, ages[1] / 2)
+    return near, round(one.likeness, 2), one.files.sex is not None and one.files.sex == params.sex
+
+
+def _carry(
+    scan: ScanAtOneMm, one: _Candidate, params: LabelParams, schedule: Schedule
+) -> tuple[Carried, dict[str, float]]:
+    """Labels and HU of one template on the scan, and what its deformation tells of itself."""
+    brain = one.template.brain
+    displacement, grid = deformation(scan.brain, brain, one.folder, schedule, params.seed)
+    codes = load(params.scheme).codes
+    labels = carry_labels(one.template.labels, codes, scan.inside, one.affine, displacement, grid)
+    image = np.zeros(labels.voxels.shape, dtype=np.float32)
+    voxels = np.argwhere(scan.inside.voxels > 0)
+    where = places_in_template(voxels, scan.inside.affine, brain.image.affine, one.affine, displacement, grid)
+    image[tuple(voxels.T)] = ndimage.map_coordinates(brain.image.voxels, where, order=1)
+    scores = deformation_scores(displacement, grid, scan.brain)
+    scores["similarity"] = similarity(scan.brain, brain, one.affine, displacement, grid)
+    return Carried(labels.voxels, image), scores
+
+
+def _worst(told: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Scores of several deformations as one: the worst of each, and the mean similarity."""
+    worst = {"jacobian_min": min, "jacobian_max": max, "folding_fraction": max}
+    scores = {name: pick(one[name] for one in told) for name, pick in worst.items()}
+    return scores | {"similarity": float(np.mean([one["similarity"] for one in told]))}
+
+
+def _refuse(name: str, scores: dict[str, float]) -> None:
+    """Let no label map stand that no head can have given.
 
     Raises:
-        WorkbenchError: it failed, or wrote nothing.
+        WorkbenchError: scan and template do not agree at all.
     """
-    import ants
-
-    fixed = f"--dimensionality 3 --float 1 --random-seed {seed} -u 0 -z 1"
-    command = shlex.split(f"{fixed} {arguments}")
-    try:
-        ants.registration([*command, "--output", f"[{prefix}]"], None)
-    except RuntimeError as error:
-        raise WorkbenchError(f"The registration failed: {error}", "Look at the brain mask of the scan.") from error
-    if not any(prefix.parent.glob(f"{prefix.name}*")):
-        raise WorkbenchError("The registration gave no result.", "Look at the brain mask of the scan.")
+    for score, least, what in (
+        ("pose_score", LEAST_POSE, "the first guess of the pose"),
+        ("similarity", LEAST_SIMILARITY, "the likeness of scan and carried template"),
+    ):
+        if scores[score] < least:
+            raise WorkbenchError(
+                f"{name} was not labelled: {what} scored {scores[score]:.2f}, and a head scores {least:.2f} or more.",
+                "Look at the scan: is it a whole head CT, without an implant that hides the brain?",
+            )

@@ -199,13 +199,18 @@ class CohortPage(QWidget):
         button = self._tool(
             "Label",
             "label",
-            "Carry the template over by registration (quick)",
+            "Carry the template in use over by registration (quick)",
             lambda: self.label("quick"),
         )
         button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         menu = QMenu(button)
-        menu.addAction("Quick – registration at 2 mm", lambda: self.label("quick"))
-        menu.addAction("Fine – registration at 1 mm, several times slower", lambda: self.label("fine"))
+        menu.addAction("Quick – one template", lambda: self.label("quick"))
+        menu.addAction(
+            "Balanced – the template most like each scan, about twice the time", lambda: self.label("balanced")
+        )
+        menu.addAction(
+            "Fine – the four most like each scan fused, about six times the time", lambda: self.label("fine")
+        )
         menu.addSeparator()
         menu.addMenu(template_menu(menu, self._workbench, self._bridge))
         button.setMenu(menu)
@@ -376,6 +381,7 @@ class CohortPage(QWidget):
         menu.addSeparator()
         menu.addAction("Preprocess", self.preprocess)
         menu.addAction("Label, quick", lambda: self.label("quick"))
+        menu.addAction("Label, balanced", lambda: self.label("balanced"))
         menu.addAction("Label, fine", lambda: self.label("fine"))
         menu.addAction("Segment", self.segment)
         menu.addSeparator()

@@ -89,6 +89,7 @@ class MainWindow(QMainWindow):
         run = self.menuBar().addMenu("&Run")
         self._add(run, "&Preprocess", lambda s: s.cohort.preprocess(), study=True)
         self._add(run, "Label, &quick", lambda s: s.cohort.label("quick"), study=True)
+        self._add(run, "Label, &balanced", lambda s: s.cohort.label("balanced"), study=True)
         self._add(run, "Label, &fine", lambda s: s.cohort.label("fine"), study=True)
         self._add(run, "&Train…", lambda s: s.go("train"), study=True)
         self._add(run, "&Segment", lambda s: s.cohort.segment(), study=True)

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 def template_menu(parent: QWidget, workbench: "Workbench", bridge: Bridge) -> QMenu:
     """A menu of the study's templates, the one in use ticked; it is read anew whenever it opens."""
-    menu = QMenu("Template", parent)
+    menu = QMenu("Template of Quick", parent)
     menu.setToolTipsVisible(True)
 
     def fill() -> None:
         menu.clear()
         group = QActionGroup(menu)
         for row in workbench.templates.templates():
+            if row.subject == "" and row.sex and not group.actions()[1:]:
+                menu.addSection("Children, which Balanced and Fine choose among")
             action = menu.addAction(row.name, lambda name=row.name: use(name))
             action.setCheckable(True)
             action.setChecked(row.in_use)
@@ -67,12 +69,16 @@ def use_as_template(page: "ReviewPage") -> None:
                 lambda: templates.use(row.name), lambda used: page.tell(f"Labels are carried from {used.name} now")
             )
         else:
-            page.tell("It can be chosen under Cohort → Label → Template")
+            page.tell("It can be chosen under Cohort → Label → Template of Quick; Balanced and Fine may choose it now")
 
     page.bridge.run(lambda: templates.add(shown.id, name), added, page.bridge.report, message="Making the template…")
 
 
 def _story(row: TemplateRow) -> str:
-    if row.annotation_id is None:
-        return "The atlas of the program"
-    return f"v{row.version} of {row.subject}, by {row.author}" if row.version else f"A label map of {row.subject}"
+    """Where a template comes from, for its tooltip."""
+    if row.annotation_id is not None:
+        drawn = f"v{row.version} of {row.subject}, by {row.author}" if row.version else f"A label map of {row.subject}"
+        return f"{drawn}; Balanced and Fine may choose it too"
+    if row.age_years is None:
+        return "The atlas of the program, an average of many heads; used by Quick alone"
+    return f"One head at the size of {row.age_years:g} years; Balanced and Fine take those most like the scan"

@@ -8,18 +8,13 @@ import numpy as np
 from scipy import ndimage
 
 from ctworkbench.core.alignment import initial_similarity
+from ctworkbench.core.atlas_registration import affine_transform
 from ctworkbench.core.label_fitting import brain_tissue, carry_labels, fit_labels, smoothed
 from ctworkbench.core.label_maps import keep_largest_components, resample_labels
-from ctworkbench.core.register import (
-    affine_transform,
-    cut_to_mask,
-    deformation_scores,
-    in_brain_window,
-    read_mask,
-    similarity,
-)
+from ctworkbench.core.registration_scores import deformation_scores, similarity
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource
+from ctworkbench.core.template_library import cut_to_mask, in_brain_window, read_mask
 from ctworkbench.core.volume import Volume, read_nifti, resample
 
 SCHEME = load()

@@ -18,10 +18,10 @@ from ctworkbench.core.methods.facts import LabelMapFact, ScanFact, StudyFacts, V
 from ctworkbench.core.model import Annotation, Origin, Scan, Subject, Template
 from ctworkbench.core.norms import published_norm
 from ctworkbench.core.norms.simulated import simulate
-from ctworkbench.core.settings import Settings, resource
+from ctworkbench.core.settings import Settings
+from ctworkbench.core.template_library import average_template
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.methods import TEXT_FILE
-from ctworkbench.core.workbench.templates import TEMPLATE_FILES, TEMPLATE_FOLDER
 from tests.core.norm_study import study_of
 from tests.ui.seeded_study import seed
 
@@ -226,7 +226,8 @@ def labelled_by_model(study: Workbench, number: int) -> None:
 
 
 def test_that_facts_follow_corrections_back_to_the_machine_and_the_template(study: Workbench) -> None:
-    keys = [study._study.store.put_file(resource(TEMPLATE_FOLDER) / name) for name in TEMPLATE_FILES]
+    files = average_template()
+    keys = [study._study.store.put_file(path) for path in (files.image, files.labels, files.mask)]
     with study._study.database.writing() as session:
         session.add(Template(id=7, name="atlas", image_key=keys[0], labels_key=keys[1], mask_key=keys[2]))
         session.flush()

@@ -9,8 +9,10 @@ import pytest
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.label_maps import dice
 from ctworkbench.core.model import Role, Subject, Verdict
+from ctworkbench.core.register import LabelParams
 from ctworkbench.core.schemes import load
-from ctworkbench.core.volume import Volume, read_nifti
+from ctworkbench.core.template_library import children, read_template
+from ctworkbench.core.volume import Volume, read_nifti, write_nifti
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.templates import BUNDLED_TEMPLATE
 from tests.core.heads import labels_of, study_with_heads
@@ -48,12 +50,10 @@ def test_that_a_drawn_label_map_becomes_a_template_and_labels_another_scan(ready
     assert f"*      {BUNDLED_TEMPLATE}" in listed.out
     added = run("template", "add", ready.folder, "--subject", "S1", "--version", "1", "--name", "Own")
     assert added.code == 0, added.err
-    assert [(row.name, row.in_use) for row in ready.templates.templates()] == [
-        (BUNDLED_TEMPLATE, True),
-        ("Own", False),
-    ]
+    listed = [(row.name, row.in_use) for row in ready.templates.templates()]
+    assert (listed[0], listed[-1], len(listed)) == ((BUNDLED_TEMPLATE, True), ("Own", False), 10)
     assert run("template", "use", ready.folder, "Own").code == 0
-    own = ready.templates.templates()[1]
+    own = ready.templates.templates()[-1]
     assert (own.in_use, own.subject, own.version, own.author) == (True, "S1", 1, "Dr A")
     template = ready.templates.named()
     store = ready._study.store
@@ -83,12 +83,12 @@ def test_that_a_template_can_be_named_for_one_run(ready: Workbench) -> None:
     for job in jobs:
         ready.jobs.cancel(job)
     ready.wait(jobs)
-    assert ready.templates.named(BUNDLED_TEMPLATE).labels_key in str(params["template_labels"])
+    assert ready.templates.named(BUNDLED_TEMPLATE).labels_key in str(params["templates"])
 
 
 def test_that_names_are_not_given_twice_and_one_label_map_is_one_template(ready: Workbench) -> None:
     first = ready.review.annotations(1)[-1]
-    if len(ready.templates.templates()) == 1:
+    if all(row.name != "Own" for row in ready.templates.templates()):
         ready.templates.add(first.id, "Own")
     with pytest.raises(WorkbenchError, match="a template 'Own' already"):
         ready.templates.add(first.id, "Own")
@@ -133,3 +133,53 @@ def test_that_a_scan_without_a_brain_mask_is_no_template(tmp_path: Path) -> None
         row = workbench.review.save(1, None, drawn(workbench, 1))
         with pytest.raises(WorkbenchError, match="S1 is not preprocessed"):
             workbench.templates.add(row.id, "A")
+
+
+def test_that_a_preset_that_chooses_is_offered_all_templates_but_those_of_the_child_itself(ready: Workbench) -> None:
+    first = ready.review.annotations(1)[-1]
+    if all(row.name != "Own" for row in ready.templates.templates()):
+        ready.templates.add(first.id, "Own")
+    jobs = ready.labelling.pseudo_label("fine", [1, 2], again=True)
+    asked = [LabelParams.model_validate(ready.jobs.job(job).params) for job in jobs]
+    offered = [[one.name for one in params.templates] for params in asked]
+    for job in jobs:
+        ready.jobs.cancel(job)
+    ready.wait(jobs)
+    shipped = [one.name for one in children()]
+    assert offered == [shipped, [*shipped, "Own"]]  # it is drawn on the first scan
+    with pytest.raises(WorkbenchError, match="drawn on S1 itself"):
+        ready.labelling.pseudo_label("fine", [1], again=True, template="Own")
+    with pytest.raises(WorkbenchError, match="quick carries one template"):
+        ready.labelling.pseudo_label("quick", template=shipped[:2])
+    with pytest.raises(WorkbenchError, match="no preset 'slow'"):
+        ready.labelling.pseudo_label("slow")
+
+
+def test_that_the_library_holds_whole_small_children(tmp_path: Path) -> None:
+    files = children()
+    assert len(files) == 8 and {one.sex for one in files} == {"F", "M"}
+    assert sum(path.stat().st_size for one in files for path in (one.image, one.labels, one.mask)) < 10e6
+    template = read_template(files[0], SCHEME)
+    cm3 = np.count_nonzero(template.labels.voxels) / 1000
+    assert 900 < cm3 < 1100
+    hu = template.brain.image.voxels[template.brain.mask.voxels > 0]
+    assert 25 < np.median(hu) < 40
+    lacking = files[0].model_copy(update={"labels": tmp_path / "labels.nii.gz"})
+    whole = read_nifti(files[0].labels)
+    write_nifti(Volume(np.where(whole.voxels == 9, 0, whole.voxels).astype(np.uint8), whole.affine), lacking.labels)
+    with pytest.raises(WorkbenchError, match=r"lacks Cerebellum"):
+        read_template(lacking, SCHEME)
+
+
+def test_that_a_mirrored_template_is_the_mirror_image_with_its_sides_named_anew() -> None:
+    plain, turned = (read_template(children()[1], SCHEME, mirrored) for mirrored in (False, True))
+    for code in SCHEME.codes:
+        ours, theirs = plain.labels.voxels == code, turned.labels.voxels == SCHEME.mirror_table[code]
+        middle, mirrored = (
+            one.affine[:3, :3] @ np.argwhere(where).mean(axis=0) + one.affine[:3, 3]
+            for one, where in ((plain.labels, ours), (turned.labels, theirs))
+        )
+        np.testing.assert_allclose(mirrored, middle * [-1, 1, 1], atol=1e-6)
+        assert ours.sum() == theirs.sum()
+    brain = np.argwhere(turned.brain.mask.voxels > 0).mean(axis=0) - np.argwhere(turned.labels.voxels > 0).mean(axis=0)
+    assert np.abs(brain).max() < 30  # image and labels were turned about the same plane

@@ -15,6 +15,7 @@ from ctworkbench.core.workbench.current import annotation_rows, version_for
 from ctworkbench.core.workbench.lineage import machine_made
 from ctworkbench.core.workbench.measuring import VOLUME
 from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.templates import FUSED
 
 
 @lru_cache(maxsize=16)
@@ -29,11 +30,19 @@ def template_volumes(path: Path, scheme: str) -> Mapping[str, float]:
 
 
 def templates(study: OpenStudy, session: Session) -> tuple[TemplateFact, ...]:
-    """The templates with the volumes of their own label maps."""
-    return tuple(
-        TemplateFact(row.name, template_volumes(study.store.path(row.labels_key), study.scheme))
+    """The templates with the volumes of their own label maps; those that were fused also together, with their means."""
+    volumes = {
+        row.id: (row.name, template_volumes(study.store.path(row.labels_key), study.scheme))
         for row in session.scalars(select(Template).order_by(Template.id))
-    )
+    }
+    found = [TemplateFact(name, own) for name, own in volumes.values()]
+    query = select(Annotation.parameters).where(Annotation.origin == Origin.REGISTRATION)
+    told = session.scalars(query.where(Annotation.template_id.is_(None)))
+    fused = {part["template"] for parameters in told for part in parameters.get("templates", ())}
+    known = [volumes[number][1] for number in fused if number in volumes]
+    if known:
+        found.append(TemplateFact(FUSED, {name: sum(own[name] for own in known) / len(known) for name in known[0]}))
+    return tuple(found)
 
 
 def label_maps(session: Session, source: str) -> tuple[LabelMapFact, ...]:
@@ -96,7 +105,7 @@ def origins(session: Session, used: Set[int]) -> tuple[LabelMapFact, ...]:
             subject="",
             version=version,
             origin=str(origin),
-            template=template or "",
+            template=template or (FUSED if origin is Origin.REGISTRATION else ""),
             model_id=model_id,
             current=number in used,
             key=key,

@@ -1,22 +1,25 @@
 """The labelling room: the template is registered to scans, and its labels become version 1."""
 
 from collections.abc import Container, Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Origin, Preprocessing, Scan, Subject, Template
-from ctworkbench.core.register import LabelParams, LabelResult
+from ctworkbench.core.register import EFFORT, LabelParams, LabelResult, Part
 from ctworkbench.core.store import key_of
+from ctworkbench.core.template_library import TemplateFiles
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import next_version
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
-from ctworkbench.core.workbench.templates import TemplatesRoom
+from ctworkbench.core.workbench.templates import FUSED, PooledTemplate, TemplatesRoom
 
 LABEL = "label"
-_INPUTS = ("scan", "image", "brain", "template_image", "template_labels", "template_mask")
+_INPUTS = ("scan", "image", "brain")
+_TEMPLATE_FILES = ("image", "labels", "mask")
 
 
 def preprocessings(session: Session) -> dict[int, Preprocessing]:
@@ -55,32 +58,50 @@ class LabellingRoom:
         preset: str = "quick",
         scan_ids: Sequence[int] | None = None,
         again: bool = False,
-        template: str | None = None,
+        template: str | Sequence[str] | None = None,
         initiator: object = None,
     ) -> list[str]:
-        """Start the registration of the template to the scans that have no registered label map; the jobs' ids.
+        """Start the registration of templates to the scans that have no registered label map; the jobs' ids.
 
         Args:
-            preset: "quick" (2 mm) or "fine" (1 mm).
+            preset: "quick" carries one template, "balanced" the one most like the scan; "fine" fuses four of those.
             scan_ids: the scans wanted; all that are preprocessed by default.
             again: label also the scans that have a registered label map; the new one is a further version.
-            template: name of the template; the one in use by default. The scan that it was drawn on is left out unless
-                it is asked for.
+            template: names of the templates. By default "quick" carries the one in use, and the others choose among
+                all that are shipped or drawn. With one template the scan that it was drawn on is left out unless it is
+                asked for; of several, those drawn on the scan's own subject are.
             initiator: handed on in the announcement.
 
         Raises:
-            WorkbenchError: no such template, no scans at all, some asked for not preprocessed, or none that is.
+            WorkbenchError: no such template or preset, several templates for "quick", no scans at all, some asked for
+                not preprocessed, or none that is.
         """
         study = self._study
+        names = [template] if isinstance(template, str) else list(template or ())
+        if preset not in EFFORT:
+            raise WorkbenchError(f"There is no preset {preset!r}.", f"There are {', '.join(EFFORT)}.")
+        single = EFFORT[preset].tried == 1
+        if single and len(names) > 1:
+            raise WorkbenchError(f"{preset} carries one template.", "Name one, or fuse several: --preset fine")
         with study.database.reading() as session:
             study.need_scans(session)
             labelled = select(Annotation.scan_id).where(Annotation.origin == Origin.REGISTRATION)
             done = set() if again else set(session.scalars(labelled))
             rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
+            children = {
+                scan: (subject, sex, age)
+                for scan, subject, sex, age in session.execute(
+                    select(Scan.id, Subject.id, Subject.sex, Scan.age_years).join(Subject)
+                ).tuples()
+            }
             prepared = preprocessings(session)
-        chosen = self._templates.named(template)
-        if scan_ids is None:
-            done.add(self._templates.scan_of(chosen) or 0)
+        if single:
+            chosen = self._templates.named(names[0] if names else None)
+            pool = [PooledTemplate(chosen, None, None, None)]
+            if scan_ids is None:
+                done.add(self._templates.scan_of(chosen) or 0)
+        else:
+            pool = self._templates.pool(names)
         rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
         rows = only_prepared(rows, prepared, asked_for=scan_ids is not None)
         path = study.store.path
@@ -92,9 +113,9 @@ class LabellingRoom:
                     image=path(prepared[scan].image_key),
                     brain=path(prepared[scan].brain_key),
                     skull=path(prepared[scan].skull_key),
-                    template_image=path(chosen.image_key),
-                    template_labels=path(chosen.labels_key),
-                    template_mask=path(chosen.mask_key),
+                    templates=self._for_subject(pool, children[scan][0], code),
+                    sex=children[scan][1],  # pyright: ignore[reportArgumentType] - validated by pydantic
+                    age_years=children[scan][2],
                     preset=preset,  # pyright: ignore[reportArgumentType] - validated by pydantic
                     seed=study.split_seed,
                 ),
@@ -102,6 +123,25 @@ class LabellingRoom:
             for scan, key, code in rows
         }
         return study.start_each(LABEL, wanted, "ctworkbench.core.register:pseudo_label", initiator)
+
+    def _for_subject(self, pool: Sequence[PooledTemplate], subject_id: int, code: str) -> tuple[TemplateFiles, ...]:
+        """The templates for one subject: those drawn on itself would give its own label map back."""
+        path = self._study.store.path
+        files = tuple(
+            TemplateFiles(
+                name=one.row.name,
+                image=path(one.row.image_key),
+                labels=path(one.row.labels_key),
+                mask=path(one.row.mask_key),
+                sex=one.sex,  # pyright: ignore[reportArgumentType] - validated by pydantic
+                age_years=one.age_years,
+            )
+            for one in pool
+            if one.subject_id is None or one.subject_id != subject_id
+        )
+        if not files:
+            raise WorkbenchError(f"All the templates named are drawn on {code} itself.", "Name others, or none.")
+        return files
 
     def record_label(self, job_id: str) -> Changes:
         """Take the label map of a registration job into the study as a new version."""
@@ -112,16 +152,24 @@ class LabellingRoom:
             raise WorkbenchError(f"The job {job_id} names no scan.")
         key = study.store.put_file(result.labels)
         request = LabelParams.model_validate(job.params)
-        used = {name: key_of(getattr(request, name)) for name in _INPUTS}
+        used: dict[str, Any] = {name: key_of(getattr(request, name)) for name in _INPUTS}
+        keys = {one.name: [key_of(getattr(one, part)) for part in _TEMPLATE_FILES] for one in request.templates}
+        parts = result.templates or tuple(Part(name=one.name, likeness=0.0, weight=1.0) for one in request.templates)
         with study.database.writing() as session:
             if not study.claim(session, job_id):
                 return Changes()
-            query = select(Template).where(
-                Template.image_key == used["template_image"], Template.labels_key == used["template_labels"]
-            )
-            template = session.scalars(query).first()
+            found = [_stored(session, *keys[part.name][:2]) for part in parts]
+            if None in found:
+                raise WorkbenchError(f"A template of the job {job_id} is not in the study any more.")
+            template = found[0] if len(found) == 1 else None
+            name = FUSED if template is None else template.name
             if template is None:
-                raise WorkbenchError(f"The template of the job {job_id} is not in the study any more.")
+                told_of = zip(parts, found, strict=True)
+                used["templates"] = [part.model_dump() | {"template": row.id} for part, row in told_of if row]
+                used["template_labels"] = "+".join(sorted(one[1][:8] for one in keys.values()))
+                used["fusion"] = request.fusion
+            else:
+                used |= dict(zip((f"template_{part}" for part in _TEMPLATE_FILES), keys[parts[0].name], strict=True))
             version = next_version(session, job.subject)
             row = Annotation(
                 scan_id=job.subject,
@@ -133,14 +181,20 @@ class LabellingRoom:
                 origin=Origin.REGISTRATION,
                 comment="; ".join(result.warnings),
                 scores=dict(result.scores),
-                parameters={"preset": request.preset, "seed": request.seed, "template": template.name, **used},
-                template_id=template.id,
+                parameters={"preset": request.preset, "seed": request.seed, "template": name, **used},
+                template_id=None if template is None else template.id,
                 code_version=job.code_version,
                 job_id=job_id,
             )
             session.add(row)
             session.flush()
-            told = {"version": version, "template": template.name, "preset": request.preset, "job": job_id}
+            told = {"version": version, "template": name, "preset": request.preset, "job": job_id}
             study.audit(session, "label", f"annotation {row.id}", told, job.subject)
         study.discard(result.labels)
         return Changes(annotations=True, jobs=True)
+
+
+def _stored(session: Session, image_key: str, labels_key: str) -> Template | None:
+    """The template of these voxels."""
+    query = select(Template).where(Template.image_key == image_key, Template.labels_key == labels_key)
+    return session.scalars(query).first()

@@ -214,6 +214,9 @@ def _provenance(code: str, one: Chosen, row: AnnotationRow, sources: _Sources) -
     if template is not None:
         made_by = f"template {template.name} ({template.labels_key[:12]}), preset {base.parameters.get('preset', '?')}"
         lines.append((_("Registration"), made_by))
+    elif fused := base.parameters.get("templates"):
+        named = ", ".join(f"{part['name']} ({100 * part['weight']:.0f} %)" for part in fused)
+        lines.append((_("Registration"), f"{len(fused)} templates: {named}; preset {base.parameters['preset']}"))
     model = None if base.model_id is None else sources.models.get(base.model_id)
     if model is not None:
         made_by = f"{model.id}: {model.network}, {model.preset}, weights {model.weights_hash[:16]}"

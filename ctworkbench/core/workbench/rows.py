@@ -120,6 +120,7 @@ class TemplateRow:
         subject, version, author: of that version, as the reader counts them; without version and author where they are
             kept from the reader.
         in_use: whether labels are carried from it.
+        sex, age_years: of the child that a bundled one is; "" and None where it is of many, or drawn.
     """
 
     id: int | None
@@ -130,6 +131,8 @@ class TemplateRow:
     author: str = ""
     created: datetime | None = None
     in_use: bool = False
+    sex: str = ""
+    age_years: float | None = None
 
     def marked(self, in_use: bool) -> "TemplateRow":
         """The same, in use or not."""

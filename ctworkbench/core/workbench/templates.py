@@ -1,21 +1,33 @@
 """The templates of a study: the bundled one, and those that its experts have drawn."""
 
-from sqlalchemy import select
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Preprocessing, Role, Scan, Subject, Template, TemplateChoice, Verdict
 from ctworkbench.core.schemes import load as load_scheme
-from ctworkbench.core.settings import resource
+from ctworkbench.core.template_library import AVERAGE_TEMPLATE, TemplateFiles, average_template, children
 from ctworkbench.core.template_making import make_template
 from ctworkbench.core.workbench.current import annotation_rows, last_verdicts
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, TemplateRow
 
-BUNDLED_TEMPLATE = "adult_ct, child's regions"
-TEMPLATE_FOLDER = "templates/adult_ct"
-TEMPLATE_FILES = ("ct.nii.gz", "labels10_child.nii.gz", "brain_mask.nii.gz")
+BUNDLED_TEMPLATE = AVERAGE_TEMPLATE
+FUSED = "several templates, fused"
 _LONGEST_NAME = 100
+
+
+class PooledTemplate(NamedTuple):
+    """A template to choose from, and whom it was made of: the subject is None for one of the program."""
+
+    row: Template
+    subject_id: int | None
+    sex: str | None
+    age_years: float | None
 
 
 class TemplatesRoom:
@@ -25,7 +37,7 @@ class TemplatesRoom:
         self._study = study
 
     def templates(self) -> list[TemplateRow]:
-        """All templates, the bundled one first.
+        """All templates: the bundled average, the bundled children, then those that the study's experts have drawn.
 
         Versions are told as the reader counts them; of one that is kept from a blinded reader, its subject alone.
         """
@@ -33,10 +45,15 @@ class TemplatesRoom:
             chosen = _chosen(session)
             reader = self._study.settings.author
             rows = [_row(session, one, reader) for one in session.scalars(select(Template).order_by(Template.id))]
-        bundled = next((row for row in rows if row.annotation_id is None), TemplateRow(None, BUNDLED_TEMPLATE))
-        drawn = [row for row in rows if row.annotation_id is not None]
-        in_use = bundled.id if chosen is None else chosen
-        return [row.marked(row.id == in_use) for row in (bundled, *drawn)]
+        taken = {row.name: row for row in rows if row.annotation_id is None}
+        shipped = [
+            replace(taken.pop(one.name, TemplateRow(None, one.name)), sex=one.sex or "", age_years=one.age_years)
+            for one in _shipped()
+        ]
+        drawn = [row for row in rows if row.annotation_id is not None or row.name in taken]
+        in_use = shipped[0].id if chosen is None else chosen
+        listed = [row.marked(row.id == in_use and row.id is not None) for row in (*shipped, *drawn)]
+        return listed if any(row.in_use for row in listed) else [listed[0].marked(True), *listed[1:]]
 
     def add(self, annotation_id: int, name: str, initiator: object = None) -> TemplateRow:
         """Make a version of a label map a template; it is registered once it is chosen (`use`).
@@ -140,15 +157,48 @@ class TemplatesRoom:
             else:
                 query = select(Template).where(Template.name == name).order_by(Template.id.desc())
                 template = session.scalars(query).first()
-            bundled = select(Template).where(Template.annotation_id.is_(None)).order_by(Template.id.desc())
-            if template is None and name in (None, BUNDLED_TEMPLATE):
-                template = session.scalars(bundled).first()
+            if template is None and name is None:
+                template = session.scalars(_bundled()).first()
         if template is not None:
             return template
-        if name not in (None, BUNDLED_TEMPLATE):
+        wanted = name or BUNDLED_TEMPLATE
+        files = next((one for one in _shipped() if one.name == wanted), None)
+        if files is None:
             there = ", ".join(row.name for row in self.templates())
             raise WorkbenchError(f"There is no template {name!r} in this study.", f"It has: {there}.")
-        return self._take_in()
+        return self._take_in(files)
+
+    def pool(self, names: Sequence[str] = ()) -> list[PooledTemplate]:
+        """The templates that a preset which fuses several chooses from; the bundled ones are taken in when needed.
+
+        Args:
+            names: these alone; by default the children that are shipped, and those drawn on subjects that are not of
+                the test set, for whose anatomy must be in no label of a training.
+
+        Raises:
+            WorkbenchError: there is none of a name.
+        """
+        sexes = {one.name: (one.sex, one.age_years) for one in _shipped()}
+        with self._study.database.reading() as session:
+            query = select(Template, Subject, Scan.age_years)
+            query = query.join(Annotation, Annotation.id == Template.annotation_id)
+            query = query.join(Scan, Scan.id == Annotation.scan_id).join(Subject, Subject.id == Scan.subject_id)
+            drawn = {row.id: (subject, age) for row, subject, age in session.execute(query.order_by(Template.id))}
+            theirs = {row.id: row for row in session.scalars(select(Template).where(Template.id.in_(drawn)))}
+        if names:
+            found = [self.named(name) for name in dict.fromkeys(names)]
+        else:
+            found = [self.named(one.name) for one in children()]
+            found += [theirs[number] for number, (subject, _age) in drawn.items() if subject.role is not Role.TEST]
+        pooled: list[PooledTemplate] = []
+        for row in found:
+            subject, age = drawn.get(row.id, (None, None))
+            if subject is not None:
+                _refuse_test(subject)
+                pooled.append(PooledTemplate(row, subject.id, subject.sex, age))
+            else:
+                pooled.append(PooledTemplate(row, None, *sexes.get(row.name, (None, None))))
+        return pooled
 
     def scan_of(self, template: Template) -> int | None:
         """The scan that a template was drawn on; None for the bundled one."""
@@ -157,18 +207,30 @@ class TemplatesRoom:
         with self._study.database.reading() as session:
             return session.scalar(select(Annotation.scan_id).where(Annotation.id == template.annotation_id))
 
-    def _take_in(self) -> Template:
-        """The bundled template, with its images put into the study."""
-        study, folder = self._study, resource(TEMPLATE_FOLDER)
-        keys = [study.store.put_file(folder / file) for file in TEMPLATE_FILES]
+    def _take_in(self, files: TemplateFiles) -> Template:
+        """A bundled template, with its images put into the study."""
+        study = self._study
+        keys = [study.store.put_file(file) for file in (files.image, files.labels, files.mask)]
         with study.database.writing() as session:
-            template = Template(name=BUNDLED_TEMPLATE, image_key=keys[0], labels_key=keys[1], mask_key=keys[2])
+            template = Template(name=files.name, image_key=keys[0], labels_key=keys[1], mask_key=keys[2])
             session.add(template)
         return template
 
     def _refuse_taken(self, name: str) -> None:
         if any(row.name == name for row in self.templates()):
             raise WorkbenchError(f"There is a template {name!r} already.", "Give this one another name.")
+
+
+def _shipped() -> tuple[TemplateFiles, ...]:
+    """The templates of the program, the average first."""
+    return (average_template(), *children())
+
+
+def _bundled() -> Select[Template]:
+    """The average template of the program as older versions may have named it, newest first."""
+    names = [one.name for one in children()]
+    query = select(Template).where(Template.annotation_id.is_(None), Template.name.not_in(names))
+    return query.order_by(Template.id.desc())
 
 
 def templates_on(session: Session) -> dict[str, list[str]]:
