@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from ctworkbench.core.alignment import Brain, initial_similarity
+from ctworkbench.core.alignment import Brain, carried_pose, initial_similarity
 from ctworkbench.core.dicom import find_series
 from ctworkbench.core.dicom_series import read_series
 from ctworkbench.core.errors import JobCancelled, WorkbenchError
@@ -17,8 +17,11 @@ from ctworkbench.core.label_maps import dice
 from ctworkbench.core.phantom import make_phantom, plan_phantoms
 from ctworkbench.core.preprocess import PreprocessParams, PreprocessResult, preprocess, to_one_mm
 from ctworkbench.core.register import LabelParams, LabelResult, pseudo_label
+from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource
+from ctworkbench.core.template_library import children, read_template
 from ctworkbench.core.volume import Volume, read_nifti, write_nifti
+from tests.core.heads import head
 
 CODES = tuple(range(1, 11))
 ORIENTATIONS = ["".join(letters) for axes in permutations(("RL", "AP", "SI")) for letters in product(*axes)]
@@ -33,10 +36,18 @@ def label(scan: Volume, folder: Path) -> tuple[LabelResult, PreprocessResult]:
     return pseudo_label(params, context), ready
 
 
+SEED = 20_261
+
+
+def phantom_head() -> str:
+    """The head that the phantom is made from."""
+    return plan_phantoms(Path(), 1, seed=SEED)[0].head.name.removesuffix("_tissue.nii.gz")
+
+
 @pytest.fixture(scope="module")
 def phantom(tmp_path_factory) -> tuple[Volume, Volume]:
     folder = tmp_path_factory.mktemp("phantom")
-    plan = plan_phantoms(folder, 1, seed=20_261, spacing=(1.0, 1.0, 2.5), pose=1.5)[0]
+    plan = plan_phantoms(folder, 1, seed=SEED, spacing=(1.0, 1.0, 2.5), pose=1.5)[0]
     made = make_phantom(plan, JobContext(folder))
     found = find_series(sorted(path for path in made.series.rglob("*") if path.is_file()))
     scan = read_series(next(iter(found.series.values()))).volume
@@ -132,3 +143,100 @@ def test_that_an_empty_brain_mask_is_refused_by_name(tmp_path):
     (tmp_path / "CANCEL").touch()
     with pytest.raises(JobCancelled):
         pseudo_label(params, JobContext(tmp_path))
+
+
+def test_that_a_scan_that_ends_within_the_head_is_not_labelled(phantom, tmp_path):
+    scan = phantom[0].oriented()
+    x, y, z = scan.voxels.shape
+    cut = scan.cropped([0, 0, 0], [x, y, 3 * z // 4])
+    with pytest.raises(WorkbenchError, match=r"it ends within the head, at \d+% of its largest section"):
+        label(cut, tmp_path / "label")
+    write_nifti(cut, tmp_path / "scan.nii.gz")
+    ready = preprocess(PreprocessParams(image=tmp_path / "scan.nii.gz"), JobContext(tmp_path))
+    assert any("the vertex may be cut off" in warning for warning in ready.warnings)
+
+
+@pytest.mark.parametrize("part", ["upper", "lower", "right"])
+def test_that_half_a_head_is_refused(phantom, tmp_path, part):
+    scan = phantom[0].oriented()
+    x, y, z = scan.voxels.shape
+    start, stop = {
+        "upper": ([0, 0, z // 2], [x, y, z]),
+        "lower": ([0, 0, 0], [x, y, z // 2]),
+        "right": ([x // 2, 0, 0], [x, y, z]),
+    }[part]
+    with pytest.raises(WorkbenchError, match="no whole brain"):
+        label(scan.cropped(start, stop), tmp_path / "work")
+
+
+def test_that_a_ball_in_a_shell_is_no_head(tmp_path):
+    with pytest.raises(WorkbenchError, match=r"the likeness of .* scored -?0\.\d\d, and a head scores"):
+        label(head(), tmp_path / "work")
+    assert not (tmp_path / "work" / "labels.nii.gz").exists()
+
+
+def test_that_a_spine_is_refused(tmp_path):
+    x, y, z = np.ogrid[:100, :90, :100]
+    hu = np.broadcast_to(np.where(((x - 50) / 46) ** 2 + ((y - 45) / 40) ** 2 < 1, 40, -1000), (100, 90, 100)).copy()
+    hu[np.broadcast_to(((x - 50) ** 2 + (y - 40) ** 2 < 15**2) & (z % 16 < 13), hu.shape)] = 300
+    ring = ((x - 50) ** 2 + (y - 62) ** 2 < 11**2) & ((x - 50) ** 2 + (y - 62) ** 2 > 7**2)
+    hu[np.broadcast_to(ring & (z % 16 < 13), hu.shape)] = 700
+    with pytest.raises(WorkbenchError, match="no whole brain"):
+        label(Volume(np.asfortranarray(hu.astype(np.int16)), np.diag([1.8, 1.8, 1.8, 1.0])), tmp_path / "work")
+
+
+def test_that_air_and_a_plastic_block_are_refused(tmp_path):
+    air = np.full((60, 60, 60), -1000, np.int16)
+    with pytest.raises(WorkbenchError, match="nearly all air"):
+        label(Volume(air, np.diag([3.0, 3, 3, 1])), tmp_path / "air")
+    block = air.copy()
+    block[10:-10, 10:-10, 10:-10] = 120
+    with pytest.raises(WorkbenchError, match="shows no skull"):
+        label(Volume(block, np.diag([3.0, 3, 3, 1])), tmp_path / "plastic")
+
+
+def test_that_metal_in_the_brain_and_thick_slices_are_told(tmp_path):
+    scan = head()
+    voxels = scan.voxels.copy()
+    voxels[24:28, 26:30, 24:28] = 3071
+    steps = np.diag([4.0, 4.0, 5.0, 1.0])
+    write_nifti(Volume(voxels, steps), tmp_path / "scan.nii.gz")
+    told = " ".join(preprocess(PreprocessParams(image=tmp_path / "scan.nii.gz"), JobContext(tmp_path)).warnings)
+    assert "Metal lies in or at the brain" in told and "Slices are 5.0 mm apart" in told
+
+
+def test_that_balanced_takes_the_template_most_like_the_scan_and_beats_quick(phantom, labelled, tmp_path):
+    scan, truth = phantom
+    write_nifti(scan, tmp_path / "scan.nii.gz")
+    ready = preprocess(PreprocessParams(image=tmp_path / "scan.nii.gz"), JobContext(tmp_path))
+    own = phantom_head()
+    pool = tuple(one for one in children() if own not in one.image.parts)
+    params = LabelParams(
+        scan=tmp_path / "scan.nii.gz",
+        image=ready.image,
+        brain=ready.brain,
+        skull=ready.skull,
+        templates=pool,
+        preset="balanced",
+    )
+    found = pseudo_label(params, JobContext(tmp_path))
+    (part,) = found.templates
+    assert part.name in {one.name for one in pool} and part.weight == 1
+    ours, quick = (
+        np.mean(list(dice(read_nifti(one.labels).voxels, truth.voxels, CODES).values())) for one in (found, labelled)
+    )
+    assert ours > quick
+
+
+def test_that_the_pose_of_one_template_gives_that_of_the_next_unless_it_lies_otherwise():
+    brains = [read_template(one, load()).brain for one in children()[:3]]
+    pose, _ = initial_similarity(brains[0], brains[1])
+    followed, score = carried_pose(brains[0], brains[2], brains[1], pose)
+    searched, best = initial_similarity(brains[0], brains[2])
+    corners = np.array([[-60, 60, 0, 0, 0, 0], [0, 0, -80, 60, 0, 0], [0, 0, 0, 0, -50, 70], [1] * 6])
+    assert np.abs((followed - searched) @ corners)[:3].max() < 15 and score > best - 0.05
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("z", 30, degrees=True).as_matrix()
+    turned = Brain(*(Volume(one.voxels, turn @ one.affine) for one in (brains[2].image, brains[2].mask)))
+    _, again = carried_pose(brains[0], turned, brains[1], pose)
+    assert again > best - 0.03

@@ -13,8 +13,8 @@ from ctworkbench.core.register import LabelParams
 from ctworkbench.core.schemes import load
 from ctworkbench.core.template_library import children, read_template
 from ctworkbench.core.volume import Volume, read_nifti, write_nifti
-from ctworkbench.core.workbench import Workbench
-from ctworkbench.core.workbench.templates import BUNDLED_TEMPLATE
+from ctworkbench.core.workbench import Workbench, label_facts
+from ctworkbench.core.workbench.templates import BUNDLED_TEMPLATE, FUSED
 from tests.core.heads import labels_of, study_with_heads
 from tests.test_bad_input import run
 
@@ -183,3 +183,31 @@ def test_that_a_mirrored_template_is_the_mirror_image_with_its_sides_named_anew(
         assert ours.sum() == theirs.sum()
     brain = np.argwhere(turned.brain.mask.voxels > 0).mean(axis=0) - np.argwhere(turned.labels.voxels > 0).mean(axis=0)
     assert np.abs(brain).max() < 30  # image and labels were turned about the same plane
+
+
+@pytest.mark.slow
+def test_that_a_fused_label_map_says_which_templates_took_part_and_where_they_part(ready: Workbench) -> None:
+    whole = drawn(ready, 1)
+    first = ready.review.annotations(1)[0]
+    edge = np.argwhere(whole.voxels == 10)[:200]
+    voxels = whole.voxels.copy()
+    voxels[tuple(edge.T)] = 9
+    other = ready.review.save(1, first.id, Volume(voxels, whole.affine))
+    names = {row.name for row in ready.templates.templates()}
+    if "Own" not in names:
+        ready.templates.add(first.id, "Own")
+    ready.templates.add(other.id, "Other")
+    done = run("label", ready.folder, "--preset", "fine", "--template", "Own", "Other", "--subject", "S2", "--again")
+    assert done.code == 0, done.err
+    found = ready.review.annotations(2)[0]
+    told = found.parameters
+    assert (told["preset"], told["template"], told["fusion"]) == ("fine", FUSED, "joint")
+    assert {part["name"] for part in told["templates"]} == {"Own", "Other"}
+    assert sum(part["weight"] for part in told["templates"]) == pytest.approx(1)
+    assert found.scores["templates"] == 2 and 0 <= found.scores["disagreement"] < 0.2
+    overlap = dice(ready.review.labels(found.id).voxels, drawn(ready, 2).voxels, SCHEME.codes)
+    assert min(overlap.values()) > 0.8
+    with ready._study.database.reading() as session:
+        facts = {one.name: one.volumes_cm3 for one in label_facts.templates(ready._study, session)}
+    assert facts[FUSED]["cerebellum"] == pytest.approx(np.mean([facts[n]["cerebellum"] for n in ("Own", "Other")]))
+    assert ready.verify() == []

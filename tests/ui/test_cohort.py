@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.settings import Settings
@@ -104,6 +104,25 @@ def test_that_the_tools_work_on_the_selection_alone(
     page.label("fine")
     qtbot.waitUntil(lambda: bool(asked))
     assert asked == [("fine", [1, 2])]
+
+
+def test_that_the_menu_of_label_offers_three_presets_and_all_templates(
+    page: CohortPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(workbench.labelling, "pseudo_label", lambda preset, ids: asked.append(preset) or [])
+    menu = page.findChild(QToolButton, "label").menu()
+    presets = [action for action in menu.actions() if action.menu() is None and not action.isSeparator()]
+    assert [action.text().split(" – ")[0] for action in presets] == ["Quick", "Balanced", "Fine"]
+    select(page, "P001")
+    presets[1].trigger()
+    qtbot.waitUntil(lambda: asked == ["balanced"])
+    (templates,) = [action.menu() for action in menu.actions() if action.menu() is not None]
+    templates.aboutToShow.emit()
+    named = [action for action in templates.actions() if action.isCheckable()]
+    assert [action.text() for action in named] == [row.name for row in workbench.templates.templates()]
+    assert [action.isChecked() for action in named] == [True] + 8 * [False]
+    assert "average of many heads" in named[0].toolTip() and "2 years" in named[1].toolTip()
 
 
 def test_that_what_cannot_be_labelled_is_told(page: CohortPage, qtbot: QtBot) -> None:
