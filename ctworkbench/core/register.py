@@ -267,14 +267,14 @@ def carry_templates(params: LabelParams, context: JobContext) -> CarriedTemplate
 
 
 def _read_scan(params: LabelParams) -> ScanAtOneMm:
-    image = read_nifti(params.image).oriented()
+    mask, image = read_mask(params.brain), read_nifti(params.image).oriented()
     cut = cut_off_fraction(image)
     if cut > _HALF_SECTION:
         raise WorkbenchError(
             f"{params.scan.name} was not labelled: it ends within the head, at {cut:.0%} of its largest section.",
             "Import a head CT that covers the brain from the vertex to the foramen magnum.",
         )
-    inside, hu = cut_to_mask(read_mask(params.brain), image)
+    inside, hu = cut_to_mask(mask, image)
     smooth = smoothed(hu.voxels, inside.voxels > 0, SMOOTHING_MM)
     hull, csf = brain_tissue(smooth, inside.voxels > 0)
     if not hull.any():
