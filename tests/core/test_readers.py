@@ -142,7 +142,7 @@ def test_that_templates_tell_a_blinded_reader_nothing_of_versions_that_are_kept_
             session.add(Template(name=name, annotation_id=annotation, image_key=key, labels_key=key, mask_key=name))
 
     def told() -> list[tuple[str, str, int | None, str]]:
-        return [(row.name, row.subject, row.version, row.author) for row in study.templates.templates()[1:]]
+        return [(row.name, row.subject, row.version, row.author) for row in study.templates.templates() if row.subject]
 
     everything = [("the machine's", "P003", 1, "reader"), ("hers", "P003", 2, "ada")]
     assert told() == everything
