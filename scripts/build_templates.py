@@ -18,7 +18,7 @@ from ctworkbench.core.brain_mask import BRAIN_WINDOW, head_masks
 from ctworkbench.core.phantom import ventricles_cm3
 from ctworkbench.core.phantom_child import mean_child
 from ctworkbench.core.phantom_head import list_heads, read_head
-from ctworkbench.core.phantom_scan import POINT_SPREAD_MM, Pose, measure_hu, plan_grid, truth_on
+from ctworkbench.core.phantom_scan import KERNELS, Pose, measure_hu, plan_grid, truth_on
 from ctworkbench.core.phantom_shape import shape_child
 from ctworkbench.core.phantom_skull import build_skull
 from ctworkbench.core.phantom_tissue import draw_palette, paint
@@ -43,11 +43,12 @@ def scan_of(tissue: Path, sex: str) -> tuple[Volume, Volume]:
     shape = shape_child(head, child, targets, None, lambda: None)
     chance = np.random.default_rng(SEED)
     skull, palette = build_skull(shape, child, chance), draw_palette(chance)
-    blur = POINT_SPREAD_MM / (shape.scale * head.spacing)
+    kernel = KERNELS["STANDARD"]
+    blur = kernel.point_spread_mm / (shape.scale * head.spacing)
     painted = ndimage.gaussian_filter(paint(head, palette, chance), blur)
     pose = Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
     grid = plan_grid(skull, pose, SPACING_MM, None, 0.0)
-    hu = measure_hu(skull, pose, grid, painted, palette, SPACING_MM[2], 0.0, chance, lambda _: None)
+    hu = measure_hu(skull, pose, grid, painted, palette, SPACING_MM[2], 0.0, kernel, chance, lambda _: None)
     truth = truth_on(skull, pose, grid, head.labels, lambda _: None)
     return Volume(hu, grid.affine).oriented(), Volume(truth, grid.affine).oriented()
 
