@@ -1,18 +1,24 @@
 """How the window speaks: a bar for what passes by, a dialog for what the user must know."""
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox, QPushButton, QWidget
 
 from ctworkbench.ui.bridge import Notice
 
 _PASSING_MILLISECONDS = 12_000
+_MARGIN = 10
 
 
 class NoticeBar(QFrame):
-    """One line above the pages; goes away by itself unless it is a warning."""
+    """A line over the foot of the pages; goes away by itself unless it is a warning.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    It lies over them, so that nothing moves under the mouse when it comes and goes.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._pages = parent
+        parent.installEventFilter(self)
         self.setObjectName("notice")
         self.text = QLabel()
         self.text.setObjectName("notice_text")
@@ -43,10 +49,23 @@ class NoticeBar(QFrame):
         self.action.setVisible(bool(action))
         self.action.setText(action)
         self.show()
+        self.raise_()
+        self._place()
         if notice.kind == "info":
             self._timer.start(_PASSING_MILLISECONDS)
         else:
             self._timer.stop()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the size of the pages."""
+        if event.type() == QEvent.Type.Resize and self.isVisible():
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        room = self._pages.rect().adjusted(_MARGIN, 0, -_MARGIN, -_MARGIN)
+        high = max(self.heightForWidth(room.width()), self.sizeHint().height())
+        self.setGeometry(room.left(), room.bottom() - high + 1, room.width(), high)
 
 
 def show_error(parent: QWidget | None, notice: Notice) -> QMessageBox:

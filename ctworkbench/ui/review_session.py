@@ -4,6 +4,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from ctworkbench.core.errors import StudyError
@@ -28,7 +29,7 @@ class ReviewSession(QObject):
 
     Signals:
         changed: a case was begun, edited, saved, restored or judged, or a save was begun or failed.
-        saved: corrections are safe as a version (its `AnnotationRow`).
+        saved: corrections are safe as a version (its `AnnotationRow`): the one they were drawn from if all was undone.
         save_failed: they are not, and still stand in the views (the exception).
         autosave_failed: corrections could not be kept aside (the exception).
     """
@@ -150,17 +151,18 @@ class ReviewSession(QObject):
         if upon is not None and self.shown is not None and upon.id != self.shown.id:
             comment = f"{comment} (drawn from v{self.shown.version})".strip()
         self._strokes_taken = self._strokes
-        self._saving = self._writer.submit(
-            self._workbench.review.save,
-            case.scan.id,
-            parent.id if parent else None,
-            Volume(self._view.edited_labels(), case.image.affine),
-            author=self._workbench.author,
-            comment=comment,
-            initiator=self,
-        )
+        labels = Volume(self._view.edited_labels(), case.image.affine)
+        self._saving = self._writer.submit(self._save, case.scan.id, parent, labels, comment)
         self._saving.add_done_callback(self._landed.emit)
         self.changed.emit()
+
+    def _save(self, scan_id: int, parent: AnnotationRow | None, labels: Volume, comment: str) -> AnnotationRow:
+        """Keep the label map; what was only done and undone is no correction, and its parent stands for it."""
+        review = self._workbench.review
+        if parent is not None and np.array_equal(review.labels(parent.id).voxels, labels.voxels):
+            return parent
+        number = None if parent is None else parent.id
+        return review.save(scan_id, number, labels, self._workbench.author, comment, self)
 
     def wait(self) -> None:
         """Stay until a save that is under way has come to its end."""

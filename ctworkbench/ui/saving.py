@@ -38,6 +38,7 @@ class Saving(QObject):
         self._room, self._session, self._view, self._bridge = room, session, view, bridge
         self._comment, self._tell = comment, tell
         self._then: Callable[[], object] | None = None
+        self._drawn_from: int | None = None
         session.saved.connect(self._saved)
         session.save_failed.connect(self._failed)
 
@@ -47,7 +48,7 @@ class Saving(QObject):
             self._then = self._then or then
             self._view.set_editable(False)
         if not self._session.saving:
-            self._session.save_aside(self._comment())
+            self._save()
 
     def finish(self) -> bool:
         """Save corrections now, staying until that is done; whether they are safe."""
@@ -55,15 +56,21 @@ class Saving(QObject):
         try:
             self._session.wait()
             if self._session.dirty:
-                self._session.save_aside(self._comment())
+                self._save()
             while self._session.saving:
                 self._session.wait()
         finally:
             QApplication.restoreOverrideCursor()
         return not self._session.dirty
 
+    def _save(self, upon: AnnotationRow | None = None) -> None:
+        parent = upon or self._session.shown
+        self._drawn_from = None if parent is None else parent.id
+        self._session.save_aside(self._comment(), upon)
+
     def _saved(self, row: AnnotationRow) -> None:
-        self._tell(f"Saved as v{row.version}")
+        same = row.id == self._drawn_from
+        self._tell(f"Nothing differs from v{row.version}: no version was made" if same else f"Saved as v{row.version}")
         then, self._then = self._then, None
         if then is not None:
             then()
@@ -79,6 +86,6 @@ class Saving(QObject):
             self._bridge.report(error)
         elif ask_to_save_upon(self._room, newest):
             self._then = then
-            self._session.save_aside(self._comment(), newest)
+            self._save(newest)
         else:
             self._session.changed.emit()

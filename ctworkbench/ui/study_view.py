@@ -89,17 +89,13 @@ class StudyView(QWidget):
         self.stack = QStackedWidget()
         for page in (self.cohort, self._review_slot, self._train_slot, self._charts_slot, self.jobs):
             self.stack.addWidget(page)
-        self.notice = NoticeBar()
+        self.notice = NoticeBar(self.stack)
         self.notice.action.clicked.connect(self._act_on_notice)
 
         body = QVBoxLayout()
         body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(0)
         body.addWidget(self._build_header())
-        holder = QVBoxLayout()
-        holder.setContentsMargins(10, 0, 10, 0)
-        holder.addWidget(self.notice)
-        body.addLayout(holder)
         body.addWidget(self.stack, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -352,7 +348,7 @@ class StudyView(QWidget):
         if notice.kind == "error":
             log.warning("%s %s", notice.message, notice.remedy)
             show_error(self.window(), notice)
-        elif notice.kind == "warning" or self.place != "review":  # a bar that comes and goes would move the views
+        elif notice.kind == "warning" or self.place != "review":  # it would lie over the verdicts for nothing
             job = "Show jobs" if notice.kind == "warning" and self.place != "jobs" else ""
             self.notice.tell(notice, job)
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 _MEMORY = "review/order"
 RISK = "risk"
 _ORDERS = {
-    RISK: ("Order: risk", "What waits for a reader first, and of it what the checks are most worried about"),
+    RISK: (
+        "Order: risk",
+        "What waits for a reader first, the most worrying by the checks before others; then what was put off",
+    ),
     "import": ("Order: as imported", "In the order in which the scans came"),
     "subject": ("Order: subject", "By the code of the subject"),
     "oldest": ("Order: oldest first", "The label maps that have been there longest first"),
@@ -150,7 +153,7 @@ def in_order(rows: Sequence[ScanRow], checked: Checked, order: str) -> list[Scan
         return sorted(rows, key=_age)
     if order == "subject":
         return list(rows)
-    return sorted(rows, key=lambda row: (not urgency(row), -checked[row.id].risk if row.id in checked else 0.0))
+    return sorted(rows, key=lambda row: (-urgency(row), -checked[row.id].risk if row.id in checked else 0.0))
 
 
 def next_to_review(rows: Sequence[ScanRow], after: int | None = None) -> int | None:

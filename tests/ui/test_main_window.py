@@ -325,3 +325,18 @@ def test_that_what_measuring_found_wrong_is_told(
     view.bridge.job_state.emit(job.id, "done")
     qtbot.waitUntil(lambda: "the cerebellum is empty. Look at these label maps" in view.notice.text.text())
     assert view.notice.property("kind") == "warning"
+
+
+def test_that_a_notice_moves_nothing_on_the_page(window: MainWindow, study: Path) -> None:
+    assert window.open_study(study, "cohort")
+    view = window.study
+    assert view is not None
+    QApplication.processEvents()
+    before = view.cohort.mapTo(view, view.cohort.rect().topLeft()), view.cohort.size()
+    view.bridge.notify("A long job is done, and this is said in a line that comes and goes.", kind="warning")
+    QApplication.processEvents()
+    assert view.notice.isVisible()
+    assert (view.cohort.mapTo(view, view.cohort.rect().topLeft()), view.cohort.size()) == before
+    place = view.notice.geometry()
+    assert view.stack.rect().contains(place)
+    assert place.bottom() > view.stack.height() - 20

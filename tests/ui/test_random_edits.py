@@ -180,7 +180,7 @@ class Reader:
     def save(self) -> None:
         case = self.page.session.case
         assert case is not None
-        if self.page.session.dirty:
+        if not np.array_equal(self.now, self.saved):  # what was only done and undone is no version
             self.versions[case.scan.id] += 1
         self.page.save()
         self.settle()
@@ -200,7 +200,7 @@ class Reader:
             return
         self.unsaved = str(self.chance.choice(["save", "discard"]))
         if page.session.dirty and self.unsaved == "save":
-            self.versions[case.scan.id] += 1
+            self.versions[case.scan.id] += not np.array_equal(self.now, self.saved)
             self.saved = self.now.copy()
         kept = self.saved
         page.go(steps)

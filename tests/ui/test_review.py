@@ -649,3 +649,20 @@ def test_that_every_verdict_can_be_read_in_a_small_window_for_the_comment_shrink
     for button in (*bar.buttons.values(), bar.reasons, bar.save):
         assert button.width() >= button.sizeHint().width(), button.text()
     assert bar.save.toolTip().endswith("(Ctrl+S)")
+
+
+def test_that_a_stroke_that_was_undone_makes_no_version_and_the_verdict_goes_to_the_label_map_itself(
+    page: ReviewPage, workbench: Workbench, ids: list[int], qtbot: QtBot
+) -> None:
+    before = workbench.review.annotations(ids[0])
+    dab(page)
+    press(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(page, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not page.session.saving and not page.session.dirty)
+    assert workbench.review.annotations(ids[0]) == before
+    dab(page)
+    press(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(page, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: workbench.review.annotations(ids[0])[0].verdict is Verdict.ACCEPT)
+    (row,) = workbench.review.annotations(ids[0])
+    assert row.origin is not Origin.EXPERT
