@@ -62,7 +62,7 @@ class CaseHeader(QFrame):
         self.details.setProperty("role", "muted")
         self.warnings = QLabel()
         self.warnings.setProperty("role", "warning")
-        self.unsaved = ShortenedLabel("● unsaved")
+        self.unsaved = ShortenedLabel("● unsaved", brief="●")
         self.unsaved.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.unsaved.setMinimumWidth(_GLYPH_WIDTH // 2)
         self.unsaved.setObjectName("unsaved")
