@@ -18,6 +18,7 @@ _OBLIQUE_DEGREES = 1.0
 _LEAST_PICKER = 140
 _GLYPH_WIDTH = 30
 _NARROW = 900
+_SHORT_NAME = 200
 _ANY_WIDTH = 16777215
 
 
@@ -165,8 +166,9 @@ class CaseHeader(QFrame):
         self.subject.setText(text)
         self.subject.setToolTip(text)
         self.subject.ensurePolished()
-        ending = "" if text == code else " …"
-        self.subject.setMinimumWidth(self.subject.fontMetrics().horizontalAdvance(code + ending) + 2)
+        width_of = self.subject.fontMetrics().horizontalAdvance
+        needed = text if text == code or width_of(text) <= _SHORT_NAME else f"{code} …"
+        self.subject.setMinimumWidth(width_of(needed) + 2)
         self._share()
 
     def _share(self) -> None:
