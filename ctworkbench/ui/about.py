@@ -22,7 +22,7 @@ _KEYS = (
             ("Ctrl+E", "Export"),
             ("Ctrl+N, Ctrl+O", "New study, open study"),
             ("Ctrl+B", "Narrow or wide rail"),
-            ("F1", "These keys"),
+            ("F1", "These keys; in Review, those of the room"),
             ("Ctrl+Q", "Quit"),
         ),
     ),

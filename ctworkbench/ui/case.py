@@ -142,6 +142,11 @@ def title_of(row: AnnotationRow) -> str:
     return f"v{row.version} {row.origin.value}{reader} · {verdict_text(row.verdict, row.accepted_unread)}"
 
 
+def brief_title_of(row: AnnotationRow) -> str:
+    """What tells a version from the others where there is little room: "v2 accepted"."""
+    return f"v{row.version} {verdict_text(row.verdict, row.accepted_unread)}"
+
+
 def story_of(row: AnnotationRow, versions: Sequence[AnnotationRow]) -> str:
     """All that is known of a version: what it is, by whom, when, what it was drawn from, and what was said of it."""
     parent = next((other for other in versions if other.id == row.parent_id), None)

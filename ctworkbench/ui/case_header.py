@@ -1,19 +1,25 @@
 """The lines above the views: which case, which version, and what the reader must know of it."""
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
 from ctworkbench.core.workbench import AnnotationRow, ScanRow
-from ctworkbench.ui.case import story_of, title_of
+from ctworkbench.ui.case import brief_title_of, story_of, title_of
 from ctworkbench.ui.cohort_table import corrections_text, spacing_text
 from ctworkbench.ui.keymap import mark
 from ctworkbench.ui.reading_clock import ReadingClock, clock_text
+from ctworkbench.ui.shortened_box import ShortenedBox
 from ctworkbench.ui.shortened_label import ShortenedLabel
 from ctworkbench.ui.worklist import who
 
 _OBLIQUE_DEGREES = 1.0
 
 _LEAST_PICKER = 140
+_GLYPH_WIDTH = 30
+_NARROW = 900
+_SHORT_NAME = 200
+_ANY_WIDTH = 16777215
 
 
 class CaseHeader(QFrame):
@@ -45,23 +51,24 @@ class CaseHeader(QFrame):
         self.setObjectName("caseHeader")
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
-        row.setSpacing(7)
+        row.setSpacing(5)
         self.previous = self._button("‹", "Previous scan in the list", "PgUp")
         self.previous.clicked.connect(self.previous_asked)
         self.next = self._button("›", "Next scan in the list; Next to review goes to one that waits", "PgDown")
         self.next.clicked.connect(self.next_asked)
-        self.subject = QLabel()
+        self.subject = ShortenedLabel()
+        self.subject.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.subject.setObjectName("caseSubject")
         self.details = ShortenedLabel()
         self.details.setProperty("role", "muted")
         self.warnings = QLabel()
         self.warnings.setProperty("role", "warning")
-        self.unsaved = QLabel("● unsaved")
+        self.unsaved = ShortenedLabel("● unsaved", brief="●")
+        self.unsaved.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self.unsaved.setMinimumWidth(_GLYPH_WIDTH // 2)
         self.unsaved.setObjectName("unsaved")
         self.unsaved.setToolTip("There are corrections that are not saved as a version yet (Ctrl+S)")
-        self.versions = QComboBox()
-        self.versions.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.versions.setMinimumWidth(_LEAST_PICKER)  # gives way where the window is narrow; its list opens wider
+        self.versions = ShortenedBox(_LEAST_PICKER)
         self.versions.activated.connect(lambda place: self.version_chosen.emit(self.versions.itemData(place)))
         tip = "Show the earlier version in place of this one, and back; the arrow offers all"
         self.compare = self._button("Compare", tip, "C")
@@ -81,6 +88,9 @@ class CaseHeader(QFrame):
         self.more.setMenu(self.menu)
         self.keys = self._button("?", "All keys", "?")
         self.keys.clicked.connect(self.keys_asked)
+        for glyph in (self.previous, self.next, self.more, self.keys):
+            glyph.setObjectName("glyph")
+            glyph.setFixedWidth(_GLYPH_WIDTH)
         for widget in (self.previous, self.next, self.subject):
             row.addWidget(widget)
         row.addWidget(self.details, 1)
@@ -91,7 +101,7 @@ class CaseHeader(QFrame):
 
     def show_nothing(self) -> None:
         """No scan is open."""
-        self.subject.setText("No scan open")
+        self._name("No scan open")
         self.details.clear()
         for widget in (self.warnings, self.unsaved, self.versions, self.clock):
             widget.hide()
@@ -99,7 +109,7 @@ class CaseHeader(QFrame):
 
     def show_scan(self, scan: ScanRow) -> None:
         """Who this is, and what the image is."""
-        self.subject.setText("  ".join(part for part in (scan.subject, who(scan)) if part))
+        self._name(scan.subject, who(scan))
         size = "×".join(str(number) for number in scan.shape)
         corrected = corrections_text(scan.corrections)
         parts = [f"{spacing_text(scan.spacing)} mm", size, scan.scanner, corrected]
@@ -130,9 +140,7 @@ class CaseHeader(QFrame):
         with QSignalBlocker(self.versions):
             self.versions.clear()
             for row in versions:
-                self.versions.addItem(title_of(row), row.id)
-                story = story_of(row, versions)
-                self.versions.setItemData(self.versions.count() - 1, story, Qt.ItemDataRole.ToolTipRole)
+                self.versions.add(title_of(row), brief_title_of(row), row.id, story_of(row, versions))
             if shown is not None:
                 self.versions.setCurrentIndex(self.versions.findData(shown.id))
         self.versions.setToolTip("Versions of the label map" if shown is None else story_of(shown, versions))
@@ -151,6 +159,27 @@ class CaseHeader(QFrame):
         """Say whether there are corrections that are not safe yet."""
         self.unsaved.setText("saving…" if saving else "● unsaved")
         self.unsaved.setVisible(dirty or saving)
+
+    def _name(self, code: str, more: str = "") -> None:
+        """Say who this is; where there is no room the code alone is never shortened."""
+        text = "  ".join(part for part in (code, more) if part)
+        self.subject.setText(text)
+        self.subject.setToolTip(text)
+        self.subject.ensurePolished()
+        width_of = self.subject.fontMetrics().horizontalAdvance
+        needed = text if text == code or width_of(text) <= _SHORT_NAME else f"{code} …"
+        self.subject.setMinimumWidth(width_of(needed) + 2)
+        self._share()
+
+    def _share(self) -> None:
+        """In a narrow window the version goes before sex and age, which the line above says too."""
+        narrow = self.width() < _NARROW
+        self.subject.setMaximumWidth(self.subject.minimumWidth() if narrow else _ANY_WIDTH)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the room anew."""
+        super().resizeEvent(event)
+        self._share()
 
     @staticmethod
     def _button(title: str, tip: str, key: str) -> QToolButton:

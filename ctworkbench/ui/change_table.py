@@ -21,7 +21,8 @@ class ChangeTable(QTableWidget):
         super().__init__(len(scheme.regions), len(_COLUMNS), parent)
         self._scheme = scheme
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalHeaderLabels(_COLUMNS)
         self.setShowGrid(False)
@@ -52,7 +53,7 @@ class ChangeTable(QTableWidget):
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 if not change.changed:
                     item.setForeground(_UNCHANGED)
-                item.setToolTip(f"{region.title}: {volumes}; {voxels}. Click: the slice on which it differs most")
+                item.setToolTip(f"{region.title}: {volumes}; {voxels}. A click or ← → goes to where it differs most")
                 self.setItem(row, column, item)
 
 

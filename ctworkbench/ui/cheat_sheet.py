@@ -36,6 +36,7 @@ class CheatSheet(QFrame):
         self._room = parent
         self._scroll = QScrollArea()
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidgetResizable(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 14, 24, 12)
         heading = QLabel("Keys of the review room")
@@ -65,7 +66,6 @@ class CheatSheet(QFrame):
         while body.sizeHint().width() + 20 > room.width() - 60 and rows < _MOST_ROWS:
             rows += 2  # fewer columns, to be scrolled down: nobody looks for keys to the side
             body = self._fill(rows)
-        self._scroll.setWidget(body)
         self._scroll.setMinimumSize(
             min(body.sizeHint().width() + 20, room.width() - 60),  # with room for a scroll bar
             min(body.sizeHint().height() + 4, room.height() - _AROUND_PIXELS),
@@ -109,6 +109,9 @@ class CheatSheet(QFrame):
                 room -= len(here) + _HEADING_ROWS
         column.addStretch(1)
         columns.addLayout(column)
+        self._scroll.setWidget(body)
+        for label in body.findChildren(QLabel):
+            label.ensurePolished()  # the room that a key cap needs is known once it is dressed
         return body
 
 

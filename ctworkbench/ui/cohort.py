@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from ctworkbench.core.jobs import JobState
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, OpenScan
-from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CohortFilter, CohortModel, ScanTable, summary
+from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CodeDelegate, CohortFilter, CohortModel, ScanTable, summary
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
 from ctworkbench.ui.template_choice import template_menu
 from ctworkbench.ui.worklist import urgency
@@ -97,8 +97,9 @@ class CohortPage(QWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for number, width in enumerate((92, 40, 70, 88, 118, 52, 118, 54, 104, 208, 74, 84, 80)):
+        for number, width in enumerate((110, 40, 70, 88, 118, 52, 118, 54, 104, 190, 74, 84, 80)):
             table.setColumnWidth(number, width)
+        table.setItemDelegateForColumn(0, CodeDelegate(table))
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
         table.doubleClicked.connect(lambda _: self.open_selected())

@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QTableView
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import TO_REVIEW, verdict_text, waiting_text
@@ -248,6 +248,15 @@ class CohortFilter(QSortFilterProxyModel):
         """Order of two cells by their sort keys."""
         model = self.sourceModel()
         return bool(model.data(source_left, SORT_ROLE) < model.data(source_right, SORT_ROLE))
+
+
+class CodeDelegate(QStyledItemDelegate):
+    """Shortens a long code in its middle: codes of one site begin alike, and their end tells them apart."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        """Take the ellipsis into the middle."""
+        super().initStyleOption(option, index)
+        setattr(option, "textElideMode", Qt.TextElideMode.ElideMiddle)  # noqa: B010 - not in the type stubs
 
 
 class ScanTable(QTableView):

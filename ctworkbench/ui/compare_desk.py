@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -29,6 +27,7 @@ from ctworkbench.ui.lightbox import PLANES
 from ctworkbench.ui.overlays import OverViews
 from ctworkbench.ui.plane import AXIAL, Plane, for_display
 from ctworkbench.ui.readout import describe
+from ctworkbench.ui.shortened_box import ShortenedBox
 from ctworkbench.ui.slice_pane import SlicePane, Viewpoint
 from ctworkbench.ui.slice_picture import draw_difference, draw_slice, look_of, plane_of, to_qimage
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
 
 SIDE, CURTAIN, DIFFERENCE = "Side by side", "Curtain", "Differences"
+_LEAST_PICKER = 120
 _KEPT = 4
 """Label maps held in memory at once, each of a byte per voxel."""
 
@@ -63,7 +63,7 @@ class CompareDesk(OverViews):
         self.mode = SIDE
         self.viewpoint = Viewpoint()
         self.left, self.right = SlicePane(self.viewpoint), SlicePane(self.viewpoint)
-        self.left_version, self.right_version = QComboBox(), QComboBox()
+        self.left_version, self.right_version = ShortenedBox(_LEAST_PICKER), ShortenedBox(_LEAST_PICKER)
         self.table = ChangeTable(view.scheme)
         self.told = QLabel()
         self.modes: dict[str, QToolButton] = {}
@@ -97,8 +97,8 @@ class CompareDesk(OverViews):
             with QSignalBlocker(box):
                 box.clear()
                 for row in versions:
-                    box.addItem(f"{title_of(row)} · {row.author}", row.id)
-                    box.setItemData(box.count() - 1, story_of(row, versions), Qt.ItemDataRole.ToolTipRole)
+                    told = f"{title_of(row)} · {row.author}"
+                    box.add(told, told, row.id, story_of(row, versions))
                 box.setCurrentIndex(box.findData(chosen))
         self.open()
         self.set_plane(self.plane)
@@ -291,7 +291,13 @@ class CompareDesk(OverViews):
         self.left.update()
         self.right.update()
 
+    def step_region(self, steps: int) -> None:
+        """Go so many rows of the table on, past the ends to the other one: as a click on the region does."""
+        codes = self._view.scheme.codes
+        self._region_clicked((codes.index(self._view.selected) + steps) % len(codes), 0)
+
     def _region_clicked(self, row: int, _column: int) -> None:
+        self.table.setCurrentCell(row, 0)
         code = self._view.scheme.regions[row].code
         self._view.select_region(code)
         pair = self._pair()
@@ -315,8 +321,6 @@ class CompareDesk(OverViews):
         for box, tip in ((self.left_version, "Version on the left"), (self.right_version, "Version on the right")):
             box.setToolTip(tip)
             box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            box.setMinimumContentsLength(14)
             box.currentIndexChanged.connect(lambda _: self._read())
         top.addWidget(self.left_version, 1)
         top.addWidget(self._button("⇄", "Change sides", self._swap))

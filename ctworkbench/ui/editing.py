@@ -248,6 +248,8 @@ class Editing(QObject):
         view = self._view
         if view.image is None or not view.can_edit:
             refusal = "Go back to the current version first" if view.comparing else "This label map is for looking only"
+            if self._session.case is None:
+                refusal = "Open a scan first"
             self._tell(f"{self._doing}…" if view.locked else refusal, view.locked)
             return
         if view.hub.drawing:

@@ -3,13 +3,14 @@
 import numpy as np
 from PySide6.QtCore import QPoint, QRect, QRectF, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.framing import Frame
 from ctworkbench.ui.overlays import OverViews
 from ctworkbench.ui.plane import AXIAL, CORONAL, SAGITTAL, Plane, for_display
 from ctworkbench.ui.readout import place_along
+from ctworkbench.ui.shortened_label import ShortenedLabel
 from ctworkbench.ui.slice_picture import draw_slice, look_of, plane_of, to_qimage
 
 TILES = 24
@@ -51,8 +52,9 @@ class Lightbox(OverViews):
             button.clicked.connect(lambda _=False, plane=plane: self.set_plane(plane))
             row.addWidget(button)
             self.planes[plane.name] = button
-        self.told = QLabel()
+        self.told = ShortenedLabel()
         self.told.setProperty("role", "muted")
+        row.addSpacing(8)
         row.addWidget(self.told, 1)
         self.stays = QCheckBox("Stays open for the next case")
         self.stays.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -113,6 +115,14 @@ class Lightbox(OverViews):
         """Show the slices of the next plane."""
         self.set_plane(PLANES[(PLANES.index(self.plane) + 1) % len(PLANES)])
 
+    def step(self, steps: int) -> None:
+        """Go so many of the slices on the sheet further; the views follow beneath it, so that Esc shows the slice."""
+        shown = self.slices()
+        place, axis = list(self._view.index), self.plane.axis
+        here = min(range(len(shown)), key=lambda number: abs(shown[number] - place[axis]))
+        place[axis] = shown[min(max(here + steps, 0), len(shown) - 1)]
+        self._view.go_to((place[0], place[1], place[2]))
+
     def slices(self) -> list[int]:
         """The slices that are shown, evenly over what is labelled, else over the head."""
         axis = self.plane.axis
@@ -158,7 +168,7 @@ class Lightbox(OverViews):
         aspect = spacing[self.plane.down] / spacing[self.plane.across]
         self.sheet.show_tiles(tiles, self.plane, aspect, self._view.index[axis])
         step = "" if len(tiles) < 2 else f", every {(tiles[1][0] - tiles[0][0]) * spacing[axis]:.1f} mm"
-        self.told.setText(f"{len(tiles)} slices{step} · click one to go there")
+        self.told.setText(f"{len(tiles)} slices{step} · ← → or a click goes to one")
 
     def _clicked(self, index: int) -> None:
         place = list(self._view.index)

@@ -292,7 +292,10 @@ class MainWindow(QMainWindow):
         self._last.setText(text)
 
     def _show_keys(self) -> None:
-        self._open_dialog(KeysDialog(parent=self))
+        if self.study is not None and self.study.place == "review" and self.study.review is not None:
+            self.study.review.cheat_sheet.toggle()
+        else:
+            self._open_dialog(KeysDialog(parent=self))
 
     def _show_about(self) -> None:
         self._open_dialog(AboutDialog(self))

@@ -148,7 +148,10 @@ class Opening:
         if scan_id == self.wanted:
             self.loading = False
             page.session.end()
+            page.reading.put_away()
             page.header.show_nothing()
             page.regions.clear()
+            page.readout.clear()
+            page.show_state()  # nothing that was said of the last case may stand beside another
             self.wanted = None
             page.cover.tell(f"This scan cannot be shown.\n{error}")

@@ -241,6 +241,8 @@ class RinglessCanvas(VispyCanvas):
     """napari's canvas without its ring of the brush: moving that draws the whole scene; `Marks` has one."""
 
     def _on_cursor(self) -> None:
+        # Its ground, a black box, would stay over the image where the mouse was when a layer is added.
+        self.viewer.canvas.overlays._brush_circle.box = False
         super()._on_cursor()
         self.viewer.canvas.overlays._brush_circle.visible = False
 

@@ -108,6 +108,13 @@ class ReadingAids(QObject):
         elif not self.desk.isHidden():
             self.desk.step_plane()
 
+    def step_shown(self, steps: int) -> None:
+        """From slice to slice of the sheet, or from region to region of the comparison, whichever is open."""
+        if not self.lightbox.isHidden():
+            self.lightbox.step(steps)
+        elif not self.desk.isHidden():
+            self.desk.step_region(steps)
+
     def go_to_change(self, forward: bool) -> None:
         """Go to the next slice of the active view in which the label map differs from the one it was drawn from.
 

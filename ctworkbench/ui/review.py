@@ -71,6 +71,7 @@ class ReviewPage(QWidget):
         self.bridge = bridge
         self._verdicts_given = 0
         self._stale = True
+        self._next_asked = False
         self.disposed = False
 
         self.view = AnnotateView(load_scheme())
@@ -218,9 +219,12 @@ class ReviewPage(QWidget):
             self.opening.open_listed(scan_id)
 
     def go_to_next_to_review(self) -> None:
-        """Open the next scan that waits for a verdict."""
+        """Open the next scan that waits for a verdict, once the list is there."""
+        self._next_asked = not self.worklist.is_read
         scan_id = self.worklist.next_to_review()
-        if scan_id is None:
+        if self._next_asked:
+            self.tell("Reading the list…")
+        elif scan_id is None:
             self.tell("Nothing else is left to review")
         else:
             self.opening.open_listed(scan_id)
@@ -308,6 +312,8 @@ class ReviewPage(QWidget):
             self.refresh()  # read before the last verdict: that scan would be offered again
             return
         self.worklist.show_scans(rows)
+        if self._next_asked:
+            self.go_to_next_to_review()
         self.worklist.set_open(self.opening.wanted)
         self.opening.look_ahead()
         case = self.session.case

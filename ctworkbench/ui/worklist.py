@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSettings, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -85,7 +85,10 @@ class _Scans(QAbstractListModel):
 
 
 class _RowPainter(QStyledItemDelegate):
-    """Subject and chip above, who and which label map below; on the left what the checks found."""
+    """Subject and chip above, who and which label map below; on the left what the checks found.
+
+    A code that leaves no room for the chip has the first line to itself.
+    """
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(160, _ROW_HEIGHT)
@@ -120,7 +123,10 @@ class _RowPainter(QStyledItemDelegate):
         text, ground, ink = chip_of(row)
         painter.setFont(small)
         wide = painter.fontMetrics().horizontalAdvance(text) + 14
-        chip = QRect(box.right() - wide + 1, box.top(), wide, 17)
+        painter.setFont(bold)
+        long = painter.fontMetrics().horizontalAdvance(row.subject) > box.width() - wide - 6
+        painter.setFont(small)
+        chip = QRect(box.right() - wide + 1, box.bottom() - 16 if long else box.top(), wide, 17)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(ground))
         painter.drawRoundedRect(chip, 8, 8)
@@ -128,9 +134,13 @@ class _RowPainter(QStyledItemDelegate):
         painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, text)
         painter.setFont(bold)
         painter.setPen(QColor("#eef1f5"))
-        name = painter.fontMetrics().elidedText(row.subject, Qt.TextElideMode.ElideRight, box.width() - wide - 6)
+        # Codes of one site begin alike: what tells them apart is rather their end.
+        room = box.width() - (0 if long else wide + 6)
+        name = painter.fontMetrics().elidedText(row.subject, Qt.TextElideMode.ElideMiddle, room)
         painter.drawText(box, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, name)
         painter.setFont(small)
+        if long:
+            box.setRight(chip.left() - 6)
         if row.warnings:
             painter.setPen(QColor("#f2b84b"))
             warned = f"⚠ {len(row.warnings)}"
@@ -140,6 +150,24 @@ class _RowPainter(QStyledItemDelegate):
         said = painter.fontMetrics().elidedText(_second_line(row), Qt.TextElideMode.ElideRight, box.width())
         painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, said)
         painter.restore()
+
+
+class _ScanList(QListView):
+    """The rows; where there are none it says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.empty = ""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the rows, or why there are none."""
+        super().paintEvent(event)
+        if self.empty:
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor("#aab4c1"))
+            middle = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.viewport().rect().adjusted(10, 16, -10, 0), int(middle), self.empty)
+            painter.end()
 
 
 class Worklist(QWidget):
@@ -157,6 +185,8 @@ class Worklist(QWidget):
         self._checked: Mapping[int, CheckedMap] = {}
         self._titles: Mapping[str, str] = {}
         self._all: list[ScanRow] = []
+        self.is_read = False
+        """Whether the study's scans are known yet."""
         self._open: int | None = None
         self._only: frozenset[int] | None = None
         self.only = QPushButton()
@@ -175,7 +205,7 @@ class Worklist(QWidget):
         self.status.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.choices = WorklistChoices(memory or QSettings())
         self._model = _Scans()
-        self.list = QListView()
+        self.list = _ScanList()
         self.list.setObjectName("scans")
         self.list.setModel(self._model)
         self.list.setItemDelegate(_RowPainter(self.list))
@@ -209,6 +239,7 @@ class Worklist(QWidget):
     def show_scans(self, rows: Sequence[ScanRow]) -> None:
         """List these scans, all of the study, filtered as before."""
         self._all = list(rows)
+        self.is_read = True
         self.choices.offer(self._all, self._checked, self._titles)
         self._fill()
 
@@ -311,6 +342,7 @@ class Worklist(QWidget):
             )
         ]
         listed = self.choices.ordered(found, self._checked)
+        self.list.empty = "None of the scans is found by these filters." if self._all and not listed else ""
         self._model.show(listed)
         waiting = sum(row.standing.waiting is not None for row in self._all)
         self.count.setText(f"{len(self._model.rows)} of {len(self._all)} scans · {waiting} {TO_REVIEW}")

@@ -194,3 +194,17 @@ def test_that_the_crosshair_is_seen_where_it_stands(view: AnnotateView, qtbot: Q
         screen = plane.canvas.grab().toImage()
         color = screen.pixelColor(at.x(), plane.canvas.height() - 30)
         assert color.green() > color.red() + 20, plane.plane.name
+
+
+def test_that_no_black_box_is_left_over_the_image_when_a_layer_is_added(view: AnnotateView, qtbot: QtBot) -> None:
+    axial = view.axial
+    canvas = canvas_of(view, "axial")
+    at = QPoint(canvas.width() // 2, canvas.height() // 2)
+    for step in range(3):
+        QTest.mouseMove(canvas, at + QPoint(step, 0))
+        qtbot.wait(20)
+    shown = axial.viewer.canvas._viewer_overlay_to_visual[axial.model.canvas.overlays._brush_circle]
+    assert shown, "napari keeps its ring elsewhere"
+    axial.compared.refresh()  # the layer is made now, if it was not yet
+    qtbot.wait(40)
+    assert [visual.box.parent for visual in shown] == [None] * len(shown)

@@ -263,6 +263,54 @@ def test_that_both_panes_of_the_desk_follow_one_zoom_and_a_click_moves_the_cross
     press(page, Qt.Key.Key_Escape)
 
 
+def test_that_arrow_keys_go_from_slice_to_slice_of_the_sheet(page: ReviewPage) -> None:
+    lightbox, view = page.reading.lightbox, page.view
+    press(page, Qt.Key.Key_O)
+    shown = lightbox.slices()
+    view.go_to((shown[4], 10, 10))
+    press(page, Qt.Key.Key_Right)
+    press(page, Qt.Key.Key_Right)
+    assert view.index == (shown[6], 10, 10)
+    view.go_to((shown[0], 10, 10))
+    press(page, Qt.Key.Key_Left)
+    assert view.index[0] == shown[0]  # at the end of the sheet
+    assert lightbox.isVisible()
+    press(page, Qt.Key.Key_Escape)
+    assert not lightbox.isVisible()
+
+
+def test_that_arrow_keys_go_from_region_to_region_of_the_comparison(page: ReviewPage, room: Room, qtbot: QtBot) -> None:
+    corrected(room, qtbot)
+    desk, view = page.reading.desk, page.view
+    press(page, Qt.Key.Key_C, SHIFT)
+    qtbot.waitUntil(lambda: bool(desk.changes))
+    codes = view.scheme.codes
+    view.select_region(codes[codes.index(CEREBELLUM) - 1])
+    view.go_to((3, 10, 10))
+    press(page, Qt.Key.Key_Right)
+    assert (view.selected, view.index[0]) == (CEREBELLUM, 12)
+    assert [item.row() for item in desk.table.selectedItems()] == [codes.index(CEREBELLUM)] * 4
+    view.select_region(codes[0])
+    press(page, Qt.Key.Key_Left)
+    assert view.selected == codes[-1]
+    press(page, Qt.Key.Key_Escape)
+
+
+def test_that_a_picker_without_room_says_what_tells_the_versions_apart(
+    page: ReviewPage, room: Room, qtbot: QtBot
+) -> None:
+    box = page.header.versions
+    full, brief = box.currentText(), "v1 no verdict"
+    box.resize(box.sizeHint())
+    assert box.shown_text() == full == "v1 registration · no verdict"
+    box.resize(box.sizeHint().width() - 20, box.height())
+    assert box.shown_text() == brief
+    box.resize(80, box.height())
+    assert box.shown_text().endswith("…")
+    assert box.geometry().right() < page.header.compare.geometry().left()
+    page.header.updateGeometry()
+
+
 def test_that_solo_shows_one_region_and_then_all_and_number_keys_go_to_regions(page: ReviewPage) -> None:
     view, codes = page.view, page.view.scheme.codes
     view.select_region(LEFT_FRONTAL)

@@ -437,6 +437,43 @@ def test_that_an_image_that_cannot_be_read_is_reported_and_the_room_stays_usable
     assert not page.cover.isVisible()
 
 
+def test_that_nothing_said_of_the_last_case_stands_beside_one_that_cannot_be_shown(
+    workbench: Workbench, page: ReviewPage, qtbot: QtBot, ids: list[int]
+) -> None:
+    dab(page)
+    assert page.saving.finish()
+    page.show_version(ids[0], workbench.review.annotations(ids[0])[1].id)
+    qtbot.waitUntil(page.banner.isVisible)
+    page.open_scan(4711)
+    qtbot.waitUntil(lambda: "cannot be shown" in page.cover.text())
+    assert not page.banner.isVisible()
+    assert page.chips.chips == []
+    assert page.readout.text() == ""
+    press(page, Qt.Key.Key_A)
+    press(page, Qt.Key.Key_S)
+    assert page.flash.text() == "Open a scan first"
+    assert all(row.verdict is None for row in workbench.review.annotations(ids[0]))
+
+
+def test_that_the_next_scan_opens_also_where_it_is_asked_for_before_the_list_is_there(
+    closed_room: Room, qtbot: QtBot, ids: list[int]
+) -> None:
+    page = closed_room.page
+    page.worklist.show_scans([])
+    page.worklist.is_read = False
+    press(page, Qt.Key.Key_Space)
+    assert page.flash.text() == "Reading the list…"
+    page.refresh()
+    wait_for(page, ids[0], qtbot)
+
+
+def test_that_a_list_in_which_nothing_is_found_says_so(page: ReviewPage) -> None:
+    assert page.worklist.list.empty == ""
+    page.worklist.status.setCurrentText("Rejected")
+    assert page.worklist.rows == ()
+    assert page.worklist.list.empty
+
+
 def test_that_the_list_is_filtered_by_subject_and_by_status(page: ReviewPage, qtbot: QtBot, ids: list[int]) -> None:
     press(page, Qt.Key.Key_R)
     wait_for(page, ids[1], qtbot)

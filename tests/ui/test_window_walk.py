@@ -140,6 +140,10 @@ def test_that_a_reader_walks_from_import_to_chart_and_back_with_mouse_and_keys(
     review = study.review
     qtbot.waitUntil(lambda: review.session.case is not None and review.session.case.scan.id == ids[0], timeout=30_000)
     qtbot.waitUntil(lambda: window.isActiveWindow() and QApplication.focusWidget() is not None)
+    QTest.keyClick(focused(), Qt.Key.Key_F1)
+    assert review.cheat_sheet.isVisible(), "the key of the window's help shows the keys of the room"
+    QTest.keyClick(focused(), Qt.Key.Key_F1)
+    assert not review.cheat_sheet.isVisible()
     QTest.keyClick(focused(), Qt.Key.Key_B)
     click_row(review.regions.tree, CEREBELLUM - 1)
     axial = review.view.axial
