@@ -62,6 +62,17 @@ def review_commands(page: "ReviewPage") -> list[Command]:
     return [
         *(verdict(given) for given in VERDICT_KEYS),
         Command("Verdict", "Accept with comment", ("Shift+A",), page.desk.accept_with_comment),
+        Command(
+            "Verdict",
+            "Better, worse grade",
+            ("Alt+Right",),
+            lambda: page.verdicts.step_grade(1),
+            "Alt+→  Alt+←",
+            alone="Better grade",
+        ),
+        Command("Verdict", "", ("Alt+Left",), lambda: page.verdicts.step_grade(-1), alone="Worse grade"),
+        Command("Verdict", "Reasons: ↑ ↓, Space ticks", ("Shift+R",), page.verdicts.open_reasons),
+        Command("Verdict", "Comment", ("/",), page.verdicts.comment.setFocus),
         Command("Verdict", "Save corrections as a new version", ("Ctrl+S",), page.save),
         Command("Scans", "Next to review", ("Space",), page.go_to_next_to_review),
         Command(

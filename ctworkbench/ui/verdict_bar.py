@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QMouseEvent
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
 
 from ctworkbench.core.workbench import Verdict
@@ -93,6 +93,17 @@ class VerdictBar(QFrame):
         """The reasons that are ticked, by the words that are kept."""
         return tuple(reason for reason, action in self._reasons.items() if action.isChecked())
 
+    def step_grade(self, steps: int) -> None:
+        """A better or a worse grade; past the ends comes none."""
+        if self.grade.isEnabled():
+            self.grade.setCurrentIndex((self.grade.currentIndex() + steps) % self.grade.count())
+
+    def open_reasons(self) -> None:
+        """Open the list of reasons, the first one chosen."""
+        if self.reasons.isEnabled():
+            QTimer.singleShot(0, self._menu, lambda: self._menu.setActiveAction(self._menu.actions()[0]))
+            self.reasons.showMenu()
+
     def show_reasons(self, reasons: Mapping[str, str]) -> None:
         """Offer these reasons, word → title; what was ticked stays ticked."""
         if self._reasons and {word: action.text() for word, action in self._reasons.items()} == dict(reasons):
@@ -136,6 +147,20 @@ class VerdictBar(QFrame):
 
 class _StayingMenu(QMenu):
     """A menu that stays open while entries are ticked."""
+
+    def event(self, event: QEvent) -> bool:
+        """Keys belong to the menu while it is open: none of them judges, or opens the next scan."""
+        if event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space ticks and stays; Enter ticks and closes, as in every menu."""
+        action = self.activeAction()
+        if event.key() == Qt.Key.Key_Space and action is not None and action.isCheckable():
+            action.trigger()
+        else:
+            super().keyPressEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Tick and stay."""

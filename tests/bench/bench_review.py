@@ -39,6 +39,8 @@ BRUSH = 20  # diameter in voxels: radius 10
 CODE = 3
 SEGMENT_PIXELS = 6  # napari takes a shorter move with a brush of this size for none
 LEFT = Qt.MouseButton.LeftButton
+MISSED: list[str] = []
+"""The steps whose bar was not met; the bench then ends with 1."""
 
 
 class Row:
@@ -55,6 +57,8 @@ class Row:
             bar,
             {True: "yes", False: "NO", None: "–"}[met],
         )
+        if met is False:
+            MISSED.append(step)
 
 
 def main() -> None:
@@ -81,6 +85,8 @@ def main() -> None:
         if "start" in given.only:
             start_up(folder, 2 if given.quick else 5)
     print(f"load after: {os.getloadavg()[0]:.2f}")
+    if MISSED:
+        print(f"not met: {', '.join(MISSED)}")
 
 
 class Room:
@@ -356,6 +362,8 @@ def memory(room: Room, count: int) -> None:
     print(
         f"from about case {count // 10} to {count}: {change:+.1f} % (bar ±5 %: {'yes' if abs(change) <= 5 else 'NO'})"
     )
+    if abs(change) > 5:
+        MISSED.append("memory")
 
 
 def start_up(folder: Path, count: int) -> None:
@@ -381,6 +389,8 @@ def start_up(folder: Path, count: int) -> None:
         times = found[word]
         if times:
             met = "yes" if np.median(times) <= 4 else "NO"
+            if met == "NO":
+                MISSED.append(name)
             print(f"| {name} | {np.median(times):.2f} | {max(times):.2f} | ≤ 4 | {met} |")
 
 
@@ -396,4 +406,4 @@ def tell(rows: list[Row]) -> None:
 if __name__ == "__main__":
     main()
     sys.stdout.flush()
-    os._exit(0)  # what is left of the canvases must not outlive the program that it lives in
+    os._exit(1 if MISSED else 0)  # what is left of the canvases must not outlive the program that it lives in

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtCore import QPoint, QSettings, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
@@ -703,3 +703,56 @@ def test_that_a_stroke_that_was_undone_makes_no_version_and_the_verdict_goes_to_
     qtbot.waitUntil(lambda: workbench.review.annotations(ids[0])[0].verdict is Verdict.ACCEPT)
     (row,) = workbench.review.annotations(ids[0])
     assert row.origin is not Origin.EXPERT
+
+
+def test_that_grade_reasons_and_comment_are_given_with_keys_alone(page: ReviewPage, qtbot: QtBot) -> None:
+    bar, alt = page.verdicts, Qt.KeyboardModifier.AltModifier
+    press(page, Qt.Key.Key_Left, alt)
+    assert bar.chosen_grade == 5
+    press(page, Qt.Key.Key_Left, alt)
+    assert bar.chosen_grade == 4
+    press(page, Qt.Key.Key_Right, alt)
+    press(page, Qt.Key.Key_Right, alt)
+    assert bar.chosen_grade is None
+    ticked: list[tuple[str, ...]] = []
+
+    def tick() -> None:
+        menu = bar.reasons.menu()
+        QTest.keyClick(menu, Qt.Key.Key_Space)
+        QTest.keyClick(menu, Qt.Key.Key_Down)
+        QTest.keyClick(menu, Qt.Key.Key_Space)
+        ticked.append(bar.chosen_reasons)
+        QTest.keyClick(menu, Qt.Key.Key_Escape)
+
+    QTimer.singleShot(200, tick)
+    press(page, Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: bool(ticked))
+    assert len(ticked[0]) == 2
+    press(page, Qt.Key.Key_Slash)
+    assert bar.comment.hasFocus()
+    QTest.keyClick(bar.comment, Qt.Key.Key_Escape)
+    bar.clear()
+
+
+def test_that_keys_make_the_labels_less_and_more_opaque(page: ReviewPage) -> None:
+    view = page.view
+    before = view.opacity
+    press(page, Qt.Key.Key_Equal)
+    more = view.opacity
+    assert more > before
+    press(page, Qt.Key.Key_Minus)
+    assert view.opacity < more
+    assert all(plane.labels.opacity == view.opacity for plane in view.views)
+    view.set_opacity(before)
+
+
+def test_that_the_room_fills_a_screen_of_3840_by_2160(page: ReviewPage) -> None:
+    size = page.size()
+    page.resize(3840, 2160)
+    QApplication.processEvents()
+    views = page.view
+    assert views.width() > 2800
+    assert views.axial.height() == views.height()
+    assert page.verdicts.geometry().bottom() <= page.height()
+    page.resize(size)
+    QApplication.processEvents()
