@@ -51,6 +51,7 @@ DRAGS: dict[Tool, Drag] = {
 
 
 def stepped(values: Sequence[float], value: float, steps: int) -> float:
-    """The value so many steps on from the one nearest to `value`, or the last there is."""
-    nearest = min(range(len(values)), key=lambda place: abs(values[place] - value))
-    return values[min(max(nearest + steps, 0), len(values) - 1)]
+    """The value so many steps up or down from `value`, which may lie between two, or the last there is."""
+    beyond = [one for one in values if one > value] if steps > 0 else [one for one in reversed(values) if one < value]
+    last = values[-1] if steps > 0 else values[0]
+    return beyond[min(abs(steps), len(beyond)) - 1] if beyond else last
