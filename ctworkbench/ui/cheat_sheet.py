@@ -10,7 +10,7 @@ _AROUND_PIXELS = 130
 _MOST_ROWS = 200
 _HEADING_ROWS, _FEWEST = 2, 4
 _MOUSE = (
-    ("Click, drag", "Crosshair (Navigate), paint (Brush …)"),
+    ("Click, drag", "Crosshair (Move), paint (Brush …)"),
     ("Shift + drag", "Crosshair, with any tool"),
     ("Wheel", "Slice"),
     ("Ctrl + wheel", "Zoom"),

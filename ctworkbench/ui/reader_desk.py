@@ -138,7 +138,7 @@ class ReaderDesk(QObject):
         self._page.worklist.offer_disputes(len(names) > 1)
         author = self._workbench.author
         known = not names or author in names
-        who = "Who gives the verdicts here; click to change"
+        who = f"{author or 'Nobody yet'} gives the verdicts here; click to change"
         self.button.setToolTip(who if known else f"{who}. This study has readers: {', '.join(names)}")
 
     def _compare(self, pairs: list[Pair]) -> None:
