@@ -231,6 +231,22 @@ def test_that_an_unread_acceptance_does_not_open_the_others_work(study: Workbenc
     assert [row.reviewer for row in study.review.reviews(base.id)] == ["bob", "bob"]
 
 
+def test_that_a_reader_is_told_their_own_verdict_and_not_the_first_readers(study: Workbench) -> None:
+    study.readers.assign("ada", ReaderRole.SECOND, scan_ids=[FRESH])
+    base = study.review.annotations(FRESH)[0]
+    study.review.judge(base.id, Verdict.NEEDS_EDITS, grade=2, seconds=9.0)
+    words = ("--author", "ada", "--subject", "P003", "--verdict", "accept")
+    unread = run("review", study.folder, *words)
+    assert unread.out == "P003, version 1 (a3, registration): accepted unread.\n"
+    study.sign_in("ada")
+    assert study.readers.hidden() == 1  # an acceptance unread opens nothing
+    graded = run("review", study.folder, *words, "--grade", 3)
+    assert graded.out == "P003, version 1 (a3, registration): accepted.\n"
+    assert "unread" not in graded.err
+    study.sign_in("coordinator")
+    assert study.review.annotations(FRESH)[0].verdict is Verdict.NEEDS_EDITS
+
+
 def test_that_each_reader_draws_a_branch_of_their_own_from_the_same_map(study: Workbench) -> None:
     study.readers.assign("bob", ReaderRole.SECOND, scan_ids=[FRESH])
     base = study.review.annotations(FRESH)[0]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy import select
@@ -231,9 +232,10 @@ class ReviewRoom:
         grade: int | None = None,
         reasons: tuple[str, ...] = (),
     ) -> list[AnnotationRow]:
-        """Judge one version of the label map of every scan of a subject; those versions as they stand now.
+        """Judge one version of the label map of every scan of a subject; those versions with what the reviewer said.
 
-        Where that makes readers' label maps to compare, they are compared at once.
+        Another reader's verdict that counts over it is not told. Where that makes readers' label maps to compare, they
+        are compared at once.
 
         Args:
             code: the subject.
@@ -272,7 +274,18 @@ class ReviewRoom:
         for row in rows:
             self.judge(row.id, verdict, grade=grade, reasons=reasons, comment=comment, reviewer=reviewer)
         _compare_aside(lambda: count_overlaps(self._study, uncompared(self._study, scans)))
-        return [self.annotation(row.id) for row in rows]
+        return [self._as_said(row.id, self._study.reader(reviewer)) for row in rows]
+
+    def _as_said(self, annotation_id: int, reviewer: str) -> AnnotationRow:
+        """A version with a reviewer's own last verdict, which is not the one that counts where others read it first."""
+        own = [row for row in self.reviews(annotation_id) if row.reviewer == reviewer]
+        looked = any(row.seconds or row.grade is not None for row in own)
+        verdict = own[-1].verdict
+        return replace(
+            self.annotation(annotation_id),
+            verdict=verdict,
+            accepted_unread=verdict is Verdict.ACCEPT and not looked,
+        )
 
     def worklist(self) -> list[WorklistRow]:
         """The label map that counts of every scan, by subject, each with the newer one that is to review."""
