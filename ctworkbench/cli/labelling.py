@@ -24,7 +24,9 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
     text = "one for quick, by default the one in use; those that balanced and fine choose among, by default all"
     entry.add_argument("--template", nargs="+", metavar="NAME", help=f"{text} (`template list`)")
-    entry.add_argument("--again", action="store_true", help="also scans that were labelled; makes a further version")
+    entry.add_argument(
+        "--again", action="store_true", help="also scans that have a registered label map; makes a further version"
+    )
 
     text = "judge label maps; without options, list those that count and those to review"
     entry = grammar.over_study("review", _review, text)
@@ -90,8 +92,12 @@ def _use_template(arguments: argparse.Namespace) -> int:
 def _label(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
         scans = scans_of(workbench, arguments.subject)
+        before = set[int]() if arguments.again else workbench.labelling.labelled(scans)
         jobs = workbench.labelling.pseudo_label(arguments.preset, scans, arguments.again, arguments.template)
-        code = follow(workbench, jobs, "All preprocessed scans are labelled.")
+        code = follow(workbench, jobs, "There is no scan to label.")
+        if before:
+            have = "has" if len(before) == 1 else "have"
+            say(f"{count(len(before), 'scan')} {have} a registered label map; --again makes a further version.")
         return follow_checks(workbench, scans) or code or unprepared(workbench)
 
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
+    QMessageBox,
     QPushButton,
     QStackedWidget,
     QTableView,
@@ -302,7 +303,7 @@ class CohortPage(QWidget):
         unmeasured = [scan for scan in scans if scan.versions and scan.id not in self._measured]
         for missing, verb, doing, act in (
             (raw, "Preprocess", "preprocess", self.preprocess),
-            (bare, "Label", "label", lambda: self.label("quick")),
+            (bare, "Label", "label", lambda: self._start_labelling("quick", self._ids())),
         ):
             waiting = [scan for scan in missing if scan.id not in live]
             if waiting:
@@ -355,9 +356,24 @@ class CohortPage(QWidget):
         self._bridge.start_jobs(lambda: self._workbench.cohort.preprocess(ids), "Preprocess")
 
     def label(self, preset: str) -> None:
-        """Label the scans in scope by registration."""
-        ids = self._ids()
-        self._bridge.start_jobs(lambda: self._workbench.labelling.pseudo_label(preset, ids), f"Label ({preset})")
+        """Label the scans in scope by registration; those that have such a label map once more, if that is wanted."""
+        ids, whole = self._ids(), len(self._scope())
+
+        def ask(labelled: set[int]) -> None:
+            have = "scan has" if len(labelled) == 1 else "scans have"
+            question = f"{len(labelled)} {have} a label map of the registration. Make a further version?"
+            yes = QMessageBox.StandardButton.Yes
+            again = bool(labelled) and QMessageBox.question(self, f"Label ({preset})", question) == yes
+            if again or len(labelled) < whole:
+                self._start_labelling(preset, ids, again)
+
+        self._bridge.run(lambda: self._workbench.labelling.labelled(ids), ask, key="labelled")
+
+    def _start_labelling(self, preset: str, ids: list[int] | None, again: bool = False) -> None:
+        def start() -> list[str]:
+            return self._workbench.labelling.pseudo_label(preset, ids, again)
+
+        self._bridge.start_jobs(start, f"Label ({preset})")
 
     def segment(self) -> None:
         """Segment the scans in scope with the newest model."""

@@ -182,3 +182,27 @@ def test_that_a_dot_says_that_its_label_map_was_accepted_unread(study: Workbench
     study.review.judge(study.review.annotations(3)[0].id, Verdict.ACCEPT)
     dots = {dot.scan_id: dot.verdict for dot in study.norms.chart("left_frontal").dots}
     assert (dots[3], dots[8], dots[1]) == ("accept unread", "", "accept")
+
+
+def test_that_a_rejected_registration_is_made_again_without_being_asked_for(study: Workbench) -> None:
+    everyone = study.labelling.labelled()
+    assert everyone >= {1, 2, 3} and 15 not in everyone
+    study.review.judge_subject("P001", Verdict.REJECT)
+    assert study.labelling.labelled() == everyone - {1}
+    newer = model_version(study, 1)
+    assert 1 not in study.labelling.labelled()
+    study.review.judge(newer, Verdict.ACCEPT, grade=4)
+    assert 1 in study.labelling.labelled()  # another label map stands in its place
+
+
+def test_that_status_says_which_rejected_scans_need_labels(tmp_path: Path) -> None:
+    with seed(tmp_path / "study", children=13) as study:
+        study.review.judge_subject("P001", Verdict.REJECT)
+        assert study.status().next_step == "label again (1 scan whose label map was rejected)"
+
+
+def test_that_label_says_how_a_further_version_is_made(study: Workbench) -> None:
+    done = run("label", study.folder, "--preset", "fine", "--subject", "P001", "P002")
+    assert "There is no scan to label." in done.err
+    assert "2 scans have a registered label map; --again makes a further version." in done.err
+    assert len(study.review.annotations(1)) == 1

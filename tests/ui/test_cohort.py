@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QMessageBox, QToolButton
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.settings import Settings
@@ -99,18 +99,43 @@ def test_that_the_tools_work_on_the_selection_alone(
     page: CohortPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(workbench.labelling, "pseudo_label", lambda preset, ids: asked.append((preset, ids)) or [])
+    monkeypatch.setattr(workbench.labelling, "pseudo_label", lambda *given: asked.append(given) or [])
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     select(page, "P001", "P002")
     page.label("fine")
     qtbot.waitUntil(lambda: bool(asked))
-    assert asked == [("fine", [1, 2])]
+    assert asked == [("fine", [1, 2], True)]
+
+
+def test_that_a_further_label_map_is_asked_for_and_the_others_are_made_without(
+    page: CohortPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    questions: list[str] = []
+    monkeypatch.setattr(workbench.labelling, "pseudo_label", lambda *given: asked.append(given) or [])
+    no = QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda _page, _title, text: questions.append(text) or no)
+    select(page, "P001")
+    page.label("fine")
+    qtbot.waitUntil(lambda: bool(questions))
+    assert questions == ["1 scan has a label map of the registration. Make a further version?"] and not asked
+    select(page, "P001", "P015")
+    page.label("fine")
+    qtbot.waitUntil(lambda: bool(asked))
+    assert asked == [("fine", [1, 15], False)] and len(questions) == 2
+    workbench.review.judge_subject("P001", Verdict.REJECT)
+    select(page, "P001")
+    page.label("fine")  # a rejected one is no reason to ask
+    qtbot.waitUntil(lambda: len(asked) == 2)
+    assert asked[1] == ("fine", [1], False) and len(questions) == 2
 
 
 def test_that_the_menu_of_label_offers_three_presets_and_all_templates(
     page: CohortPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(workbench.labelling, "pseudo_label", lambda preset, ids: asked.append(preset) or [])
+    monkeypatch.setattr(workbench.labelling, "pseudo_label", lambda preset, *_: asked.append(preset) or [])
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     menu = page.findChild(QToolButton, "label").menu()
     presets = [action for action in menu.actions() if action.menu() is None and not action.isSeparator()]
     assert [action.text().split(" – ")[0] for action in presets] == ["Quick", "Balanced", "Fine"]

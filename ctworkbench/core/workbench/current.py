@@ -242,6 +242,13 @@ def current(versions: Sequence[V]) -> V | None:
     return next(accepted, None) or next(open_ones, None)
 
 
+def registration_rejected(versions: Sequence[Judged]) -> bool:
+    """Whether a scan needs another registration: all it has stand rejected, and nothing was accepted in their place."""
+    verdicts = [row.verdict for row in versions if row.origin is Origin.REGISTRATION]
+    accepted = any(row.verdict is Verdict.ACCEPT for row in versions)
+    return bool(verdicts) and not accepted and all(verdict is Verdict.REJECT for verdict in verdicts)
+
+
 def standing_of(versions: Sequence[AnnotationRow]) -> Standing:
     """Which version of a scan counts, and which one is to review.
 

@@ -12,7 +12,7 @@ from ctworkbench.core.register import EFFORT, LabelParams, LabelResult, Part
 from ctworkbench.core.store import key_of
 from ctworkbench.core.template_library import TemplateFiles
 from ctworkbench.core.wording import count
-from ctworkbench.core.workbench.current import next_version
+from ctworkbench.core.workbench.current import annotation_rows, next_version, registration_rejected
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
 from ctworkbench.core.workbench.templates import FUSED, PooledTemplate, TemplatesRoom
@@ -53,6 +53,16 @@ class LabellingRoom:
         self._study = study
         self._templates = templates
 
+    def labelled(self, scan_ids: Sequence[int] | None = None) -> set[int]:
+        """Scans, of all by default, that have a registered label map and are labelled again only when that is asked."""
+        with self._study.database.reading() as session:
+            versions = annotation_rows(session, scan_ids, self._study.settings.author)
+        return {
+            scan
+            for scan, own in versions.items()
+            if any(row.origin is Origin.REGISTRATION for row in own) and not registration_rejected(own)
+        }
+
     def pseudo_label(
         self,
         preset: str = "quick",
@@ -61,16 +71,19 @@ class LabellingRoom:
         template: str | Sequence[str] | None = None,
         initiator: object = None,
     ) -> list[str]:
-        """Start the registration of templates to the scans that have no registered label map; the jobs' ids.
+        """Start the registration of templates to the scans that have no registered label map, or only rejected ones.
 
         Args:
             preset: "quick" carries one template, "balanced" the one most like the scan; "fine" fuses four of those.
             scan_ids: the scans wanted; all that are preprocessed by default.
-            again: label also the scans that have a registered label map; the new one is a further version.
+            again: label also the other scans that have a registered label map; the new one is a further version.
             template: names of the templates. By default "quick" carries the one in use, and the others choose among
                 all that are shipped or drawn. With one template the scan that it was drawn on is left out unless it is
                 asked for; of several, those drawn on the scan's own subject are.
             initiator: handed on in the announcement.
+
+        Returns:
+            The jobs' ids.
 
         Raises:
             WorkbenchError: no such template or preset, several templates for "quick", no scans at all, some asked for
@@ -85,8 +98,6 @@ class LabellingRoom:
             raise WorkbenchError(f"{preset} carries one template.", "Name one, or fuse several: --preset fine")
         with study.database.reading() as session:
             study.need_scans(session)
-            labelled = select(Annotation.scan_id).where(Annotation.origin == Origin.REGISTRATION)
-            done = set() if again else set(session.scalars(labelled))
             rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
             children = {
                 scan: (subject, sex, age)
@@ -95,6 +106,7 @@ class LabellingRoom:
                 ).tuples()
             }
             prepared = preprocessings(session)
+        done = set[int]() if again else self.labelled(scan_ids)
         if single:
             chosen = self._templates.named(names[0] if names else None)
             pool = [PooledTemplate(chosen, None, None, None)]

@@ -16,7 +16,7 @@ from ctworkbench.core.model import (
     Verdict,
 )
 from ctworkbench.core.wording import count
-from ctworkbench.core.workbench.current import annotation_rows, current, standing_of
+from ctworkbench.core.workbench.current import annotation_rows, current, registration_rejected, standing_of
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import StatusSummary
 
@@ -43,11 +43,14 @@ def summarize(study: OpenStudy, name: str) -> StatusSummary:
     fresh = sum(standing.newer is None for standing in waiting)
     segmented = sum(any(v.origin is Origin.MODEL for v in found) for found in versions.values())
     unmeasured = sum(row.id not in measured for row in rows)
-    labelled, edits = len(versions), verdicts[Verdict.NEEDS_EDITS]
+    bare = scans - len(versions)
+    again = sum(map(registration_rejected, versions.values()))
+    edits = verdicts[Verdict.NEEDS_EDITS]
     steps = [
         (not scans, "import"),
         (preprocessed < scans, f"preprocess ({count(scans - preprocessed, 'scan')})"),
-        (labelled < scans, f"label ({count(scans - labelled, 'scan')})"),
+        (bool(bare), f"label ({count(bare, 'scan')})"),
+        (bool(again), f"label again ({count(again, 'scan')} whose label map was rejected)"),
         (bool(fresh), f"review ({count(fresh, 'scan')})"),
         (bool(edits), f"correct ({count(edits, 'scan')} with the verdict needs edits)"),
         (not models, "train"),
@@ -60,7 +63,7 @@ def summarize(study: OpenStudy, name: str) -> StatusSummary:
         subjects=subjects,
         scans=scans,
         preprocessed=preprocessed,
-        labelled=labelled,
+        labelled=len(versions),
         accepted=verdicts[Verdict.ACCEPT],
         needs_edits=edits,
         rejected=sum(all(v.verdict is Verdict.REJECT for v in found) for found in versions.values()),
