@@ -458,3 +458,16 @@ def test_that_wrong_subjects_and_versions_are_named(study: Workbench, tmp_path: 
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkbenchError, match="cannot be written"):
         study.exchange.export(1, None, tmp_path / "file", "nifti")
+
+
+def test_that_a_label_map_that_lost_most_of_its_volume_is_taken_with_a_note(study: Workbench) -> None:
+    (parent,) = study.review.annotations(1)
+    labels = study.review.labels(parent.id)
+    voxels = labels.voxels.copy()
+    there = np.argwhere(voxels)
+    voxels[tuple(there[: int(0.7 * len(there))].T)] = 0
+    path = study.folder.parent / "part.nii.gz"
+    write_nifti(Volume(voxels, labels.affine), path)
+    row, notes = study.exchange.take_back(1, path, parent.id)
+    assert row.version == 2
+    assert any(note.startswith("It holds 30 % of the labelled volume") for note in notes)

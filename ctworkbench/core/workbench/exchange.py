@@ -24,6 +24,7 @@ from ctworkbench.core.workbench.rows import AnnotationRow
 Format = Literal["nifti", "nrrd"]
 # The number of a label map in the study, never that of a version: readers who are blinded see other versions.
 _EXPORTED = re.compile(r"(.+)_(?:(a\d+)|new)(?=[_.])")
+_LEAST_SHARE = 0.5
 _OTHER_STUDY = "It comes from another study: give it another name, or say what to put it upon (--parent)."
 FORMATS: dict[Format, str] = {"nifti": "ITK-SNAP", "nrrd": "3D Slicer"}
 
@@ -176,7 +177,17 @@ class ExchangeRoom:
                 "Look at that version first; then name it as the one to put this upon (--parent).",
                 parent_id,
             ) from error
-        return row, incoming.notes
+        return row, (*incoming.notes, *self._much_less(parent_id, incoming.labels))
+
+    def _much_less(self, parent_id: int | None, labels: Volume) -> tuple[str, ...]:
+        """What a reader should know of a label map that came back with less than half of what left."""
+        if parent_id is None:
+            return ()
+        before = np.count_nonzero(self._study.store.get(self._review.annotation(parent_id).labels_key).voxels)
+        share = np.count_nonzero(labels.voxels) / max(1, before)
+        if share >= _LEAST_SHARE:
+            return ()
+        return (f"It holds {100 * share:.0f} % of the labelled volume that it was drawn from: was all of it saved?",)
 
     def read(self, scan_id: int, path: Path) -> Incoming:
         """A file, checked against its scan; nothing is written.
