@@ -74,6 +74,11 @@ def test_that_readers_who_all_say_the_same_have_no_kappa() -> None:
     assert np.isnan(found.value) and found.agreement == 1.0
 
 
+def test_that_one_case_has_no_kappa() -> None:
+    for found in (cohen_kappa([("accept", "reject")]), weighted_kappa([(2, 4)])):
+        assert found.cases == 1 and np.isnan([found.value, found.low, found.high]).all()
+
+
 def test_that_limits_of_agreement_are_those_of_bland_and_altman() -> None:
     found = bland_altman(MINI, LARGE)
     assert (round(found.bias.value, 1), round(found.sd, 1)) == (-2.1, 38.8)

@@ -12,7 +12,7 @@ _SEED = 20250424
 
 @dataclass(frozen=True)
 class Kappa:
-    """A kappa with its 95 % interval; NaN where all gave one answer, so that there is no chance to correct for.
+    """A kappa with its 95 % interval; NaN for one case, or where all gave one answer: no chance to correct for.
 
     Attributes:
         cases: how many were judged by all.
@@ -95,7 +95,7 @@ def _of_table(table: np.ndarray, weights: str | None) -> Kappa:
     cases = int(table.sum())
     agreement = float(np.trace(table) / cases) if cases else math.nan
     used = np.count_nonzero(table.sum(0) + table.sum(1))
-    if cases == 0 or used < 2:
+    if cases < 2 or used < 2:  # one case tells nothing of chance
         return Kappa(cases, agreement, math.nan, math.nan, math.nan)
     with np.errstate(invalid="ignore", divide="ignore"):  # its z-value, which is not asked for
         found = cohens_kappa(table, wt=weights)

@@ -112,7 +112,8 @@ def verdict_sheet(pairs: Sequence[PairFact], facts: Sequence[ReadingFact]) -> Ta
         if grades:
             rows.append((kind, name, "grade", "weighted", *_cells(weighted_kappa(grades))))
         if math.isnan(verdicts.value):
-            notes.append(f"{name}: all verdicts are alike, so that no kappa can be given.")
+            why = "one case says nothing of chance" if len(own) == 1 else "all verdicts are alike"
+            notes.append(f"{name}: {why}, so that no kappa can be given.")
     rows += _fleiss_rows(facts)
     return TableSheet(
         "agreement_verdicts",
