@@ -50,6 +50,8 @@ def _status(arguments: argparse.Namespace) -> int:
             for name, value in dataclasses.asdict(status).items():
                 if name == "accepted" and status.accepted_unread:
                     value = f"{value}, {status.accepted_unread} of them unread"
+                if name == "jobs":
+                    value = ", ".join(f"{number} {state}" for state, number in status.jobs.items()) or "none"
                 if name != "accepted_unread":
                     print(f"{_TITLES.get(name, name.replace('_', ' '))}: {value}")
     return 0

@@ -297,9 +297,9 @@ class CohortPage(QWidget):
         live = {view.job.subject: view.job.kind for view in self._bridge.live}
         kinds = {view.job.kind for view in self._bridge.live}
         raw = [scan for scan in scans if not scan.preprocessed]
-        bare = [scan for scan in scans if scan.preprocessed and not scan.versions]
-        to_review = [scan for scan in scans if urgency(scan)]
-        fresh = [scan for scan in to_review if urgency(scan) == 2]  # what was put off alone is no next step
+        rejected = [scan for scan in scans if scan.preprocessed and scan.verdict == "reject"]
+        bare = [scan for scan in scans if scan.preprocessed and not scan.versions] + rejected
+        fresh = [scan for scan in scans if urgency(scan) == 2]  # what was put off alone is no next step
         unmeasured = [scan for scan in scans if scan.versions and scan.id not in self._measured]
         for missing, verb, doing, act in (
             (raw, "Preprocess", "preprocess", self.preprocess),
@@ -310,10 +310,10 @@ class CohortPage(QWidget):
                 return f"{verb} {count(len(waiting), 'scan')}", act
             if missing:
                 return f"Under way: {doing} {count(len(missing), 'scan')}", None
+        if fresh:
+            return f"Review {count(len(fresh), 'label map')}", lambda: self.scan_wanted.emit(fresh[0].id)
         if unmeasured and "measure" not in kinds:
             return f"Measure {count(len(unmeasured), 'label map')}", self.measure
-        if fresh:
-            return f"Review {count(len(to_review), 'label map')}", lambda: self.scan_wanted.emit(fresh[0].id)
         if not self._models and "train" not in kinds and any(scan.split for scan in scans):
             return "Train a network", lambda: self.place_wanted.emit("train")
         return "See the charts", lambda: self.place_wanted.emit("charts")

@@ -150,14 +150,21 @@ class ImportDialog(QDialog):
         self.add([])
 
 
+def _counted(refusals: "list[RefusalRow]") -> str:
+    """What was refused and what was skipped, in the words of the link that leads here."""
+    skipped = sum(row.skipped for row in refusals)
+    told = ((len(refusals) - skipped, "refused"), (skipped, "skipped beside what was taken"))
+    return ", ".join(f"{number} {word}" for number, word in told if number) or "Nothing was refused."
+
+
 class RefusalsDialog(QDialog):
     """What was not imported, why, and what to do; can be copied and saved."""
 
-    TITLES = ("What", "Why it was refused", "What to do")
+    TITLES = ("What", "Why it was not taken", "What to do")
 
     def __init__(self, refusals: "list[RefusalRow]", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Refused at import")
+        self.setWindowTitle("Not imported")
         self.resize(980, 430)
         self._refusals = refusals
         self.table = QTableWidget(len(refusals), 3)
@@ -178,7 +185,7 @@ class RefusalsDialog(QDialog):
             self.table.setColumnWidth(column, width)
         self.table.horizontalHeader().setStretchLastSection(True)
         self.table.resizeRowsToContents()
-        title = QLabel(f"{len(refusals)} refused" if refusals else "Nothing was refused.")
+        title = QLabel(_counted(refusals))
         title.setProperty("role", "title")
         box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         box.rejected.connect(self.reject)

@@ -206,3 +206,7 @@ def test_that_label_says_how_a_further_version_is_made(study: Workbench) -> None
     assert "There is no scan to label." in done.err
     assert "2 scans have a registered label map; --again makes a further version." in done.err
     assert len(study.review.annotations(1)) == 1
+
+
+def test_that_status_tells_jobs_in_words(study: Workbench) -> None:
+    assert "jobs: none\n" in run("status", study.folder).out

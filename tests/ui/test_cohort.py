@@ -1,17 +1,19 @@
 """The cohort: its table, its next step, importing, and what was refused."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox, QToolButton
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QToolButton
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Verdict, Workbench
+from ctworkbench.core.workbench.rows import RefusalRow
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.cohort import CohortPage
 from ctworkbench.ui.cohort_table import ROW_ROLE
@@ -105,6 +107,19 @@ def test_that_the_tools_work_on_the_selection_alone(
     page.label("fine")
     qtbot.waitUntil(lambda: bool(asked))
     assert asked == [("fine", [1, 2], True)]
+
+
+def test_that_reading_comes_before_measuring_and_a_rejected_scan_is_to_label(
+    page: CohortPage, workbench: Workbench, qtbot: QtBot
+) -> None:
+    page._measured = set()
+    select(page, "P003", "P008", "P001")
+    assert page.next_button.text() == "Review 2 label maps"
+    workbench.review.judge_subject("P001", Verdict.REJECT)
+    page.refresh()
+    qtbot.waitUntil(lambda: page._bridge.idle)
+    select(page, "P001")
+    assert page.next_button.text() == "Label 1 scan"
 
 
 def test_that_a_further_label_map_is_asked_for_and_the_others_are_made_without(
@@ -249,3 +264,11 @@ def test_that_refusals_are_shown_with_their_remedy_and_can_be_copied_and_saved(
     dialog.save(tmp_path / "refused.csv")
     assert "Four slices share one position." in (tmp_path / "refused.csv").read_text(encoding="utf-8")
     dialog.reject()
+
+
+def test_that_what_was_skipped_is_called_so_in_the_dialog_too(qtbot: QtBot) -> None:
+    rows = [RefusalRow(f"{n}.nii", "a label map", "", n > 1, datetime.now(UTC)) for n in range(1, 4)]
+    for some, title in ((rows, "1 refused, 2 skipped beside what was taken"), (rows[1:], "2 skipped beside")):
+        dialog = RefusalsDialog(some)
+        qtbot.addWidget(dialog)
+        assert any(label.text().startswith(title) for label in dialog.findChildren(QLabel))
