@@ -8,11 +8,14 @@ import torch
 from safetensors.torch import save
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.methods import model_answers
+from ctworkbench.core.methods.facts import TRUTH
 from ctworkbench.core.model import ModelRun
 from ctworkbench.core.model_registry import card
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.lineage import teachings
+from ctworkbench.core.workbench.study_facts import study_facts
 from ctworkbench.train.networks import resunet
 from tests.train.heads import TINY
 
@@ -106,3 +109,12 @@ def test_that_the_starter_model_is_taken_in_once_and_tells_that_it_saw_no_child(
         with study._study.database.reading() as session:
             notes = teachings(session, [1])[1].notes
         assert "it has never seen the scan of a child" in notes[0]
+
+
+def test_that_the_methods_can_be_written_once_the_starter_model_is_there(tmp_path: Path) -> None:
+    with Workbench.create(tmp_path / "study", Settings(author="Ada")) as study:
+        assert not study.wait(study.modelling.starter()[0])
+        facts = study_facts(study._study)
+    (figure,) = [figure for model in facts.models for figure in model.figures if figure.role == "validation"]
+    assert figure.kind == TRUTH
+    assert "Dice against the truth of digital phantoms 0.8" in model_answers.internal_evaluation(facts)

@@ -15,14 +15,13 @@ from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Sub
 from ctworkbench.core.model_registry import SUFFIX, ModelFacts, card, card_pages, read_package, write_package
 from ctworkbench.core.model_registry.facts import HeldOut
 from ctworkbench.core.settings import resource
-from ctworkbench.core.training import ImportedModel, ImportModelRequest
+from ctworkbench.core.training import LABEL_KINDS, ImportedModel, ImportModelRequest
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, ModelRow
 
 IMPORT_MODEL = "import model"
 STARTER = "starter"
 _STARTER_FILE = f"models/starter{SUFFIX}"
-_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels", "truth": "truth of phantoms"}
 
 
 def models(study: OpenStudy) -> list[ModelRow]:
@@ -215,8 +214,8 @@ def _row(run: ModelRun, tested: dict[str, list[float]]) -> ModelRow:
         dice_test=fmean(tested[kind]) if tested else None,
         label_kind=run.label_kind,
         subjects=sum(taken.get("subjects", {}).values()) or len(run.split),
-        validation_kind=_LABEL_KINDS.get(run.result.get("label_kind", ""), "") if told is not None else "",
-        test_kind=_LABEL_KINDS[kind] if tested else "",
+        validation_kind=LABEL_KINDS.get(run.result.get("label_kind", ""), "") if told is not None else "",
+        test_kind=LABEL_KINDS[kind] if tested else "",
         source=str(taken.get("source", "")),
         dice_train=run.result.get("dice_train"),
     )

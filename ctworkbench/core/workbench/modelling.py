@@ -18,7 +18,16 @@ from ctworkbench.core.model_registry import ModelFacts
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.splits import split_subjects
 from ctworkbench.core.store import key_of
-from ctworkbench.core.training import SegmentCase, SegmentRequest, SegmentResult, TrainAnswer, TrainCase, TrainRequest
+from ctworkbench.core.training import (
+    LABEL_KINDS,
+    LabelKind,
+    SegmentCase,
+    SegmentRequest,
+    SegmentResult,
+    TrainAnswer,
+    TrainCase,
+    TrainRequest,
+)
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench import model_library
 from ctworkbench.core.workbench.current import annotation_rows, current, next_version
@@ -31,7 +40,6 @@ TRAIN = "train"
 SEGMENT = "segment"
 _CASES_PER_JOB = 10
 _LEAST_SUBJECTS = 4  # two to train on, one to validate on, one for the test
-_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels", "truth": "truth of phantoms"}
 
 
 class ModellingRoom:
@@ -203,7 +211,7 @@ class ModellingRoom:
             temporary = weights.with_suffix(".part")
             shutil.copyfile(result.weights, temporary)
             temporary.replace(weights)
-        kinds = {case.label_kind for case in params.cases}
+        kinds: set[LabelKind] = {case.label_kind for case in params.cases}
         with study.database.writing() as session:
             if not study.claim(session, job_id):
                 return Changes()
@@ -215,7 +223,7 @@ class ModellingRoom:
                     parameters=_parameters(params),
                     result=result.model_dump(mode="json", exclude={"weights"}),
                     split=dict(result.roles),
-                    label_kind=_LABEL_KINDS[kinds.pop()] if len(kinds) == 1 else "pseudo- and expert labels",
+                    label_kind=LABEL_KINDS[kinds.pop()] if len(kinds) == 1 else "pseudo- and expert labels",
                     code_version=result.code_version,
                     weights_hash=result.weights_sha256,
                 )
