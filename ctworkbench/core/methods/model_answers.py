@@ -110,7 +110,8 @@ def model_selection(facts: StudyFacts) -> str:
     """That no epoch is chosen."""
     return (
         "The weights are those of the last epoch; none was chosen by its validation Dice. Segmentation uses the "
-        "newest model unless another is named."
+        "newest model that was trained in this study unless another is named; one that was trained elsewhere where "
+        "there is no other."
         if facts.models
         else ""
     )

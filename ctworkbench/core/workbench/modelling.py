@@ -277,7 +277,7 @@ class ModellingRoom:
         """Start the labelling of the scans that a model has not labelled yet; the jobs' ids.
 
         Args:
-            model_id: the model; the newest by default.
+            model_id: the model; by default as `model_library.model_to_use` chooses.
             scan_ids: the scans wanted; all preprocessed ones by default.
             flips: whether the mirrored head is looked at too; None as the model's preset says.
             initiator: handed on in the announcement.
@@ -290,15 +290,7 @@ class ModellingRoom:
             live = study.live(SEGMENT)
             with study.database.reading() as session:
                 study.need_scans(session)
-                query = select(ModelRun).order_by(ModelRun.id.desc()).limit(1)
-                run = session.scalar(query if model_id is None else query.where(ModelRun.id == model_id))
-                if run is None:
-                    raise WorkbenchError(
-                        "This study has no trained model." if model_id is None else f"There is no model {model_id}.",
-                        "Train one first: ctworkbench train STUDY"
-                        if model_id is None
-                        else "Choose another; without --model, the newest is taken.",
-                    )
+                run = model_library.model_to_use(session, model_id)
                 done = _segmented_by(session, run)
                 prepared = preprocessings(session)
                 rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
@@ -330,7 +322,7 @@ class ModellingRoom:
                     scheme=study.scheme,
                     flips=flips,
                 )
-                title = f"Segment {count(len(chunk), 'scan')} with model {run.id}"
+                title = f"Segment {count(len(chunk), 'scan')} with {model_library.name_of(run)}"
                 started.append(study.start_or_resume(SEGMENT, title, "ctworkbench.train.predict:segment", params))
         if started:
             study.announce(Changes(jobs=True), initiator)
