@@ -134,3 +134,12 @@ def test_that_an_imported_model_is_not_taken_by_default_where_one_was_trained_he
         assert not study.wait(study.modelling.starter()[0])
         with study._study.database.reading() as session:
             assert model_to_use(session).id == 1
+
+
+def test_that_the_card_says_what_the_training_had_to_do_otherwise(tmp_path: Path) -> None:
+    text = "The memory was too small for the preset."
+    with with_model(tmp_path / "study") as study:
+        with study._study.database.writing() as session:
+            run = session.get_one(ModelRun, 1)
+            run.result = {**run.result, "cautions": [text]}
+        assert text in card.markdown(study.modelling.facts(1))
