@@ -28,7 +28,7 @@ def add(grammar: Grammar) -> None:
         "--model",
         type=_model,
         metavar="ID",
-        help="number of the model, the newest by default; `starter` for the one that is shipped with the program",
+        help="number of the model; by default the newest that was trained here; `starter` for the one that is shipped",
     )
     entry.add_argument(
         "--flips",

@@ -11,6 +11,13 @@ from ctworkbench.core.splits import Role
 LabelKind = Literal["pseudo", "expert", "truth"]
 """What a label map is measured against: a registration's labels, an expert's, or the truth of a digital phantom."""
 
+LABEL_KINDS: dict[LabelKind, str] = {
+    "pseudo": "pseudo-labels",
+    "expert": "expert labels",
+    "truth": "truth of phantoms",
+}
+"""The kinds in words, as tables and texts name them."""
+
 
 class TrainCase(BaseModel):
     """One accepted label map with its image.

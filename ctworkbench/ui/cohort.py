@@ -173,7 +173,7 @@ class CohortPage(QWidget):
             tools.addWidget(self._tool(text, name, tip, slot))
         tools.addWidget(self._label_tool())
         for text, name, tip, slot in (
-            ("Segment", "segment", "Let the newest model make label maps", self.segment),
+            ("Segment", "segment", "Let the newest model of this study make label maps", self.segment),
             ("Measure", "measure", "Measure the regional volumes of all label maps", self.measure),
         ):
             tools.addWidget(self._tool(text, name, tip, slot))
@@ -376,7 +376,7 @@ class CohortPage(QWidget):
         self._bridge.start_jobs(start, f"Label ({preset})")
 
     def segment(self) -> None:
-        """Segment the scans in scope with the newest model."""
+        """Segment the scans in scope with the model of `modelling.segment`: the newest that was trained here."""
         ids = self._ids()
         self._bridge.start_jobs(lambda: self._workbench.modelling.segment(None, ids), "Segment")
 

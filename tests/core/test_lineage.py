@@ -1,5 +1,6 @@
 """What a label map goes back to: one answer in tables, norms, charts, reports, the list of scans and the warnings."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from ctworkbench.cli import main
 from ctworkbench.core.model import ModelRun, Origin, Scan
+from ctworkbench.core.model_registry import card
 from ctworkbench.core.workbench import Workbench, norm_library
 from ctworkbench.core.workbench.child import find
 from ctworkbench.core.workbench.lineage import is_phantom
@@ -162,3 +164,12 @@ def test_that_rows_charts_and_warnings_call_the_same_scans_phantoms(workbench: W
     assert {row.key for row in found.basis} == {"2", "7"}
     children = [workbench.norms.child(scan) for scan in (1, 2, 7)]
     assert [child is not None and child.scan.phantom for child in children] == [False, True, True]
+
+
+def test_that_the_card_of_a_model_tells_the_phantoms_and_the_ages_that_it_learned_from(workbench: Workbench) -> None:
+    train_model_on(workbench, (1, 2), "P001", "P002")
+    told = card.markdown(workbench.modelling.facts(2))
+    assert "The model learned from digital phantoms alone: it has never seen the scan of a child." in told
+    ages = [scan.age_years for scan in workbench.cohort.scans() if scan.subject in ("P001", "P002") and scan.age_years]
+    low, high = math.floor(min(ages)), math.ceil(max(ages))
+    assert f"The model learned from scans at {low} to {high} years of age." in told

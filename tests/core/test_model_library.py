@@ -8,11 +8,15 @@ import torch
 from safetensors.torch import save
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.methods import model_answers
+from ctworkbench.core.methods.facts import TRUTH
 from ctworkbench.core.model import ModelRun
 from ctworkbench.core.model_registry import card
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.lineage import teachings
+from ctworkbench.core.workbench.model_library import model_to_use, name_of
+from ctworkbench.core.workbench.study_facts import study_facts
 from ctworkbench.train.networks import resunet
 from tests.train.heads import TINY
 
@@ -106,3 +110,36 @@ def test_that_the_starter_model_is_taken_in_once_and_tells_that_it_saw_no_child(
         with study._study.database.reading() as session:
             notes = teachings(session, [1])[1].notes
         assert "it has never seen the scan of a child" in notes[0]
+
+
+def test_that_the_methods_can_be_written_once_the_starter_model_is_there(tmp_path: Path) -> None:
+    with Workbench.create(tmp_path / "study", Settings(author="Ada")) as study:
+        assert not study.wait(study.modelling.starter()[0])
+        facts = study_facts(study._study)
+    (figure,) = [figure for model in facts.models for figure in model.figures if figure.role == "validation"]
+    assert figure.kind == TRUTH
+    assert "Dice against the truth of digital phantoms 0.8" in model_answers.internal_evaluation(facts)
+
+
+def test_that_an_imported_model_is_not_taken_by_default_where_one_was_trained_here(tmp_path: Path) -> None:
+    with with_model(tmp_path / "study") as study:
+        assert not study.wait(study.modelling.starter()[0])
+        with study._study.database.reading() as session:
+            assert [row.id for row in study.modelling.models()] == [2, 1]
+            assert name_of(model_to_use(session)) == "model 1 (resunet, tiny)"
+            assert name_of(model_to_use(session, 2)) == "model 2 (starter.ctwmodel)"
+    with Workbench.create(tmp_path / "new", Settings(author="Ada")) as study:
+        with study._study.database.reading() as session, pytest.raises(WorkbenchError, match="no trained model"):
+            model_to_use(session)
+        assert not study.wait(study.modelling.starter()[0])
+        with study._study.database.reading() as session:
+            assert model_to_use(session).id == 1
+
+
+def test_that_the_card_says_what_the_training_had_to_do_otherwise(tmp_path: Path) -> None:
+    text = "The memory was too small for the preset."
+    with with_model(tmp_path / "study") as study:
+        with study._study.database.writing() as session:
+            run = session.get_one(ModelRun, 1)
+            run.result = {**run.result, "cautions": [text]}
+        assert text in card.markdown(study.modelling.facts(1))

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-PSEUDO, EXPERT = "pseudo-labels", "expert labels"
+from ctworkbench.core.training import LABEL_KINDS
+
+PSEUDO, EXPERT, TRUTH = LABEL_KINDS["pseudo"], LABEL_KINDS["expert"], LABEL_KINDS["truth"]
 ROLES = ("train", "validation", "test")
 UNKNOWN = "not recorded"
 """What an answer says of anything that the study does not hold; it is then for the authors to add."""
@@ -112,7 +114,7 @@ class Figure:
 
     Attributes:
         role: "train", "validation" or "test".
-        kind: `PSEUDO` or `EXPERT`.
+        kind: `PSEUDO`, `EXPERT` or `TRUTH` (of digital phantoms).
         n: number of label maps; None where it was not recorded.
         sd: between label maps; None for fewer than two.
         regions: mean by region, where recorded.

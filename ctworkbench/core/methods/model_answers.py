@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ctworkbench.core.methods.facts import EXPERT, ROLES, UNKNOWN, Answer, Figure, ModelFact, StudyFacts
+from ctworkbench.core.methods.facts import EXPERT, ROLES, TRUTH, UNKNOWN, Answer, Figure, ModelFact, StudyFacts
 from ctworkbench.core.methods.soundness import counted, listed
 
 
@@ -110,7 +110,8 @@ def model_selection(facts: StudyFacts) -> str:
     """That no epoch is chosen."""
     return (
         "The weights are those of the last epoch; none was chosen by its validation Dice. Segmentation uses the "
-        "newest model unless another is named."
+        "newest model that was trained in this study unless another is named; one that was trained elsewhere where "
+        "there is no other."
         if facts.models
         else ""
     )
@@ -232,7 +233,8 @@ def class_imbalance(facts: StudyFacts) -> str:
 
 def _figure(figure: Figure) -> str:
     """One figure in words: "agreement with pseudo-labels 0.861 ± 0.020 (n 14, 95 % interval 0.849 to 0.873)"."""
-    kind = "Dice against expert labels" if figure.kind == EXPERT else f"agreement with {figure.kind}"
+    measured = {EXPERT: "Dice against expert labels", TRUTH: "Dice against the truth of digital phantoms"}
+    kind = measured.get(figure.kind, f"agreement with {figure.kind}")
     text = f"{kind} {figure.mean:.3f}"
     if figure.sd is None or figure.n is None or figure.n < 2:
         return text + (f" (n {figure.n})" if figure.n is not None else f" (n and SD {UNKNOWN})")

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
-from ctworkbench.core.methods.facts import PSEUDO, ROLES, UNKNOWN, Figure, LabelMapFact, ModelFact, StudyFacts
+from ctworkbench.core.methods.facts import EXPERT, ROLES, UNKNOWN, Figure, LabelMapFact, ModelFact, StudyFacts
 from ctworkbench.core.methods.soundness import Basis, Severity, SoundnessWarning, counted, listed, named
 
 _LEARNED = ("train", "validation")
@@ -270,6 +270,6 @@ def _text(sizes: Mapping[str, int]) -> str:
 
 def _spread(figure: Figure) -> str:
     if figure.n is None or figure.sd is None or figure.n < 2:
-        return "" if figure.kind != PSEUDO else " (pseudo-labels)"
-    kind = " against pseudo-labels" if figure.kind == PSEUDO else ""
+        return "" if figure.kind == EXPERT else f" ({figure.kind})"
+    kind = "" if figure.kind == EXPERT else f" against {figure.kind}"
     return f" (n {figure.n}, SE {figure.sd / math.sqrt(figure.n):.3f}{kind})"

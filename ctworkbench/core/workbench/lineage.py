@@ -4,6 +4,7 @@ A correction is drawn from what a machine made: what the reader left as it was i
 model remembers of a child.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -178,6 +179,27 @@ def scan_cautions(
     return found
 
 
+def learned_limits(teaching: Teaching) -> list[str]:
+    """What a model's card says of the scans that it learned from: phantoms among them, and their ages in whole years.
+
+    Ages are told no finer, for a card leaves the house.
+    """
+    told = _phantoms_seen(teaching)
+    if teaching.ages is not None:
+        low, high = math.floor(teaching.ages[0]), math.ceil(teaching.ages[1])
+        told.append(_("The model learned from scans at {low} to {high} years of age.").format(low=low, high=high))
+    return told
+
+
+def _phantoms_seen(teaching: Teaching) -> list[str]:
+    if not teaching.phantoms:
+        return []
+    if teaching.phantoms == teaching.scans:
+        return [_("The model learned from digital phantoms alone: it has never seen the scan of a child.")]
+    some = _("{phantoms} of the {scans} scans that the model learned from are of digital phantoms.")
+    return [some.format(phantoms=teaching.phantoms, scans=teaching.scans)]
+
+
 def _cautions(teaching: Teaching, code: str, age_years: float | None, phantom: bool, corrected: bool) -> list[str]:
     """What the model behind a label map learned from, as far as it touches this child: the gravest first."""
     told: list[str] = [] if phantom else list(teaching.notes)
@@ -191,11 +213,8 @@ def _cautions(teaching: Teaching, code: str, age_years: float | None, phantom: b
         )
     elif trained:
         told.append(_("The model was trained on this subject: these labels tell how well it remembers."))
-    if teaching.phantoms and teaching.phantoms == teaching.scans and not phantom:
-        told.append(_("The model learned from digital phantoms alone: it has never seen the scan of a child."))
-    elif teaching.phantoms and not phantom:
-        some = _("{phantoms} of the {scans} scans that the model learned from are of digital phantoms.")
-        told.append(some.format(phantoms=teaching.phantoms, scans=teaching.scans))
+    if not phantom:
+        told += _phantoms_seen(teaching)
     if teaching.ages is not None and age_years is not None:
         low, high, age = round(teaching.ages[0], 2), round(teaching.ages[1], 2), round(age_years, 2)
         if not low <= age <= high:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.files import replace_bytes, replace_text
@@ -15,14 +16,14 @@ from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Sub
 from ctworkbench.core.model_registry import SUFFIX, ModelFacts, card, card_pages, read_package, write_package
 from ctworkbench.core.model_registry.facts import HeldOut
 from ctworkbench.core.settings import resource
-from ctworkbench.core.training import ImportedModel, ImportModelRequest
+from ctworkbench.core.training import LABEL_KINDS, ImportedModel, ImportModelRequest
+from ctworkbench.core.workbench.lineage import learned_limits, teachings
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, ModelRow
 
 IMPORT_MODEL = "import model"
 STARTER = "starter"
 _STARTER_FILE = f"models/starter{SUFFIX}"
-_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels", "truth": "truth of phantoms"}
 
 
 def models(study: OpenStudy) -> list[ModelRow]:
@@ -43,6 +44,30 @@ def models(study: OpenStudy) -> list[ModelRow]:
     return [_row(run, tested.get(run.id, {})) for run in runs]
 
 
+def model_to_use(session: Session, model_id: int | None = None) -> ModelRun:
+    """The model of a number; by default the newest that was trained here, and an imported one only where none was.
+
+    Raises:
+        WorkbenchError: there is no such model, or none at all.
+    """
+    if model_id is not None:
+        run = session.get(ModelRun, model_id)
+        if run is None:
+            remedy = "Choose another; without --model, the newest that was trained here is taken."
+            raise WorkbenchError(f"There is no model {model_id}.", remedy)
+        return run
+    runs = session.scalars(select(ModelRun).order_by(ModelRun.id.desc())).all()
+    if not runs:
+        raise WorkbenchError("This study has no trained model.", "Train one first: ctworkbench train STUDY")
+    return next((run for run in runs if "imported" not in run.result), runs[0])
+
+
+def name_of(run: ModelRun) -> str:
+    """A model as notices name it: its number, and its file or its network and preset."""
+    source = run.result.get("imported", {}).get("source")
+    return f"model {run.id} ({source or f'{run.network}, {run.preset}'})"
+
+
 def facts(study: OpenStudy, model_id: int) -> ModelFacts:
     """What the card of a model tells.
 
@@ -51,7 +76,8 @@ def facts(study: OpenStudy, model_id: int) -> ModelFacts:
     """
     with study.database.reading() as session:
         run = session.get(ModelRun, model_id)
-    if run is None:
+        taught = teachings(session, [model_id]).get(model_id)
+    if run is None or taught is None:
         raise WorkbenchError(f"There is no model {model_id}.", "See which there are: ctworkbench model list STUDY")
     result: dict[str, Any] = run.result
     taken = result.get("imported", {})
@@ -75,7 +101,7 @@ def facts(study: OpenStudy, model_id: int) -> ModelFacts:
         subjects=taken.get("subjects") or dict(Counter(str(role) for role in run.split.values())),
         label_kind=run.label_kind,
         learned_from=tuple(taken.get("learned_from", ())),
-        cautions=tuple(taken.get("cautions", ())),
+        cautions=(*taken.get("cautions", ()), *(result.get("cautions") or ()), *learned_limits(taught)),
         validation=tuple(validation),
         dice_train=result.get("dice_train"),
         dice_train_regions=result.get("dice_train_regions") or {},
@@ -215,8 +241,8 @@ def _row(run: ModelRun, tested: dict[str, list[float]]) -> ModelRow:
         dice_test=fmean(tested[kind]) if tested else None,
         label_kind=run.label_kind,
         subjects=sum(taken.get("subjects", {}).values()) or len(run.split),
-        validation_kind=_LABEL_KINDS.get(run.result.get("label_kind", ""), "") if told is not None else "",
-        test_kind=_LABEL_KINDS[kind] if tested else "",
+        validation_kind=LABEL_KINDS.get(run.result.get("label_kind", ""), "") if told is not None else "",
+        test_kind=LABEL_KINDS[kind] if tested else "",
         source=str(taken.get("source", "")),
         dice_train=run.result.get("dice_train"),
     )

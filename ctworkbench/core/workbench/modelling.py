@@ -18,7 +18,16 @@ from ctworkbench.core.model_registry import ModelFacts
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.splits import split_subjects
 from ctworkbench.core.store import key_of
-from ctworkbench.core.training import SegmentCase, SegmentRequest, SegmentResult, TrainAnswer, TrainCase, TrainRequest
+from ctworkbench.core.training import (
+    LABEL_KINDS,
+    LabelKind,
+    SegmentCase,
+    SegmentRequest,
+    SegmentResult,
+    TrainAnswer,
+    TrainCase,
+    TrainRequest,
+)
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench import model_library
 from ctworkbench.core.workbench.current import annotation_rows, current, next_version
@@ -31,7 +40,6 @@ TRAIN = "train"
 SEGMENT = "segment"
 _CASES_PER_JOB = 10
 _LEAST_SUBJECTS = 4  # two to train on, one to validate on, one for the test
-_LABEL_KINDS = {"pseudo": "pseudo-labels", "expert": "expert labels", "truth": "truth of phantoms"}
 
 
 class ModellingRoom:
@@ -203,7 +211,7 @@ class ModellingRoom:
             temporary = weights.with_suffix(".part")
             shutil.copyfile(result.weights, temporary)
             temporary.replace(weights)
-        kinds = {case.label_kind for case in params.cases}
+        kinds: set[LabelKind] = {case.label_kind for case in params.cases}
         with study.database.writing() as session:
             if not study.claim(session, job_id):
                 return Changes()
@@ -215,7 +223,7 @@ class ModellingRoom:
                     parameters=_parameters(params),
                     result=result.model_dump(mode="json", exclude={"weights"}),
                     split=dict(result.roles),
-                    label_kind=_LABEL_KINDS[kinds.pop()] if len(kinds) == 1 else "pseudo- and expert labels",
+                    label_kind=LABEL_KINDS[kinds.pop()] if len(kinds) == 1 else "pseudo- and expert labels",
                     code_version=result.code_version,
                     weights_hash=result.weights_sha256,
                 )
@@ -269,7 +277,7 @@ class ModellingRoom:
         """Start the labelling of the scans that a model has not labelled yet; the jobs' ids.
 
         Args:
-            model_id: the model; the newest by default.
+            model_id: the model; by default as `model_library.model_to_use` chooses.
             scan_ids: the scans wanted; all preprocessed ones by default.
             flips: whether the mirrored head is looked at too; None as the model's preset says.
             initiator: handed on in the announcement.
@@ -282,15 +290,7 @@ class ModellingRoom:
             live = study.live(SEGMENT)
             with study.database.reading() as session:
                 study.need_scans(session)
-                query = select(ModelRun).order_by(ModelRun.id.desc()).limit(1)
-                run = session.scalar(query if model_id is None else query.where(ModelRun.id == model_id))
-                if run is None:
-                    raise WorkbenchError(
-                        "This study has no trained model." if model_id is None else f"There is no model {model_id}.",
-                        "Train one first: ctworkbench train STUDY"
-                        if model_id is None
-                        else "Choose another; without --model, the newest is taken.",
-                    )
+                run = model_library.model_to_use(session, model_id)
                 done = _segmented_by(session, run)
                 prepared = preprocessings(session)
                 rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
@@ -322,7 +322,7 @@ class ModellingRoom:
                     scheme=study.scheme,
                     flips=flips,
                 )
-                title = f"Segment {count(len(chunk), 'scan')} with model {run.id}"
+                title = f"Segment {count(len(chunk), 'scan')} with {model_library.name_of(run)}"
                 started.append(study.start_or_resume(SEGMENT, title, "ctworkbench.train.predict:segment", params))
         if started:
             study.announce(Changes(jobs=True), initiator)

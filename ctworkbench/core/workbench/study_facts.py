@@ -39,6 +39,7 @@ from ctworkbench.core.norms import Norm, PublishedNorm
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.units import age_possible, volume_fault
 from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.training import LABEL_KINDS
 from ctworkbench.core.workbench import label_facts, norm_library
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.lineage import is_phantom
@@ -47,7 +48,6 @@ from ctworkbench.core.workbench.rows import VolumeRow
 from ctworkbench.core.workbench.volumes import scanners, thickness_of, volumes
 
 _PACKAGES = ("numpy", "scipy", "statsmodels", "torch", "SimpleITK", "antspyx", "scikit-image", "nibabel", "pydicom")
-_KINDS = {"pseudo": PSEUDO, "expert": EXPERT}
 
 
 def study_facts(study: OpenStudy, name: str = "", source: str = CURRENT) -> StudyFacts:
@@ -198,10 +198,10 @@ def _own_figures(run: ModelRun) -> list[Figure]:
         found.append(Figure("train", run.label_kind, result["dice_train"], n=learned or None, regions=regions))
     told = result.get("validation") or ()
     for row in told:
-        kind = _KINDS[row["label_kind"]]
+        kind = LABEL_KINDS[row["label_kind"]]
         found.append(Figure("validation", kind, row["mean"], row["n"], row["sd"], row["regions"]))
     if not told and result.get("dice_validation") is not None:
-        found.append(Figure("validation", _KINDS.get(result.get("label_kind", ""), PSEUDO), result["dice_validation"]))
+        found.append(Figure("validation", LABEL_KINDS[result.get("label_kind") or "pseudo"], result["dice_validation"]))
     return found
 
 
