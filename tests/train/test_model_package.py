@@ -108,6 +108,43 @@ def test_that_a_foreign_file_and_a_missing_one_are_refused(tmp_path: Path) -> No
         read_package(text)
 
 
+def test_that_compressed_encrypted_and_doubled_entries_are_foreign(package: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(package) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    crafted = tmp_path / "crafted.ctwmodel"
+    for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(crafted, "w", compression) as archive:
+            for name, part in parts.items():
+                archive.writestr(name, part)
+        with pytest.raises(WorkbenchError, match=r"crafted\.ctwmodel is not a model"):
+            read_package(crafted)
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(crafted, "w") as archive:
+        for name in (*parts, "card.md"):
+            archive.writestr(name, parts[name])
+    with pytest.raises(WorkbenchError, match="is not a model"):
+        read_package(crafted)
+    good = package.read_bytes()
+    first = good.index(b"PK\x01\x02")  # the central directory: flags lie 8 bytes on, the compression 10
+    for place, value in ((8, 1), (8, 0x20), (10, 99), (10, 8)):
+        content = bytearray(good)
+        content[first + place] = value
+        crafted.write_bytes(content)
+        with pytest.raises(WorkbenchError, match=r"crafted\.ctwmodel"):
+            read_package(crafted)
+
+
+@pytest.mark.parametrize("entry", ["sha256.json", "model.json"])
+def test_that_endless_nesting_is_refused(package: Path, entry: str) -> None:
+    with zipfile.ZipFile(package) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[entry] = b"[" * 200_000
+    with zipfile.ZipFile(package, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    with pytest.raises(WorkbenchError, match=r"small\.ctwmodel"):
+        read_package(package)
+
+
 def test_that_a_card_of_another_model_is_refused(package: Path) -> None:
     def swap(parts: dict[str, bytes]) -> None:
         parts["card.md"] = card.markdown(facts_of(b"another")).encode()
