@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
-from ctworkbench.core import schemes
+from ctworkbench.core import plugins, schemes
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.model_registry import ModelFacts, read_package
@@ -15,6 +15,8 @@ from ctworkbench.train.data import write_whole
 from ctworkbench.train.predict import build_network
 from ctworkbench.train.preset import Preset
 
+_SPACING_MM = (0.5, 10.0)  # finer does not fit a memory, coarser shows no lobe
+_MOST_MARGIN_MM = 50.0
 _REMEDY = "It may come from a newer program: update this one, or ask where the file comes from."
 
 
@@ -37,17 +39,36 @@ def check_fit(facts: ModelFacts, weights: bytes, name: str) -> None:
     """Refuse what could not be used to segment.
 
     Raises:
-        WorkbenchError: an unknown network, scheme or setting, or tensors of other names or shapes than the network's.
+        WorkbenchError: an unknown network, scheme or setting, other regions or another order of them than the scheme's,
+            another input than the settings make, or tensors of other names or shapes than the network's.
     """
     scheme = schemes.load(facts.scheme)
     try:
-        Preset.model_validate(facts.settings)
+        settings = Preset.model_validate(facts.settings)
         with torch.device("meta"):  # shapes alone
             network: nn.Module = build_network(facts.network, facts.network_params)
+        params = plugins.load(plugins.NETWORKS, facts.network).Params.model_validate(facts.network_params)
     except ValidationError as error:
         raise WorkbenchError(
             f"{name}: its settings are not understood: {error.errors()[0]['msg']}.", _REMEDY
         ) from error
+    told = facts.regions or tuple((region.code, region.name) for region in schemes.load(schemes.DEFAULT).regions)
+    if told != tuple((region.code, region.name) for region in scheme.regions):
+        raise WorkbenchError(f"{name}: its regions or their order are not those of {facts.scheme} here.", _REMEDY)
+    low, high = _SPACING_MM
+    if not low <= settings.spacing_mm <= high:
+        raise WorkbenchError(
+            f"{name}: its voxels of {settings.spacing_mm:g} mm are not between {low:g} and {high:g} mm.", _REMEDY
+        )
+    if not settings.margin_mm <= _MOST_MARGIN_MM:
+        raise WorkbenchError(
+            f"{name}: its margin of {settings.margin_mm:g} mm is more than {_MOST_MARGIN_MM:g} mm.", _REMEDY
+        )
+    wanted_inputs = 4 if settings.coordinates else 1
+    if params.in_channels != wanted_inputs:
+        raise WorkbenchError(
+            f"{name}: its network takes {params.in_channels} inputs, its settings make {wanted_inputs}.", _REMEDY
+        )
     try:
         found = load(weights)
     except SafetensorError as error:

@@ -1,9 +1,11 @@
 """The study's models: a table, what each is used for, its card, and the way to and from another workstation."""
 
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QSettings, Qt, QUrl
+from PySide6.QtGui import QImage, QTextDocument
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -137,7 +139,7 @@ class ModelPanel(QWidget):
             )
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
-                item.setToolTip(_tip(model))
+                item.setToolTip(f"<p>{escape(_tip(model))}</p>")
                 self.table.setItem(row, column, item)
             if before is not None and model.id == before.id:
                 self.table.selectRow(row)
@@ -167,9 +169,10 @@ class ModelPanel(QWidget):
         dialog.setObjectName("model_card_dialog")
         dialog.setWindowTitle("Model card")
         dialog.resize(680, 620)
-        text = QTextBrowser()
+        text = _CardText()
         text.setObjectName("model_card_text")
-        text.setMarkdown(card.markdown(facts))
+        features = QTextDocument.MarkdownFeature
+        text.document().setMarkdown(card.markdown(facts), features.MarkdownDialectGitHub | features.MarkdownNoHTML)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(dialog.close)
         layout = QVBoxLayout(dialog)
@@ -211,6 +214,20 @@ class ModelPanel(QWidget):
     @property
     def _folder(self) -> str:
         return str(self._memory.value(_FOLDER, str(Path.home())))
+
+
+class _CardText(QTextBrowser):
+    """Shows a card and fetches nothing for it: its words may come from somebody else's file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setOpenLinks(False)
+        self._empty = QImage(1, 1, QImage.Format.Format_ARGB32)
+        self._empty.fill(Qt.GlobalColor.transparent)
+
+    def loadResource(self, type: int, name: QUrl | str) -> QImage:
+        """An empty image for whatever is named; Qt would look for the file by itself if it got none."""
+        return self._empty
 
 
 def _shown(dice: float | None) -> str:

@@ -1,9 +1,12 @@
 """Training: the form, the live curves, the table of models."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QDialog, QTextBrowser
 from pytestqt.qtbot import QtBot
 
@@ -188,6 +191,28 @@ def test_that_a_models_card_is_read_and_written(page: TrainPage, qtbot: QtBot, t
     panel.findChild(QDialog, "model_card_dialog").close()
     panel.write(1, tmp_path / "card.pdf")
     qtbot.waitUntil(lambda: (tmp_path / "card.pdf").exists(), timeout=60_000)  # draws with what is loaded then
+
+
+def test_that_a_card_loads_nothing_that_a_file_names(page: TrainPage, qtbot: QtBot, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    assert page.grab().save(str(picture))
+    odd = f"![x]({picture.as_uri()}) <img src='{picture.as_uri()}'> [go](file:///etc/passwd)"
+    panel = page.models
+    facts = page.models._workbench.modelling.facts(1)
+    panel._open_card(facts.model_copy(update={"title": odd, "cautions": (odd,)}))
+    text = panel.findChild(QTextBrowser, "model_card_text")
+    assert text is not None
+    assert odd in text.toPlainText()
+    assert "<img" not in text.document().toHtml()
+    assert not text.openLinks()
+    text.document().setHtml(f"<img src='{picture.as_uri()}'>")
+    shown = text.document().resource(QTextDocument.ResourceType.ImageResource, QUrl(picture.as_uri()))
+    assert (shown.width(), shown.height()) == (1, 1)
+    panel.findChild(QDialog, "model_card_dialog").close()
+    panel.show_models([replace(panel.models[0], source=odd)])
+    tip = panel.table.item(0, 0).toolTip()
+    assert tip.startswith("<p>")
+    assert "<img" not in tip
 
 
 def test_that_a_file_which_is_no_model_is_refused_by_name(page: TrainPage, qtbot: QtBot, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The card of a model for people: what it is for, what it learned from, how well it does, where it ends."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ _KINDS = {
     "expert": "accuracy against expert labels",
     "truth": "accuracy against the truth of digital phantoms",
 }
+_MARKS = re.compile(r"[\\`*\[\]<>|&]")
+_BLOCK = re.compile(r"^([#+~=_-]|\d+(?=[.)]))")
 _INPUTS = {"equalized": "the equalized brain image", "hu": "HU of the brain, cut to the brain window"}
 
 
@@ -93,17 +96,23 @@ def region_table(facts: ModelFacts) -> tuple[tuple[str, ...], list[tuple[str, ..
 
 
 def markdown(facts: ModelFacts) -> str:
-    """The card as Markdown."""
-    lines = [f"# {facts.title}", "", f"**{RESEARCH_ONLY}**", ""]
+    """The card as Markdown; what the facts say is text throughout, as they may come from somebody else's file."""
+    lines = [f"# {_text(facts.title)}", "", f"**{RESEARCH_ONLY}**", ""]
     for section in sections(facts):
         lines += [f"## {section.heading}", ""]
-        lines += [f"- **{title}**: {text}" if title else f"- {text}" for title, text in section.lines]
+        lines += [f"- **{title}**: {_text(text)}" if title else f"- {_text(text)}" for title, text in section.lines]
         lines.append("")
     heading, rows = region_table(facts)
     if rows:
         lines += ["## Dice by region", "", f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}"]
         lines += [*(f"| {' | '.join(row)} |" for row in rows), ""]
     return "\n".join(lines)
+
+
+def _text(value: str) -> str:
+    """A value on one line in which nothing is Markdown or HTML."""
+    line = _MARKS.sub(r"\\\g<0>", " ".join(value.split()))
+    return _BLOCK.sub(lambda found: f"{found[0]}\\" if found[0].isdecimal() else f"\\{found[0]}", line)
 
 
 def _figures(facts: ModelFacts) -> list[tuple[str, str]]:
@@ -127,8 +136,12 @@ def _time(facts: ModelFacts) -> str:
 
 def _told(values: dict[str, Any], before: str = ": ") -> str:
     """Parameters as `name value`, in the order they have."""
-    shown = ", ".join(
-        f"{name.replace('_', ' ')} {json.dumps(value) if isinstance(value, list | dict | tuple) else value}"
-        for name, value in values.items()
-    )
+    shown = ", ".join(f"{name.replace('_', ' ')} {_listed(value)}" for name, value in values.items())
     return f"{before}{shown}" if shown else ""
+
+
+def _listed(value: object) -> str:
+    """A value in words; brackets are round, since square ones are links in Markdown."""
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_listed, value))})"  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+    return json.dumps(value) if isinstance(value, dict) else str(value)

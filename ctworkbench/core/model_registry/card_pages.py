@@ -45,8 +45,15 @@ def _page(facts: ModelFacts, heading: str) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(_A4)
-    figure.text(0.07, 0.962, f"{facts.title}: {heading}", fontsize=12, weight="bold")
-    figure.text(0.07, 0.025, f"Weights {facts.weights_sha256[:16]}  ·  {RESEARCH_ONLY}", fontsize=6.5, color=_GREY)
+    figure.text(0.07, 0.962, f"{facts.title}: {heading}", fontsize=12, weight="bold", parse_math=False)
+    figure.text(
+        0.07,
+        0.025,
+        f"Weights {facts.weights_sha256[:16]}  ·  {RESEARCH_ONLY}",
+        fontsize=6.5,
+        color=_GREY,
+        parse_math=False,
+    )
     return figure
 
 
@@ -69,7 +76,7 @@ def _text(facts: ModelFacts, pages: "PdfPages") -> None:
             lines = textwrap.wrap(text, width, break_long_words=True) or ["–"]
             room(len(lines))
             figure.text(0.07, y, title or "•", fontsize=7.5, va="top", color=_GREY if title else "black")
-            figure.text(x, y, "\n".join(lines), fontsize=7.5, va="top", linespacing=1.35)
+            figure.text(x, y, "\n".join(lines), fontsize=7.5, va="top", linespacing=1.35, parse_math=False)
             y -= (len(lines) + 0.35) * _LINE
     heading, rows = region_table(facts)
     if rows:

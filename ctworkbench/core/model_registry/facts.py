@@ -37,6 +37,7 @@ class ModelFacts(BaseModel):
         network, network_params: which network, and its parameters.
         preset, settings: settings of the training; segmentation needs them too.
         scheme: region scheme.
+        regions: (code, name) of its regions, in the order of the network's classes; empty in files of before 0.2.
         seed, fold: of the training.
         subjects: number of subjects by role, such as {"train": 10}.
         label_kind: what it was trained on, in words.
@@ -59,6 +60,7 @@ class ModelFacts(BaseModel):
     preset: str
     settings: dict[str, Any]
     scheme: str
+    regions: tuple[tuple[int, str], ...] = ()
     seed: int | None = None
     fold: int | None = None
     subjects: dict[str, int] = {}

@@ -22,6 +22,7 @@ SUFFIX = ".ctwmodel"
 _FACTS, _CARD, _WEIGHTS, _SUMS = "model.json", "card.md", "weights.safetensors", "sha256.json"
 _MEMBERS = (_FACTS, _CARD, _WEIGHTS)
 _MOST_BYTES = 2 * 1024**3
+_ENCRYPTED_OR_PATCHED = 0x61  # bits of a zip entry's flags
 _ALWAYS = (1980, 1, 1, 0, 0, 0)  # the same model is the same file
 _FOREIGN = f"Choose a {SUFFIX} file that CT Workbench has written."
 _DAMAGED = "Ask for the file again where it comes from: it was damaged on its way, or changed."
@@ -66,15 +67,20 @@ def read_package(path: Path) -> Package:
     name = path.name
     try:
         with zipfile.ZipFile(path) as archive:
-            found = {entry.filename: entry.file_size for entry in archive.infolist()}
-            if set(found) != {_SUMS, *_MEMBERS}:
+            entries = archive.infolist()
+            found = {entry.filename: entry.file_size for entry in entries}
+            as_written = all(
+                entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & _ENCRYPTED_OR_PATCHED
+                for entry in entries
+            )
+            if set(found) != {_SUMS, *_MEMBERS} or len(entries) != len(found) or not as_written:
                 raise WorkbenchError(f"{name} is not a model of CT Workbench.", _FOREIGN)
             if sum(found.values()) > _MOST_BYTES:
                 raise WorkbenchError(f"{name} holds more than 2 GB: no model does.", _FOREIGN)
             parts = {member: archive.read(member) for member in found}
     except FileNotFoundError as error:
         raise WorkbenchError(f"There is no file {path}.", "Check the path.") from error
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:  # all that zipfile says of damage
         raise WorkbenchError(f"{name} is damaged, or not a model of CT Workbench: {error}.", _FOREIGN) from error
     except OSError as error:
         raise WorkbenchError(f"{name} cannot be read: {error.strerror or error}.", "Check the file.") from error
@@ -97,6 +103,6 @@ def read_package(path: Path) -> Package:
 def _sums(content: bytes, name: str) -> dict[str, str]:
     try:
         found = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WorkbenchError(f"{name}: {_SUMS} cannot be read.", _DAMAGED) from error
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}

@@ -15,6 +15,7 @@ from ctworkbench.core.files import replace_bytes, replace_text
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
 from ctworkbench.core.model_registry import SUFFIX, ModelFacts, card, card_pages, read_package, write_package
 from ctworkbench.core.model_registry.facts import HeldOut
+from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.settings import resource
 from ctworkbench.core.training import LABEL_KINDS, ImportedModel, ImportModelRequest
 from ctworkbench.core.workbench.lineage import learned_limits, teachings
@@ -95,7 +96,8 @@ def facts(study: OpenStudy, model_id: int) -> ModelFacts:
         network_params=result.get("network_params", {}),
         preset=run.preset,
         settings=result.get("settings", {}),
-        scheme=run.parameters.get("scheme", study.scheme),
+        scheme=(scheme := run.parameters.get("scheme", study.scheme)),
+        regions=tuple((region.code, region.name) for region in load_scheme(scheme).regions),
         seed=run.parameters.get("seed"),
         fold=fold,
         subjects=taken.get("subjects") or dict(Counter(str(role) for role in run.split.values())),
