@@ -76,7 +76,8 @@ class ReaderDesk(QObject):
 
     def has_name(self) -> bool:
         """Whether a verdict can be given: asks for the name where it is missing."""
-        return bool(self._workbench.author) or self.ask()
+        # What was found of theirs is looked at first.
+        return bool(self._workbench.author) or (self.ask() and not self._page.opening.loading)
 
     def ask(self) -> bool:
         """Ask who is reading; False if that stays open."""
@@ -98,6 +99,9 @@ class ReaderDesk(QObject):
         if not before:
             self._given = self._workbench.author
             self._follow()
+            session = self._page.session
+            if session.case is not None and not session.dirty and session.recovery.holds(session.case.scan.id):
+                self._page.opening.read_again()  # before a stroke: what a crash left of theirs is offered
         return True
 
     def accept_with_comment(self) -> None:

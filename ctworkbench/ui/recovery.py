@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 # A copy and the write of it aside take a few hundredths of a second of a large scan, so each stroke can have its own.
 QUIET_MILLISECONDS = 150
 LATEST_MILLISECONDS = 1000
+_MAP, _NOTE, _DECLINED = ".nii.gz", ".json", ".declined.json"
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class Recovered:
 
 
 class RecoveryFolder:
-    """The files of a study that hold unsaved corrections of one reader: at most one label map per scan.
+    """The files of a study that hold unsaved corrections of one reader.
 
     `scan_<id>.nii.gz` is the label map, `scan_<id>.json` names the version it was drawn from. Each appears whole. What
+    was not drawn here is never overwritten: it becomes `scan_<id>.earlier_<n>.nii.gz`, and is offered in its turn. What
     lies in an unnamed folder is offered until the reader says that it is not theirs (`scan_<id>.declined.json`), and is
     never removed then.
 
@@ -55,19 +58,26 @@ class RecoveryFolder:
 
     def __init__(self, folder: Path, unnamed: Sequence[Path] = (), reader: str = "") -> None:
         self.folder, self.unnamed, self.reader = folder, tuple(unnamed), reader
+        self._drawn_here: set[int] = set()
 
     def write(self, scan_id: int, labels: Volume, parent_id: int | None) -> None:
         """Keep a label map; the one kept before stays until the new one is whole on disk.
+
+        One that was not drawn here, as before a crash, is set aside.
 
         Raises:
             StudyError: it cannot be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            path, note = _note(self.folder, scan_id), json.dumps({"parent_id": parent_id}).encode()
+            kept = _map(self.folder, scan_id)
+            if scan_id not in self._drawn_here:
+                _set_aside(kept)
+            path, note = _beside(kept, _NOTE), json.dumps({"parent_id": parent_id}).encode()
             if not path.exists() or path.read_bytes() != note:
                 replace_bytes(path, note)
-            replace_bytes(_map(self.folder, scan_id), nifti_bytes(labels, compressed=True))
+            replace_bytes(kept, nifti_bytes(labels, compressed=True))
+            self._drawn_here.add(scan_id)
         except OSError as error:
             raise StudyError(
                 f"Corrections could not be kept aside: {error.strerror or error}. They stand in the views alone.",
@@ -80,28 +90,28 @@ class RecoveryFolder:
         Raises:
             VolumeError: there is one and it cannot be read.
         """
-        folder = self._holding(scan_id)
-        if folder is None:
+        path = self._found(scan_id)
+        if path is None:
             return None
-        path = _map(folder, scan_id)
         volume = read_nifti(path)
         try:
-            parent_id = json.loads(_note(folder, scan_id).read_text(encoding="utf-8"))["parent_id"]
+            parent_id = json.loads(_beside(path, _NOTE).read_text(encoding="utf-8"))["parent_id"]
         except (OSError, ValueError, KeyError) as error:
             raise VolumeError(
                 f"The note beside {path.name} cannot be read: {error}", "Discard the unsaved corrections."
             ) from error
         labels = Volume(np.asfortranarray(volume.voxels, dtype=np.uint8), volume.affine)
-        return Recovered(labels, parent_id, datetime.fromtimestamp(path.stat().st_mtime), folder != self.folder)
+        return Recovered(labels, parent_id, datetime.fromtimestamp(path.stat().st_mtime), path.parent != self.folder)
 
     def holds(self, scan_id: int) -> bool:
         """Whether there is one for a scan, readable or not."""
-        return self._holding(scan_id) is not None
+        return self._found(scan_id) is not None
 
     def discard(self, scan_id: int) -> None:
-        """Forget what was kept of the reader for a scan."""
-        for path in (_map(self.folder, scan_id), _note(self.folder, scan_id)):
-            path.unlink(missing_ok=True)
+        """Forget what was drawn here on a scan; what was found stays until it is given up."""
+        if scan_id in self._drawn_here:
+            _remove(_map(self.folder, scan_id))
+            self._drawn_here.discard(scan_id)
 
     def claim(self, scan_id: int) -> None:
         """What was found for a scan is the reader's: it goes into their folder, and nobody else is offered it.
@@ -109,9 +119,9 @@ class RecoveryFolder:
         Raises:
             StudyError: it cannot be moved; it stays where it was.
         """
-        folder = self._holding(scan_id)
-        if folder is not None:
-            self._take_over(folder, scan_id)
+        path = self._found(scan_id)
+        if path is not None:
+            self._take_over(path, scan_id)
 
     def give_up(self, scan_id: int) -> None:
         """What was found is not wanted: forget it, or, if it may be somebody else's, offer it no more to this reader.
@@ -119,13 +129,15 @@ class RecoveryFolder:
         Raises:
             StudyError: that cannot be written down.
         """
-        folder = self._holding(scan_id)
-        if folder is None or folder == self.folder:
-            self.discard(scan_id)
+        path = self._found(scan_id)
+        if path is None:
+            return
+        if path.parent == self.folder:
+            _remove(path)
             return
         try:
-            names = sorted({*_declined(folder, scan_id), self.reader})
-            replace_bytes(folder / f"scan_{scan_id}.declined.json", json.dumps(names).encode())
+            names = sorted({*_declined(path), self.reader})
+            replace_bytes(_beside(path, _DECLINED), json.dumps(names).encode())
         except OSError as error:
             raise StudyError(
                 f"That these corrections are not yours could not be written down: {error.strerror or error}.",
@@ -139,52 +151,83 @@ class RecoveryFolder:
             folder: theirs.
             unnamed: folders of corrections that may be theirs.
             reader: their name.
-            scan_id: what they have drawn on this scan before they gave their name goes with them.
+            scan_id: what they have drawn on this scan before they gave their name goes with them; what lies there of
+                theirs is set aside.
 
         Raises:
             StudyError: it cannot be moved; it stays where it was.
         """
         before, self.folder, self.unnamed, self.reader = self.folder, folder, tuple(unnamed), reader
-        if scan_id is not None:
-            self._take_over(before, scan_id)
+        if before != folder:
+            self._drawn_here.clear()
+        if scan_id is not None and _map(before, scan_id).exists():
+            self._take_over(_map(before, scan_id), scan_id)
 
-    def _holding(self, scan_id: int) -> Path | None:
-        """The folder in which there is one for a scan: the reader's own, or else one that they have not declined."""
-        if _map(self.folder, scan_id).exists():
-            return self.folder
-        there = (folder for folder in self.unnamed if _map(folder, scan_id).exists())
-        return next((folder for folder in there if self.reader not in _declined(folder, scan_id)), None)
+    def _found(self, scan_id: int) -> Path | None:
+        """The label map to offer for a scan: the reader's own, the newest first, or else one not declined by them."""
+        own = _maps(self.folder, scan_id)
+        if own:
+            return own[0]
+        there = (path for folder in self.unnamed for path in _maps(folder, scan_id))
+        reader = self.reader.casefold()
+        return next((path for path in there if reader not in [name.casefold() for name in _declined(path)]), None)
 
-    def _take_over(self, folder: Path, scan_id: int) -> None:
-        """Into the reader's own folder; whole there before it is gone here."""
-        if folder == self.folder or not _map(folder, scan_id).exists():
-            return
+    def _take_over(self, path: Path, scan_id: int) -> None:
+        """Make a label map the reader's own, drawn here; whole there before it is gone here."""
+        kept = _map(self.folder, scan_id)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for path in (_note(folder, scan_id), _map(folder, scan_id)):
-                if path.exists():
-                    replace_bytes(self.folder / path.name, path.read_bytes())
-            for path in (_map(folder, scan_id), *folder.glob(f"scan_{scan_id}.*json")):
-                path.unlink(missing_ok=True)
+            if path != kept:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                _set_aside(kept)
+                if _beside(path, _NOTE).exists():
+                    replace_bytes(_beside(kept, _NOTE), _beside(path, _NOTE).read_bytes())
+                replace_bytes(kept, path.read_bytes())
+                _remove(path)
         except OSError as error:
             raise StudyError(
                 f"Corrections that were kept aside could not be moved: {error.strerror or error}.",
                 "Save them now (Ctrl+S).",
             ) from error
+        self._drawn_here.add(scan_id)
 
 
 def _map(folder: Path, scan_id: int) -> Path:
-    return folder / f"scan_{scan_id}.nii.gz"
+    return folder / f"scan_{scan_id}{_MAP}"
 
 
-def _note(folder: Path, scan_id: int) -> Path:
-    return folder / f"scan_{scan_id}.json"
+def _maps(folder: Path, scan_id: int) -> list[Path]:
+    """The label maps of a scan in a folder, the newest first."""
+    earlier = sorted(folder.glob(f"scan_{scan_id}.earlier_*{_MAP}"), key=lambda path: path.stat().st_mtime_ns)
+    return [path for path in (_map(folder, scan_id), *reversed(earlier)) if path.exists()]
 
 
-def _declined(folder: Path, scan_id: int) -> list[str]:
-    """Readers who have said that this is not theirs."""
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name.removesuffix(_MAP) + ending)
+
+
+def _set_aside(path: Path) -> None:
+    """Give a label map another name, with what is told of it, so that the next one does not replace it."""
+    if not path.exists():
+        return
+    names = (_beside(path, f".earlier_{number}{_MAP}") for number in count(1))
+    aside = next(name for name in names if not name.exists())
+    for ending in (_NOTE, _DECLINED):
+        if _beside(path, ending).exists():
+            replace_bytes(_beside(aside, ending), _beside(path, ending).read_bytes())
+    path.rename(aside)
+    _beside(path, _DECLINED).unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    """A label map and what is told of it, itself first."""
+    for one in (path, _beside(path, _NOTE), _beside(path, _DECLINED)):
+        one.unlink(missing_ok=True)
+
+
+def _declined(path: Path) -> list[str]:
+    """Readers who have said that this label map is not theirs."""
     try:
-        return json.loads((folder / f"scan_{scan_id}.declined.json").read_text(encoding="utf-8"))
+        return json.loads(_beside(path, _DECLINED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
 

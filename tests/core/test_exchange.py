@@ -424,6 +424,21 @@ def test_that_a_file_written_for_another_subject_is_refused_although_its_grid_fi
         study.exchange.take_back(2, renamed, None)
 
 
+def test_that_a_file_of_an_earlier_program_is_kept_to_its_subject_and_put_upon_what_is_named_alone(
+    study: Workbench, tmp_path: Path
+) -> None:
+    *_, path = study.exchange.export(1, 1, tmp_path, "nifti")
+    draw(path, RIGHT_TEMPORAL)
+    earlier = path.rename(tmp_path / "P001_v2_labels.nii.gz")
+    with pytest.raises(WorkbenchError, match="was written for P001, not for P002"):
+        study.exchange.take_back(2, earlier, None)
+    with pytest.raises(WorkbenchError, match="does not tell which") as error:
+        study.exchange.take_back(1, earlier, 1)
+    assert "--parent" in error.value.remedy
+    taken, _ = study.exchange.take_back(1, earlier, 1, upon=1)
+    assert taken.parent_id == 1
+
+
 def test_that_a_segmentation_tells_what_it_was_drawn_from_under_any_name(study: Workbench, tmp_path: Path) -> None:
     *_, path = study.exchange.export(1, 1, tmp_path, "nrrd")
     draw(path, RIGHT_TEMPORAL)

@@ -77,6 +77,7 @@ class Cohort:
         day: str = "",
         preset: str = "quick",
         template: str = TEMPLATE,
+        offered: str = "",
     ) -> int:
         """One scan with one measured label map; the label map's id."""
         self._made += 1
@@ -106,7 +107,7 @@ class Cohort:
             session.add(scan)
             session.flush()
             scan_id = scan.id
-        return self.version(scan_id, volumes, origin, None, preset, template)
+        return self.version(scan_id, volumes, origin, None, preset, template, offered)
 
     def version(
         self,
@@ -116,11 +117,14 @@ class Cohort:
         parent: int | None,
         preset: str = "quick",
         template: str = TEMPLATE,
+        offered: str = "",
     ) -> int:
         """A further measured label map of a scan; its id."""
         with self._database.writing() as session:
             made = session.query(Annotation).filter_by(scan_id=scan_id).count()
             told = {"preset": preset, "template_labels": template} if origin is Origin.REGISTRATION else {}
+            if offered:
+                told["templates_offered"] = offered
             row = Annotation(
                 scan_id=scan_id,
                 scheme="lobes10",
@@ -227,6 +231,19 @@ def test_that_label_maps_of_two_ways_are_not_mixed(workbench: Workbench) -> None
     cohort.scan("E", 1.8, volumes_of(), template="u" * 64)
     told = workbench.norms.measurement_error("right_frontal", "registration").note
     assert "3 ways (registration, fine, registration, quick, with different templates)" in told
+
+
+def test_that_label_maps_for_which_each_scan_chose_among_the_same_templates_are_of_one_way(
+    workbench: Workbench,
+) -> None:
+    cohort = Cohort(workbench)
+    for number in range(6):
+        for chosen in "ab":
+            cohort.scan(f"C{number}", 1.8, volumes_of(), preset="balanced", template=chosen * 64, offered="aaaa+bbbb")
+    found = workbench.norms.measurement_error("right_frontal", "registration")
+    assert found.known and found.children == 6
+    cohort.scan("D", 1.8, volumes_of(), preset="balanced", template="a" * 64, offered="aaaa+cccc")
+    assert "2 ways" in workbench.norms.measurement_error("right_frontal", "registration").note
 
 
 def test_that_an_experts_error_is_not_known_before_children_were_read_twice(workbench: Workbench) -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from ctworkbench.cli import main
 from ctworkbench.core.errors import ConflictError, StudyError, WorkbenchError
-from ctworkbench.core.methods import checklist
+from ctworkbench.core.methods import checklist, model_answers
 from ctworkbench.core.methods.checklist import AuthorText, FilledItem, Item, State
 from ctworkbench.core.methods.checks import VOLUME_CHECKS
 from ctworkbench.core.methods.cohort_answers import scans_left_out
-from ctworkbench.core.methods.facts import LabelMapFact, ScanFact, StudyFacts, VolumeFact
+from ctworkbench.core.methods.facts import LabelMapFact, ModelFact, ScanFact, StudyFacts, VolumeFact
 from ctworkbench.core.model import Annotation, Origin, Scan, Subject, Template
 from ctworkbench.core.norms import published_norm
 from ctworkbench.core.norms.simulated import simulate
@@ -308,3 +308,16 @@ def test_that_facts_of_an_unknown_source_are_refused(study: Workbench) -> None:
 def test_that_answers_are_empty_where_there_is_nothing_to_say() -> None:
     filled = [checklist.fill(checklist.load(name), StudyFacts(), {}) for name in checklist.names()]
     assert not any(item.answer for one in filled for item in one.items)
+
+
+def test_that_the_starter_model_tells_no_augmentation_or_epochs_and_is_not_counted_as_trained_here() -> None:
+    settings = {"batch": 2, "epochs": 1, "augmentation": {"flip": 0.5, "rotation_degrees": 15.0}}
+    own = ModelFact(1, "resunet", "tiny", {"S1": "train"}, settings=settings)
+    starter = ModelFact(2, "resunet", "starter", {}, settings=settings, imported=True)
+    told = model_answers.training(StudyFacts(models=(own, starter)))
+    assert told.startswith("1 model trained and 1 model imported. Model 2, preset starter, labels:")
+    assert "batch 2" in told
+    assert not any(word in told for word in ("Augmentation", "rotation", "epochs", "subjects"))
+    told = model_answers.training(StudyFacts(models=(own,)))
+    assert told.startswith("1 model trained. Model 1, preset tiny, on 1 train")
+    assert "Augmentation: flip 0.5" in told and "epochs 1" in told

@@ -12,7 +12,8 @@ from ctworkbench.core.methods import model_answers
 from ctworkbench.core.methods.facts import TRUTH
 from ctworkbench.core.model import ModelRun
 from ctworkbench.core.model_registry import card
-from ctworkbench.core.settings import Settings
+from ctworkbench.core.model_registry.package import read_package
+from ctworkbench.core.settings import Settings, resource
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.lineage import teachings
 from ctworkbench.core.workbench.model_library import model_to_use, name_of
@@ -110,6 +111,14 @@ def test_that_the_starter_model_is_taken_in_once_and_tells_that_it_saw_no_child(
         with study._study.database.reading() as session:
             notes = teachings(session, [1])[1].notes
         assert "it has never seen the scan of a child" in notes[0]
+        told = card.markdown(study.modelling.facts(1))
+    assert "batch 2" in told
+    assert not any(word in told for word in ("augmentation", "rotation", "epochs 1"))
+
+
+def test_that_the_card_beside_the_starter_model_is_the_one_of_its_facts() -> None:
+    package = read_package(resource("models/starter.ctwmodel"))
+    assert resource("models/starter.md").read_text(encoding="utf-8") == card.markdown(package.facts)
 
 
 def test_that_the_methods_can_be_written_once_the_starter_model_is_there(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Several readers: what is kept from whom, whose version counts, and who decides where they disagree."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,17 @@ def study(tmp_path: Path) -> Iterator[Workbench]:
         for name in ("ada", "bob", "carl"):
             workbench.readers.add(name)
         yield workbench
+
+
+def test_that_corrections_of_a_program_that_told_names_apart_by_case_are_offered_to_that_name_alone(
+    study: Workbench,
+) -> None:
+    earlier = study.folder / "recovery" / "reader_99a563ab2f6e"
+    assert hashlib.sha256(b"Ada").hexdigest().startswith(earlier.name.removeprefix("reader_"))
+    study.sign_in("Ada")
+    assert earlier in study.readers.unnamed_recovery()
+    study.sign_in("bob")
+    assert earlier not in study.readers.unnamed_recovery()
 
 
 def drawn(study: Workbench, scan_id: int, voxels: int = 0) -> Volume:

@@ -14,6 +14,7 @@ from ctworkbench.core.schemes import load
 from ctworkbench.core.template_library import children, read_template
 from ctworkbench.core.volume import Volume, read_nifti, write_nifti
 from ctworkbench.core.workbench import Workbench, label_facts
+from ctworkbench.core.workbench.repeatability import Method, method_of
 from ctworkbench.core.workbench.templates import BUNDLED_TEMPLATE, FUSED
 from tests.core.heads import labels_of, study_with_heads
 from tests.test_bad_input import run
@@ -211,3 +212,9 @@ def test_that_a_fused_label_map_says_which_templates_took_part_and_where_they_pa
         facts = {one.name: one.volumes_cm3 for one in label_facts.templates(ready._study, session)}
     assert facts[FUSED]["cerebellum"] == pytest.approx(np.mean([facts[n]["cerebellum"] for n in ("Own", "Other")]))
     assert ready.verify() == []
+    ways: list[Method] = []
+    for template in ("Own", "Other"), ("Other", "Own"):
+        done = run("label", ready.folder, "--preset", "balanced", "--template", *template, "--subject", "S2", "--again")
+        assert done.code == 0, done.err
+        ways.append(method_of(ready.review.annotations(2)[0]))
+    assert ways[0] == ways[1] and ways[0].template_labels == told["template_labels"]

@@ -20,6 +20,7 @@ from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.main_window import MainWindow
 from ctworkbench.ui.reader_name import NameDialog
 from ctworkbench.ui.readers_dialog import ReadersDialog
+from ctworkbench.ui.recovery import RecoveryFolder
 from ctworkbench.ui.review import ReviewPage
 from ctworkbench.ui.worklist import chip_of
 from tests.ui.seeded_study import seed
@@ -346,6 +347,76 @@ def test_that_what_was_drawn_without_a_name_before_a_crash_is_lost_to_nobody_who
         assert banner_at(study, name, memory, qtbot) == ""
     told = banner_at(study, "ada", memory, qtbot)
     assert "were found" in told and "yours" not in told
+
+
+def test_that_corrections_of_a_crash_are_offered_when_their_reader_gives_the_name_with_the_scan_open(
+    memory: QSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    study = tmp_path / "study"
+    make_study(study, scans=1).close()
+    crashed(Workbench.open(study, Settings(author="ada")), memory, qtbot)
+    with Workbench.open(study, Settings(author="unknown")) as workbench:
+        desk = Desk(workbench, memory, qtbot)
+        desk.open(desk.ids[0])
+        assert not desk.page.banner.isVisible()
+        desk.sign_in("ada")
+        assert "were found" in desk.page.banner.text.text()
+        assert not desk.page.view.editable
+        close(desk)
+
+
+def test_that_a_stroke_without_a_name_replaces_nothing_that_its_reader_left_in_a_crash(
+    memory: QSettings, qtbot: QtBot, tmp_path: Path
+) -> None:
+    study = tmp_path / "study"
+    make_study(study, scans=1).close()
+    crashed(Workbench.open(study, Settings(author="ada")), memory, qtbot)
+    with Workbench.open(study, Settings(author="ada")) as workbench:
+        left = (workbench.readers.recovery_folder() / "scan_1.nii.gz").read_bytes()
+    with Workbench.open(study, Settings(author="unknown")) as workbench:
+        desk = Desk(workbench, memory, qtbot)
+        desk.open(desk.ids[0])
+        desk.page.view.axial.labels.paint((20, 17, 20), CEREBELLUM)
+        desk.qtbot.waitUntil(lambda: kept(desk), timeout=5000)
+        answer_name("ada")
+        desk.page.desk.button.click()
+        assert desk.page.session.dirty and kept(desk)
+        folder = workbench.readers.recovery_folder()
+        assert (folder / "scan_1.nii.gz").read_bytes() != left
+        assert (folder / "scan_1.earlier_1.nii.gz").read_bytes() == left
+        assert desk.page.saving.finish()  # saving forgets what was saved alone
+        assert not (folder / "scan_1.nii.gz").exists()
+        close(desk)
+    assert "were found" in banner_at(study, "ada", memory, qtbot, press="Restore")
+    assert (folder / "scan_1.nii.gz").read_bytes() == left
+    assert not list(folder.glob("scan_1.earlier*"))
+
+
+def test_that_corrections_found_on_disk_are_never_overwritten_by_the_next_stroke(tmp_path: Path) -> None:
+    first, second, third = (Volume(np.full((4, 4, 4), value, np.uint8), np.eye(4)) for value in (1, 2, 3))
+    RecoveryFolder(tmp_path / "ada").write(1, first, 7)
+    folder = RecoveryFolder(tmp_path / "ada")
+    for labels in (second, third):
+        folder.write(1, labels, 8)
+    assert len(list((tmp_path / "ada").glob("*.nii.gz"))) == 2
+    folder.discard(1)
+    found = folder.read(1)
+    assert found is not None and found.parent_id == 7
+    assert np.array_equal(found.labels.voxels, first.voxels)
+    folder.give_up(1)
+    assert not list((tmp_path / "ada").iterdir())
+
+
+def test_that_what_was_declined_stays_declined_in_whatever_case_the_name_is_typed(tmp_path: Path) -> None:
+    desk = tmp_path / "desk"
+    labels = Volume(np.ones((4, 4, 4), np.uint8), np.eye(4))
+    RecoveryFolder(desk).write(1, labels, None)
+    RecoveryFolder(tmp_path / "bob", (desk,), "Bob").give_up(1)
+    assert not RecoveryFolder(tmp_path / "bob", (desk,), "BOB").holds(1)
+    assert RecoveryFolder(tmp_path / "ada", (desk,), "ada").holds(1)
+    # The next nameless drawing is another, which nobody has declined.
+    RecoveryFolder(desk).write(1, labels, None)
+    assert RecoveryFolder(tmp_path / "bob", (desk,), "bob").holds(1)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 from ctworkbench.core.methods.facts import EXPERT, ROLES, TRUTH, UNKNOWN, Answer, Figure, ModelFact, StudyFacts
 from ctworkbench.core.methods.soundness import counted, listed
+from ctworkbench.core.model_registry.facts import settings_told
 
 
 def kind_of_model(facts: StudyFacts) -> str:
@@ -78,16 +79,20 @@ def training(facts: StudyFacts) -> str:
     model = facts.newest_model
     if model is None:
         return ""
-    s = model.settings
+    s = settings_told(model.preset, model.settings)
     changes: Mapping[str, Any] = s.get("augmentation") or {}
     shown = {name: value for name, value in s.items() if name not in ("augmentation", "title", "coordinates")}
     took = f" It took {model.seconds / 60:.1f} min on {model.device or UNKNOWN}." if model.seconds else ""
     flips = "; a flip swaps left and right labels" if changes.get("flip") else ""
     sets = " / ".join(f"{sum(role == one for role in model.roles.values())} {one}" for one in ROLES[:2])
+    taught = f"on {sets} subjects, " if model.roles else ""  # the subjects of an imported model are not known here
+    taken = sum(one.imported for one in facts.models)
+    here = len(facts.models) - taken
+    made = [f"{counted(here, 'model')} trained"] * bool(here) + [f"{counted(taken, 'model')} imported"] * bool(taken)
+    shaped = f" Augmentation: {_pairs(changes) or UNKNOWN}{flips}." if "augmentation" in s or not s else ""
     return (
-        f"{counted(len(facts.models), 'model')} trained. Model {model.id}, preset {model.preset}, on {sets} subjects, "
-        f"labels: {model.label_kind or UNKNOWN}. Settings: {_pairs(shown) or UNKNOWN}. Augmentation: "
-        f"{_pairs(changes) or UNKNOWN}{flips}.{took}"
+        f"{listed(made)}. Model {model.id}, preset {model.preset}, {taught}"
+        f"labels: {model.label_kind or UNKNOWN}. Settings: {_pairs(shown) or UNKNOWN}.{shaped}{took}"
     )
 
 

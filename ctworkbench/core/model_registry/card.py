@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ctworkbench.core.model_registry.facts import ModelFacts
+from ctworkbench.core.model_registry.facts import ModelFacts, settings_told
 from ctworkbench.core.schemes import load
 from ctworkbench.core.wording import count
 
@@ -30,7 +30,7 @@ class Section:
 
 def sections(facts: ModelFacts) -> tuple[Section, ...]:
     """The card without its table of regions; see `region_table`."""
-    settings = facts.settings
+    settings = settings_told(facts.preset, facts.settings)
     inputs = _INPUTS.get(str(settings.get("sees", "equalized")), "the brain image")
     if settings.get("coordinates"):
         inputs += ", and the place within the brain's box"

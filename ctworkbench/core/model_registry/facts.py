@@ -1,11 +1,15 @@
 """All that a model card tells, kept beside the weights."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ctworkbench.core.training import LabelKind
 
+STARTER_PRESET = "starter"
+# That training drew its images itself, step by step: what a preset says of these it never had.
+_NOT_OF_THE_STARTER = ("augmentation", "epochs", "folds")
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -78,3 +82,9 @@ class ModelFacts(BaseModel):
     torch_version: str = ""
     weights_sha256: str = Field(pattern=_SHA256)
     created: str
+
+
+def settings_told(preset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a training had, for people; a preset's other fields are there for segmentation alone."""
+    left_out = _NOT_OF_THE_STARTER if preset == STARTER_PRESET else ()
+    return {name: value for name, value in settings.items() if name not in left_out}

@@ -24,6 +24,8 @@ from ctworkbench.core.workbench.rows import AnnotationRow
 Format = Literal["nifti", "nrrd"]
 # The number of a label map in the study, never that of a version: readers who are blinded see other versions.
 _EXPORTED = re.compile(r"(.+)_(?:(a\d+)|new)(?=[_.])")
+# Exports once carried the version's number instead, which tells whose label map it is, not which one.
+_EXPORTED_EARLIER = re.compile(r"(.+)_v\d+(?:_labels\.nii(?:\.gz)?|\.seg\.nrrd)$")
 _LEAST_SHARE = 0.5
 _OTHER_STUDY = "It comes from another study: give it another name, or say what to put it upon (--parent)."
 FORMATS: dict[Format, str] = {"nifti": "ITK-SNAP", "nrrd": "3D Slicer"}
@@ -140,7 +142,8 @@ class ExchangeRoom:
     ) -> tuple[AnnotationRow, tuple[str, ...]]:
         """Keep a label map that was drawn elsewhere as a new version; the version, and what a reader should know of it.
 
-        It is drawn from the label map that the file itself tells, or else its name; a version's number is not asked.
+        It is drawn from the label map that the file itself tells, or else its name; a version's number in the name
+        ("P001_v2_labels", as exports were once called) is not believed.
 
         Args:
             scan_id: the scan that it belongs to.
@@ -159,6 +162,11 @@ class ExchangeRoom:
         self._refuse_other_scan(scan_id, path)
         incoming = self.read(scan_id, path)
         mark = incoming.drawn_from or _mark_in(path)
+        if not mark and upon is None and self._has_earlier_name(path):
+            raise WorkbenchError(
+                f"{path.name} was not taken: versions may be numbered anew, so its name does not tell which it is of.",
+                "Say what to put it upon (--parent), or rename it to put it upon the version that is shown.",
+            )
         parent_id = upon if upon is not None else _number_of(mark) if mark else otherwise
         if parent_id is not None:
             self._refuse_other_parent(scan_id, path, parent_id)
@@ -214,6 +222,11 @@ class ExchangeRoom:
                 "Take it back into that scan.",
             )
 
+    def _has_earlier_name(self, path: Path) -> bool:
+        """Whether a file is called as exports once were, after a scan of this study."""
+        named = None if _EXPORTED.match(path.name) else _EXPORTED_EARLIER.match(path.name)
+        return named is not None and named[1] in self._names().values()
+
     def _names(self) -> dict[int, str]:
         """What the files of each scan are called, by its number."""
         with self._study.database.reading() as session:
@@ -223,7 +236,7 @@ class ExchangeRoom:
 
     def _refuse_other_scan(self, scan_id: int, path: Path) -> None:
         """Scans of one protocol can share a grid: then the name alone tells whose label map it is."""
-        named, names = _EXPORTED.match(path.name), self._names()
+        named, names = _EXPORTED.match(path.name) or _EXPORTED_EARLIER.match(path.name), self._names()
         if named is not None and named[1] != names.get(scan_id) and named[1] in names.values():
             raise WorkbenchError(
                 f"{path.name} was written for {named[1]}, not for {names.get(scan_id, scan_id)}.",

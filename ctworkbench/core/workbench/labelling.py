@@ -173,15 +173,18 @@ class LabellingRoom:
             found = [_stored(session, *keys[part.name][:2]) for part in parts]
             if None in found:
                 raise WorkbenchError(f"A template of the job {job_id} is not in the study any more.")
+            offered = "+".join(sorted(one[1][:8] for one in keys.values()))
             template = found[0] if len(found) == 1 else None
             name = FUSED if template is None else template.name
             if template is None:
                 told_of = zip(parts, found, strict=True)
                 used["templates"] = [part.model_dump() | {"template": row.id} for part, row in told_of if row]
-                used["template_labels"] = "+".join(sorted(one[1][:8] for one in keys.values()))
+                used["template_labels"] = offered
                 used["fusion"] = request.fusion
             else:
                 used |= dict(zip((f"template_{part}" for part in _TEMPLATE_FILES), keys[parts[0].name], strict=True))
+                if len(keys) > 1:
+                    used["templates_offered"] = offered
             version = next_version(session, job.subject)
             row = Annotation(
                 scan_id=job.subject,

@@ -255,13 +255,15 @@ class ReadersRoom:
         """Where corrections may lie whose drawer is not known and may be the one who is signed in.
 
         They were drawn at this desk before a name was given, under its login if that is nobody of the readers, or kept
-        by a program that wrote no names.
+        by a program that wrote no names, or one that told names apart by their case.
         """
         name, login = self._name(), login_name()
+        spellings = {name, name.capitalize(), name.title(), name.upper()} if name else set[str]()
         known = {reader.casefold() for reader in (*self.names(), name, UNKNOWN)}
         found = [self._recovery(_desk())] if name else []
         if login.casefold() not in known:
             found.append(self._recovery(_folder_of(login)))
+        found += [self._recovery(_folder_spelled(one)) for one in sorted(spellings) if one != one.casefold()]
         return (*found, self._recovery(""))
 
     def _recovery(self, name: str) -> Path:
@@ -317,6 +319,11 @@ def _hashed(name: str) -> str:
 def _folder_of(name: str) -> str:
     """The folder of a reader, in whatever case the name is typed."""
     return f"reader_{_hashed(name.casefold())}"
+
+
+def _folder_spelled(name: str) -> str:
+    """The folder that an earlier program gave a name as it is spelled."""
+    return f"reader_{_hashed(name)}"
 
 
 def _desk() -> str:

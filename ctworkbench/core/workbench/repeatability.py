@@ -36,7 +36,8 @@ class Method:
     """A way of labelling: label maps of one method may be compared from scan to scan.
 
     Attributes:
-        template_labels: voxel key of the template's label map, "" where no template was registered.
+        template_labels: voxel key of the template's label map, those offered where the scan decided among several,
+            "" where no template was registered.
         model_id: the model that labelled, None where none did.
     """
 
@@ -72,7 +73,8 @@ def method_of(row: AnnotationRow) -> Method:
     if row.origin is Origin.MODEL:
         return Method(row.origin, model_id=row.model_id)
     told = row.parameters
-    return Method(row.origin, str(told.get("preset", "")), str(told.get("template_labels", "")))
+    templates = told.get("templates_offered") or told.get("template_labels", "")
+    return Method(row.origin, str(told.get("preset", "")), str(templates))
 
 
 def measurement_errors(
