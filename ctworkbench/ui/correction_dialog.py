@@ -20,7 +20,7 @@ class CorrectionDialog(QDialog):
         self._scan = scan
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Correct {scan.subject}")
-        self.resize(520, 10)
+        self.resize(520, 330)
         title = QLabel(f"Age and sex of {scan.subject}")
         title.setProperty("role", "title")
         what = QLabel(
