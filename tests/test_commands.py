@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from ctworkbench.core.model import JobRecord, ModelRun
+from ctworkbench.core.model import Annotation, JobRecord, ModelRun, NormRecord
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench import Workbench
@@ -189,3 +190,22 @@ def test_that_nothing_is_removed_from_a_study_whose_database_is_damaged(study: W
     assert "Database: a row of annotation names a row of scan that is not there." in done.err
     assert "Nothing was removed" in done.err
     assert orphan.exists()
+
+
+def test_that_a_correction_names_the_norms_that_were_fitted_before(study: Workbench) -> None:
+    scan = next(row for row in study.cohort.scans() if row.subject == "P002")
+    with study._study.database.writing() as session:
+        number = session.scalars(select(Annotation.id).where(Annotation.scan_id == scan.id)).first()
+        session.add(
+            NormRecord(
+                name="own", sha256="c" * 64, origin="fitted", content="{}", details={"label_maps": [number]}, author="r"
+            )
+        )
+    asked = ("correct", study.folder, "--subject", "P002", "--reason", "the table gave months")
+    done = run(*asked, "--age", "2.45")
+    assert done.code == 0, done.err
+    assert done.out.strip() == f"P002: age {scan.age_years:g} years → 2.45 years."
+    assert "Fitted with the value before: the norm own; fit it again." in done.err
+    assert run(*asked, "--age", "2.45").code == 1
+    assert run(*asked, "--age", "290").code == 1
+    assert study.cohort.scan(scan.id).age_years == 2.45

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ctworkbench.core.errors import ImportRefused
 from ctworkbench.core.files import unguarded
+from ctworkbench.core.norms.units import adults_doubt
 
 Sex = Literal["M", "F"]
 
@@ -121,6 +122,11 @@ def read_cohort(path: Path) -> dict[str, CohortRow]:
     if not cohort:
         raise ImportRefused(f"{path.name} has a heading and no rows.", "Add one row for each subject.")
     return cohort
+
+
+def doubtful_ages(cohort: Mapping[str, CohortRow]) -> str:
+    """One sentence on ages of a table that are no child's in years, with the values meant; "" where there are none."""
+    return adults_doubt({key: row.age_years for key, row in cohort.items() if row.age_years is not None})
 
 
 def find_row(

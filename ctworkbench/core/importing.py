@@ -57,6 +57,7 @@ class ImportedScan(BaseModel):
         orientation: axis codes of the scan's own grid, such as "LPS".
         protocol: how it was acquired; nothing of the patient.
         corrections, warnings: what was done to it, and what the reader should know.
+        header_age: age as the DICOM header states it, such as "002Y", rounded down to its unit; "" where it does not.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +74,7 @@ class ImportedScan(BaseModel):
     protocol: dict[str, str | float]
     corrections: tuple[str, ...]
     warnings: tuple[str, ...]
+    header_age: str = ""
 
 
 class RefusedSource(BaseModel):
@@ -268,6 +270,7 @@ def _import_series(
         protocol=read.protocol | _day(row),
         corrections=read.corrections,
         warnings=(*read.warnings, *notes, *doubts, *_unknown(sex, age)),
+        header_age=series.text("PatientAge"),
     )
     work.take(read.volume, scan)
     studies.add(series.study_uid)
@@ -310,9 +313,7 @@ def _sex_and_age(series: Series) -> tuple[Sex | None, float | None, list[str]]:
     told = series.text("PatientSex").upper()
     sex: Sex | None = "M" if told == "M" else "F" if told == "F" else None
     doubts: list[str] = []
-    match = re.fullmatch(r"(\d{1,3})([YMWD])", series.text("PatientAge").upper())
-    stated = int(match[1]) * _AGE_UNITS[match[2]] if match else None
-    slack = _AGE_UNITS[match[2]] if match else 0.0
+    stated, slack = stated_age(series.text("PatientAge")) or (None, 0.0)
     born = parse_date(series.text("PatientBirthDate"))
     days = [parse_date(series.text(tag)) for tag in ("AcquisitionDate", "SeriesDate", "StudyDate")]
     scanned = next((day for day in days if day), None)
@@ -324,6 +325,15 @@ def _sex_and_age(series: Series) -> tuple[Sex | None, float | None, list[str]]:
         doubts.append(f"the header's age ({stated:.2f} y) and dates ({exact:.2f} y) differ; its age was taken")
         exact = None
     return sex, exact if exact is not None else stated, doubts
+
+
+def stated_age(text: str) -> tuple[float, float] | None:
+    """Age in years that a header states, such as "002Y", and its unit in years; None if it states none.
+
+    An age string counts whole units that were completed: the child is that old, or older by less than one unit.
+    """
+    match = re.fullmatch(r"(\d{1,3})([YMWD])", text.strip().upper())
+    return (int(match[1]) * _AGE_UNITS[match[2]], _AGE_UNITS[match[2]]) if match else None
 
 
 def _unknown(sex: Sex | None, age: float | None) -> list[str]:

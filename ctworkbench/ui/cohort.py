@@ -26,6 +26,7 @@ from ctworkbench.core.jobs import JobState
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CodeDelegate, CohortFilter, CohortModel, ScanTable, summary
+from ctworkbench.ui.correction_dialog import CorrectionDialog
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
 from ctworkbench.ui.template_choice import template_menu
 from ctworkbench.ui.worklist import urgency
@@ -58,6 +59,7 @@ class CohortPage(QWidget):
         self._open_scan = open_scan
         self._memory = memory
         self._refused_before: int | None = None
+        self._doubt_before = ""
         self._measured: set[int] = set()
         self._models = 0
         self._next: Callable[[], object] = self.import_scans
@@ -227,12 +229,18 @@ class CohortPage(QWidget):
             workbench = self._workbench
             scans = workbench.cohort.scans()
             measured = {row.scan_id for row in workbench.norms.volumes("current")} if scans else set()
-            return scans, workbench.cohort.refusals(), measured, len(workbench.modelling.models())
+            return (
+                scans,
+                workbench.cohort.refusals(),
+                measured,
+                len(workbench.modelling.models()),
+                workbench.cohort.age_doubts(),
+            )
 
         self._bridge.run(read, self._show, key="cohort")
 
     def _show(self, answer: tuple) -> None:
-        scans, refusals, self._measured, self._models = answer
+        scans, refusals, self._measured, self._models, doubt = answer
         refused = [refusal for refusal in refusals if not refusal.skipped]
         self.model.set_scans(scans)
         self.pages.setCurrentIndex(1 if scans else 0)
@@ -246,6 +254,11 @@ class CohortPage(QWidget):
                 "Cohort → “refused…” says why.",
                 "warning",
             )
+        if doubt and self._refused_before is not None and doubt != self._doubt_before:
+            self._bridge.notify(
+                doubt, "Correct what is wrong: right click on the scan → Correct age or sex…", "warning"
+            )
+        self._doubt_before = doubt
         self._refused_before = len(refused)
         self._on_jobs()
         self._follow(self._open_scan.scan_id)
@@ -402,8 +415,29 @@ class CohortPage(QWidget):
         menu.addAction("Label, fine", lambda: self.label("fine"))
         menu.addAction("Segment", self.segment)
         menu.addSeparator()
+        correct = menu.addAction("Correct age or sex…", self.correct)
+        correct.setEnabled(self.table.currentIndex().isValid())
         menu.addAction("Copy rows", self.copy)
         menu.popup(self.table.viewport().mapToGlobal(position))
+
+    def correct(self) -> None:
+        """Ask for another age or sex of the current scan, and write it with its reason."""
+        index = self.table.currentIndex()
+        if not index.isValid():
+            return
+        scan: ScanRow = self.proxy.index(index.row(), 0).data(ROW_ROLE)
+        dialog = CorrectionDialog(scan, self)
+
+        def write() -> None:
+            age, sex, reason = dialog.new_age, dialog.new_sex, dialog.reason.text()
+            number = None if age is None else scan.id
+            self._bridge.run(
+                lambda: self._workbench.cohort.correct(scan.subject, reason, age, sex, number),
+                lambda done: self._bridge.notify(f"{scan.subject}: {', '.join(done.changes)}.", done.stale),
+            )
+
+        dialog.accepted.connect(write)
+        dialog.open()
 
     def _show_in_charts(self) -> None:
         index = self.table.currentIndex()

@@ -22,6 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ctworkbench.core.cohort_table import doubtful_ages, read_cohort
+from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.files import guarded
 
 if TYPE_CHECKING:
@@ -74,6 +76,12 @@ class ImportDialog(QDialog):
         buttons.addStretch()
         help_text = QLabel(_CSV_HELP)
         help_text.setWordWrap(True)
+        self.doubt = QLabel()
+        self.doubt.setObjectName("import_doubt")
+        self.doubt.setWordWrap(True)
+        self.doubt.setProperty("role", "warning")
+        self.doubt.hide()
+        self.csv.textChanged.connect(self._look_at_table)
         choose = QPushButton("Choose…")
         choose.setObjectName("choose_csv")
         choose.clicked.connect(self._choose_csv)
@@ -92,6 +100,7 @@ class ImportDialog(QDialog):
         layout.addLayout(buttons)
         layout.addWidget(help_text)
         layout.addLayout(row)
+        layout.addWidget(self.doubt)
         layout.addWidget(self._box)
         QShortcut(QKeySequence.StandardKey.Delete, self.list, self._remove, context=Qt.ShortcutContext.WidgetShortcut)
         self.add(paths or [])
@@ -117,6 +126,17 @@ class ImportDialog(QDialog):
                 known.add(path)
                 self.list.addItem(str(path))
         self._box.button(QDialogButtonBox.StandardButton.Ok).setEnabled(self.list.count() > 0)
+
+    def _look_at_table(self) -> None:
+        """Say before the import what is wrong with the table, or doubtful in its ages."""
+        path, said = self.cohort_csv, ""
+        if path is not None and path.is_file():
+            try:
+                said = doubtful_ages(read_cohort(path))
+            except WorkbenchError as error:
+                said = f"{error.message} {error.remedy}"
+        self.doubt.setText(said)
+        self.doubt.setVisible(bool(said))
 
     def _remember(self, path: Path) -> None:
         self._memory.setValue("import_folder", str(path))

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QToolButton
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QMessageBox, QToolButton
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.settings import Settings
@@ -16,7 +16,8 @@ from ctworkbench.core.workbench import Verdict, Workbench
 from ctworkbench.core.workbench.rows import RefusalRow
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.cohort import CohortPage
-from ctworkbench.ui.cohort_table import ROW_ROLE
+from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE
+from ctworkbench.ui.correction_dialog import CorrectionDialog
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
 from tests.core.test_standing import model_version
 from tests.ui.seeded_study import seed
@@ -67,7 +68,8 @@ def test_that_the_table_tells_of_every_scan(page: CohortPage) -> None:
     assert cells[6].startswith("tilt 18.5°")
     assert "gantry tilt 18.5°" in page.proxy.index(row, 6).data(Qt.ItemDataRole.ToolTipRole)
     assert cells[8] == "v1 registration"
-    assert cells[-1] == "slices of two spacings"
+    doubt = "age 45 years is no child's; if it is months, 3.75 years are meant, if days, 0.12"
+    assert cells[-1] == f"{doubt}; slices of two spacings"
     assert "17 subjects" in page.summary.text()
     assert "8 M / 8 F" in page.summary.text()
     assert "1 of unknown age" in page.summary.text()
@@ -272,3 +274,41 @@ def test_that_what_was_skipped_is_called_so_in_the_dialog_too(qtbot: QtBot) -> N
         dialog = RefusalsDialog(some)
         qtbot.addWidget(dialog)
         assert any(label.text().startswith(title) for label in dialog.findChildren(QLabel))
+
+
+def test_that_an_age_is_corrected_with_a_reason_and_the_row_follows(
+    page: CohortPage, workbench: Workbench, qtbot: QtBot
+) -> None:
+    page.table.setCurrentIndex(page.proxy.index(shown(page).index("P002"), 0))
+    page.correct()
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, CorrectionDialog)
+    button = dialog._box.button(QDialogButtonBox.StandardButton.Ok)
+    dialog.age.clear()
+    QTest.keyClicks(dialog.age, "29")
+    assert not button.isEnabled()
+    QTest.keyClicks(dialog.reason, "the form says so")
+    assert button.isEnabled()
+    with qtbot.waitSignal(page._bridge.noticed):
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    page.refresh()
+    qtbot.waitUntil(lambda: any(scan.age_years == 29 for scan in page.model.scans))
+    scan = next(scan for scan in page.model.scans if scan.subject == "P002")
+    assert (scan.age_years, str(scan.sex)) == (29, "F")
+    assert "2.42 years are meant" in page.model.text(scan, next(c for c in COLUMNS if c.title == "Warnings"))
+    assert next(row for row in workbench.audit.entries() if row.action == "correct subject").why == "the form says so"
+
+
+def test_that_the_import_dialog_doubts_a_table_of_months_before_it_is_used(page: CohortPage, tmp_path: Path) -> None:
+    page.import_scans([tmp_path])
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, ImportDialog)
+    assert dialog.doubt.isHidden()
+    (tmp_path / "months.csv").write_text("subject,sex,age_years\nA,M,25\nB,F,29\n")
+    dialog.add([tmp_path / "months.csv"])
+    assert not dialog.doubt.isHidden()
+    assert "2.08 to 2.42 years are meant" in dialog.doubt.text()
+    (tmp_path / "years.csv").write_text("subject,sex,age_years\nA,M,2.5\n")
+    dialog.csv.setText(str(tmp_path / "years.csv"))
+    assert dialog.doubt.isHidden()
+    dialog.reject()

@@ -1,12 +1,14 @@
 """Values that cannot be what they are called: ages in months or days, volumes in mm³. Said, never converted."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 OLDEST_YEARS = 120.0
 LARGEST_CM3 = 2000.0  # more than any whole brain; the smallest region in mm³, a brainstem, is five times that
 CHILD_YEARS = 18.0
+_DAYS_PER_YEAR = 365.25
+_SHOWN = 8
 
 
 def volume_fault(volume_cm3: float) -> str:
@@ -35,4 +37,33 @@ def months_doubt(ages_years: Sequence[float]) -> str:
     return (
         f"The ages run from {low:g} to {high:g} years, half of them above {middle:g}. If they are months, "
         f"{low / 12:.2f} to {high / 12:.2f} years are meant. They were taken for years, as the cohort table says."
+    )
+
+
+def adult_doubt(age_years: float | None) -> str:
+    """What is to be asked of one age that is no child's in years, with what would be meant; "" where nothing is."""
+    if age_years is None or age_years <= CHILD_YEARS:
+        return ""
+    return (
+        f"age {age_years:g} years is no child's; if it is months, {age_years / 12:.2f} years are meant, "
+        f"if days, {age_years / _DAYS_PER_YEAR:.2f}"
+    )
+
+
+def adults_doubt(ages_years: Mapping[str, float]) -> str:
+    """One sentence on the ages, by subject, that are no child's in years; "" where there are none."""
+    adults = {subject: age for subject, age in sorted(ages_years.items()) if adult_doubt(age)}
+    if not adults:
+        return ""
+    low, high = min(adults.values()), max(adults.values())
+
+    def span(per_year: float) -> str:
+        first, last = f"{low / per_year:.2f}", f"{high / per_year:.2f}"
+        return first if first == last else f"{first} to {last}"
+
+    shown = ", ".join(f"{subject} {age:g}" for subject, age in list(adults.items())[:_SHOWN])
+    return (
+        f"{len(adults)} of {len(ages_years)} ages lie above {CHILD_YEARS:g} years: {shown}"
+        f"{' …' if len(adults) > _SHOWN else ''}. If they are months, {span(12)} years are meant; if days, "
+        f"{span(_DAYS_PER_YEAR)}. They are taken for years; nothing is converted."
     )

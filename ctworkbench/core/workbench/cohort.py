@@ -1,6 +1,6 @@
 """The cohort room: scans come in, are looked up, and are preprocessed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from sqlalchemy import select
@@ -10,17 +10,18 @@ from ctworkbench.core.cohort_table import read_cohort
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.importing import ImportedScan, ImportParams, ImportResult
 from ctworkbench.core.model import Preprocessing, Refusal, Scan, Sex, Subject
+from ctworkbench.core.norms.units import adult_doubt, adults_doubt
 from ctworkbench.core.preprocess import PreprocessParams, PreprocessResult
 from ctworkbench.core.volume import Volume
+from ctworkbench.core.workbench import demographics
 from ctworkbench.core.workbench.current import annotation_rows, standing_of
+from ctworkbench.core.workbench.demographics import Correction
 from ctworkbench.core.workbench.lineage import is_phantom, scan_cautions
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, RefusalRow, ScanRow
 
 IMPORT = "import"
 PREPROCESS = "preprocess"
-_SAME_AGE_YEARS = 0.05
-_ONE_TABLE = "Keep what is right in one cohort table; a scan that came in wrong belongs in a new study."
 
 
 class CohortRoom:
@@ -97,7 +98,7 @@ class CohortRoom:
 
         known = session.scalar(select(Scan).where(Scan.series_uid == found.series_uid))
         if known is not None:
-            return refuse(*self._complete(session, known, found))
+            return refuse(*demographics.complete(self._study, session, known, found))
         sex = None if found.sex is None else Sex(found.sex)
         subject = session.scalar(select(Subject).where(Subject.code == found.subject))
         twin = codes.setdefault(found.subject.casefold(), found.subject)
@@ -115,7 +116,7 @@ class CohortRoom:
         elif sex is not None and subject.sex is not None and subject.sex != sex:
             return refuse(
                 f"{found.subject} is in the study as {subject.sex}, this scan says {sex}.",
-                "Correct the cohort table or the subject code.",
+                f"Is it another child? Correct the subject code. {demographics.REMEDY}",
                 False,
             )
         elif subject.sex is None:
@@ -140,32 +141,25 @@ class CohortRoom:
         )
         return None
 
-    def _complete(self, session: Session, scan: Scan, found: ImportedScan) -> tuple[str, str, bool]:
-        """Take sex and age of a scan that is in the study already where they were unknown: reason, remedy, skipped.
+    def correct(
+        self,
+        code: str,
+        reason: str,
+        age_years: float | None = None,
+        sex: str | None = None,
+        scan_id: int | None = None,
+        initiator: object = None,
+    ) -> Correction:
+        """Correct the age at a scan or the sex of a subject, with a reason; see `demographics.correct`."""
+        return demographics.correct(self._study, code, reason, age_years, sex, scan_id, initiator)
 
-        What is known is never overwritten: volumes may have been compared with it. That it differs is told.
-        """
-        subject = session.get_one(Subject, scan.subject_id)
-        if subject.code != found.subject:
-            return f"It is in the study already, as {subject.code}; here it is {found.subject}.", _ONE_TABLE, False
-        if found.sex is not None and subject.sex is not None and subject.sex != found.sex:
-            return f"It is in the study already with the sex {subject.sex}; here it is {found.sex}.", _ONE_TABLE, False
-        if found.age_years is not None and scan.age_years is not None:
-            off = abs(found.age_years - scan.age_years)
-            if off > _SAME_AGE_YEARS:
-                ages = f"{scan.age_years:.2f} years; here it is {found.age_years:.2f}"
-                return f"It is in the study already with the age {ages}.", _ONE_TABLE, False
-        news: dict[str, object] = {}
-        if subject.sex is None and found.sex is not None:
-            subject.sex = Sex(found.sex)
-            news["sex"] = found.sex
-        if scan.age_years is None and found.age_years is not None:
-            scan.age_years = news["age_years"] = found.age_years
-        if not news:
-            return "It is in the study already.", "Nothing needs to be done.", True
-        scan.warnings = list(found.warnings)
-        self._study.audit(session, "complete scan", f"scan {scan.id}", news, scan.id)
-        return f"It is in the study already; now known: {', '.join(news)}.", "Nothing needs to be done.", True
+    def age_doubts(self, among: Collection[int] | None = None) -> str:
+        """One sentence on the ages of some scans, or of all, that are no child's in years; "" where there are none."""
+        with self._study.database.reading() as session:
+            rows = session.execute(select(Scan.id, Subject.code, Scan.age_years).join(Subject)).tuples().all()
+        return adults_doubt(
+            {code: age for scan, code, age in rows if age is not None and (among is None or scan in among)}
+        )
 
     def preprocess(self, scan_ids: Sequence[int] | None = None, initiator: object = None) -> list[str]:
         """Start preprocessing of the scans that lack it; the jobs' ids.
@@ -289,7 +283,7 @@ class CohortRoom:
                     origin=now.origin if now else None,
                     verdict=now.verdict if now else None,
                     split=subject.role.value if subject.role else "",
-                    warnings=(*scan.warnings, *prepared.get(scan.id, ())),
+                    warnings=(*_doubts(scan), *scan.warnings, *prepared.get(scan.id, ())),
                     orientation=scan.orientation,
                     protocol=dict(scan.protocol),
                     accepted_unread=now is not None and now.accepted_unread,
@@ -299,3 +293,9 @@ class CohortRoom:
                 )
             )
         return rows
+
+
+def _doubts(scan: Scan) -> list[str]:
+    """What is to be asked of a scan's age; said of the age that the study has now, so that a correction ends it."""
+    doubt = adult_doubt(scan.age_years)
+    return [doubt] if doubt else []
