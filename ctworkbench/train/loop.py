@@ -59,7 +59,7 @@ class TrainResult(BaseModel):
         network: name of the network.
         network_params: its `Params`.
         preset: name of the preset.
-        settings: the settings used.
+        settings: the settings used at the end, smaller than the preset's where the memory ran out.
         scheme: region scheme.
         seed: the seed used.
         fold: the fold, None for the stored split.
@@ -79,6 +79,7 @@ class TrainResult(BaseModel):
         threads: threads used.
         code_version: version of the program.
         torch_version: version of torch.
+        cautions: what the model's card must say of this training, a sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,6 +107,7 @@ class TrainResult(BaseModel):
     threads: int
     code_version: str
     torch_version: str
+    cautions: tuple[str, ...] = ()
 
 
 class _Course:
@@ -230,6 +232,10 @@ def _epoch(course: _Course, state: TrainState, items: Sequence[Prepared], held_o
             started = saved = now
             _keep(course, state)
             _tell(course, state, steps)
+    now = time.perf_counter()
+    state.seconds += now - started
+    started = now
+    _keep(course, state)  # a pause while validating costs no step
     validation = _dice_on_network_grid(course, held_out)
     overlap = np.array(state.overlap)[1:]
     trained = float(np.mean(overlap[:, 0] / np.maximum(overlap[:, 1], 1)))
@@ -370,6 +376,9 @@ def _finish(
     network_params = course.network_params.model_dump(mode="json")
     described = {"network": params.network, "params": network_params, "preset": params.preset, "scheme": params.scheme}
     weights = context.folder / "weights.safetensors"
+    used = settings.model_copy(
+        update={"together": state.together or settings.together, "patch": state.patch or settings.patch}
+    )
     # In the weights the version alone, for the same training gives the same file whatever else was changed meanwhile.
     return TrainResult(
         weights=weights,
@@ -377,7 +386,7 @@ def _finish(
         network=params.network,
         network_params=network_params,
         preset=params.preset,
-        settings=settings,
+        settings=used,
         scheme=params.scheme,
         seed=params.seed,
         fold=params.fold,
@@ -394,4 +403,16 @@ def _finish(
         threads=context.threads,
         code_version=code_version(),
         torch_version=str(torch.__version__),
+        cautions=_shortfall(settings, used),
+    )
+
+
+def _shortfall(asked: Preset, used: Preset) -> tuple[str, ...]:
+    """What the card says of a training that had to take smaller bites than its preset asks for."""
+    if used.patch == asked.patch:  # brains that go through one by one give the same steps
+        return ()
+    before = "whole brains" if asked.patch is None else f"cubes of {asked.patch} voxels a side"
+    return (
+        f"The memory was too small for the preset: it was trained on cubes of {used.patch} voxels a side instead of "
+        f"{before}, from the step on that did not fit.",
     )

@@ -226,6 +226,23 @@ def test_that_a_paused_training_goes_on_from_its_very_step(cases, tmp_path: Path
     assert result.history == whole.history
 
 
+def test_that_a_pause_while_validating_costs_no_step(cases, tmp_path: Path, monkeypatch) -> None:
+    params = TrainParams(cases=cases, settings=TINY, epochs=1)
+
+    def paused(*_: object) -> dict[str, float]:
+        raise JobCancelled
+
+    with monkeypatch.context() as patched, pytest.raises(JobCancelled):
+        patched.setattr(loop, "_dice_on_network_grid", paused)
+        train(params, JobContext(tmp_path))
+
+    def again(*_: object) -> None:
+        raise AssertionError("a step was taken again")
+
+    monkeypatch.setattr(loop, "_step", again)
+    assert len(train(params, JobContext(tmp_path)).history) == 1
+
+
 def test_that_the_average_of_the_weights_is_what_is_kept(cases, tmp_path: Path) -> None:
     found: set[str] = set()
     for average in (0.0, 0.9):
@@ -255,6 +272,8 @@ def test_that_a_step_too_large_for_the_memory_is_taken_in_smaller_bites(cases, t
     said = [message.partition("going on with ")[2] for message in told if "memory was too small for a step" in message]
     assert said == ["one brain at a time", "cubes of 32 voxels a side"]
     assert len(result.history) == 1
+    assert (result.settings.together, result.settings.patch) == (1, 32)
+    assert "trained on cubes of 32 voxels a side instead of whole brains" in result.cautions[0]
 
 
 def test_that_a_memory_which_holds_no_step_at_all_is_told(cases, tmp_path: Path, monkeypatch) -> None:

@@ -101,7 +101,7 @@ def facts(study: OpenStudy, model_id: int) -> ModelFacts:
         subjects=taken.get("subjects") or dict(Counter(str(role) for role in run.split.values())),
         label_kind=run.label_kind,
         learned_from=tuple(taken.get("learned_from", ())),
-        cautions=(*taken.get("cautions", ()), *learned_limits(taught)),
+        cautions=(*taken.get("cautions", ()), *(result.get("cautions") or ()), *learned_limits(taught)),
         validation=tuple(validation),
         dice_train=result.get("dice_train"),
         dice_train_regions=result.get("dice_train_regions") or {},
