@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from ctworkbench.core.model_registry import SUFFIX, card
+from ctworkbench.core.training import LABEL_KINDS
 from ctworkbench.ui.bridge import Bridge
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ _TITLES = (
     "Weights",
 )
 _TIPS = {
-    4: "Dice of the validation cases, on the scans' own grids",
-    5: "Dice of the locked test set; measured once its scans are segmented",
+    4: "Dice of the validation cases, on the scans' own grids, and what it is against: pseudo-labels, "
+    "an expert's labels or the truth of phantoms. Figures of two kinds cannot be compared.",
+    5: "Dice of the locked test set, and what it is against; measured once its scans are segmented",
     6: "Dice of the training cases, on the network's own grid: how well it remembers",
 }
-_WIDTHS = (36, 76, 66, 118, 84, 50, 50, 112, 68)
+_WIDTHS = (36, 76, 66, 118, 100, 100, 50, 112, 68)
+_SHORT = {LABEL_KINDS["pseudo"]: "pseudo", LABEL_KINDS["expert"]: "expert", LABEL_KINDS["truth"]: "phantom"}
 _FOLDER = "models/folder"
 _KINDS = f"Model (*{SUFFIX});;Card as PDF (*.pdf);;Card as Markdown (*.md)"
 
@@ -130,8 +133,8 @@ class ModelPanel(QWidget):
                 model.network,
                 model.preset,
                 f"{model.created.astimezone():%Y-%m-%d %H:%M}",
-                _shown(model.dice_validation),
-                _shown(model.dice_test),
+                _against(model.dice_validation, model.validation_kind),
+                _against(model.dice_test, model.test_kind),
                 _shown(model.dice_train),
                 model.label_kind,
                 str(model.subjects),
@@ -234,12 +237,21 @@ def _shown(dice: float | None) -> str:
     return "–" if dice is None else f"{dice:.3f}"
 
 
+def _against(dice: float | None, kind: str) -> str:
+    """A figure with what it was measured against: figures of two kinds in one column are not alike."""
+    return " ".join((_shown(dice), *([_SHORT.get(kind, kind)] if dice is not None and kind else ())))
+
+
+def _measured(kind: str) -> str:
+    return f"agreement with {kind}" if kind == LABEL_KINDS["pseudo"] else f"Dice against {kind}"
+
+
 def _tip(model: "ModelRow") -> str:
     told = [f"Learned from {model.label_kind}."]
     if model.validation_kind:
-        told.append(f"Validation: agreement with {model.validation_kind}.")
+        told.append(f"Validation: {_measured(model.validation_kind)}.")
     if model.test_kind:
-        told.append(f"Test: agreement with {model.test_kind}.")
+        told.append(f"Test: {_measured(model.test_kind)}.")
     if model.source:
         told.append(f"Imported from {model.source}.")
     return " ".join((*told, f"Weights {model.weights_hash}, job {model.job_id}"))

@@ -24,7 +24,7 @@ from tests.train.heads import TINY
 PARAMS = resunet.Params(channels=(4, 6, 8), in_channels=4)
 
 
-def with_model(folder: Path) -> Workbench:
+def with_model(folder: Path, *cautions: str) -> Workbench:
     """A study with one trained model."""
     study = Workbench.create(folder, Settings(author="Ada"))
     torch.manual_seed(3)
@@ -49,6 +49,7 @@ def with_model(folder: Path) -> Workbench:
                     "history": [{"epoch": 1, "loss": 2.0}],
                     "seconds": 60.0,
                     "device": "cpu",
+                    "cautions": list(cautions),
                 },
                 split={"S1": "train", "S2": "validation"},
                 label_kind="pseudo-labels",
@@ -147,8 +148,5 @@ def test_that_an_imported_model_is_not_taken_by_default_where_one_was_trained_he
 
 def test_that_the_card_says_what_the_training_had_to_do_otherwise(tmp_path: Path) -> None:
     text = "The memory was too small for the preset."
-    with with_model(tmp_path / "study") as study:
-        with study._study.database.writing() as session:
-            run = session.get_one(ModelRun, 1)
-            run.result = {**run.result, "cautions": [text]}
+    with with_model(tmp_path / "study", text) as study:
         assert text in card.markdown(study.modelling.facts(1))

@@ -230,3 +230,5 @@ def test_that_the_starter_model_is_there_after_a_click(page: TrainPage, qtbot: Q
     qtbot.waitUntil(lambda: page.models.table.rowCount() == rows + 1, timeout=120_000)
     assert page.models.models[0].preset == "starter"
     assert page.models.table.item(0, 7).text() == "drawn heads"
+    assert page.models.table.item(0, 4).text() == "0.825 phantom"
+    assert "Dice against truth of phantoms" in page.models.table.item(0, 4).toolTip()
