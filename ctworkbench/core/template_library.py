@@ -13,7 +13,6 @@ from ctworkbench.core.alignment import Brain
 from ctworkbench.core.brain_mask import BRAIN_WINDOW
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.label_fitting import smoothed
-from ctworkbench.core.label_maps import left_right_axis, mirror
 from ctworkbench.core.schemes import Scheme
 from ctworkbench.core.settings import resource
 from ctworkbench.core.volume import Volume, read_nifti
@@ -81,13 +80,12 @@ def children() -> tuple[TemplateFiles, ...]:
     )
 
 
-def read_template(files: TemplateFiles, scheme: Scheme, mirrored: bool = False) -> Template:
+def read_template(files: TemplateFiles, scheme: Scheme) -> Template:
     """Read one template.
 
     Args:
         files: its files.
         scheme: the regions that it must have.
-        mirrored: give the head that is its mirror image, left and right regions swapped.
 
     Raises:
         WorkbenchError: its mask is empty, its grids differ, or its labels lack a region.
@@ -101,23 +99,9 @@ def read_template(files: TemplateFiles, scheme: Scheme, mirrored: bool = False) 
             f"The template {files.name} lacks {', '.join(missing)}: no scan labelled with it would have them.",
             "Choose another template: ctworkbench template list STUDY",
         )
-    if mirrored:
-        labels = _about_zero(mirror(labels, scheme))
-        mask, hu = (_about_zero(_flipped(one)) for one in (mask, hu))
     inside = mask.voxels > 0
     brain = in_brain_window(Volume(smoothed(hu.voxels, inside, SMOOTHING_MM), hu.affine), inside)
-    return Template(f"{files.name}, mirrored" if mirrored else files.name, brain, labels)
-
-
-def _flipped(volume: Volume) -> Volume:
-    return Volume(np.flip(volume.voxels, left_right_axis(volume.affine)), volume.affine)
-
-
-def _about_zero(flipped: Volume) -> Volume:
-    """A volume whose array was flipped along x (RAS), put where the mirror at x = 0 shows it."""
-    affine = flipped.affine.copy()
-    affine[0, 3] = -(affine[0, 3] + affine[0, 0] * (flipped.voxels.shape[0] - 1))
-    return Volume(np.asfortranarray(flipped.voxels), affine)
+    return Template(files.name, brain, labels)
 
 
 def read_mask(path: Path) -> Volume:

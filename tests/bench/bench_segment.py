@@ -1,8 +1,8 @@
 """One head through one network: as the program answers, and by MONAI's sliding window in PyTorch eager.
 
 `make bench-segment`: same weights, same scan, same process. The article's size (1 mm, 27 convolutions, 16 to 256
-channels) with fresh weights for time and memory; the starter model, where it is shipped, for the labels as well. Both
-get the preprocessed scan; the window slides over all of it, the program crops to the brain. ARGS="--threads 2".
+channels), fresh weights: it tells time and memory, nothing of the labels. Both get the preprocessed scan; the window
+slides over all of it, the program crops to the brain. ARGS="--threads 2".
 """
 
 import argparse

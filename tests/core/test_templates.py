@@ -172,20 +172,6 @@ def test_that_the_library_holds_whole_small_children(tmp_path: Path) -> None:
         read_template(lacking, SCHEME)
 
 
-def test_that_a_mirrored_template_is_the_mirror_image_with_its_sides_named_anew() -> None:
-    plain, turned = (read_template(children()[1], SCHEME, mirrored) for mirrored in (False, True))
-    for code in SCHEME.codes:
-        ours, theirs = plain.labels.voxels == code, turned.labels.voxels == SCHEME.mirror_table[code]
-        middle, mirrored = (
-            one.affine[:3, :3] @ np.argwhere(where).mean(axis=0) + one.affine[:3, 3]
-            for one, where in ((plain.labels, ours), (turned.labels, theirs))
-        )
-        np.testing.assert_allclose(mirrored, middle * [-1, 1, 1], atol=1e-6)
-        assert ours.sum() == theirs.sum()
-    brain = np.argwhere(turned.brain.mask.voxels > 0).mean(axis=0) - np.argwhere(turned.labels.voxels > 0).mean(axis=0)
-    assert np.abs(brain).max() < 30  # image and labels were turned about the same plane
-
-
 @pytest.mark.slow
 def test_that_a_fused_label_map_says_which_templates_took_part_and_where_they_part(ready: Workbench) -> None:
     whole = drawn(ready, 1)
