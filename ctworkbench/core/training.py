@@ -142,6 +142,9 @@ class SegmentedScan(BaseModel):
         scores: `mean_probability` of the winning class over the brain (0 to 1), `removed_fraction` of region voxels
             that were in smaller components, `missing_regions` (count).
         seconds: time taken.
+        windows: whether the network's answer was put together from windows, as memory was short; None where a program
+            of before 0.2 did not tell.
+        device: what the network ran on; likewise.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -150,6 +153,8 @@ class SegmentedScan(BaseModel):
     labels: Path
     scores: dict[str, float]
     seconds: float
+    windows: bool | None = None
+    device: Literal["cpu", "cuda"] | None = None
 
 
 class SegmentResult(BaseModel):

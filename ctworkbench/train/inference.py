@@ -25,7 +25,24 @@ _LAYERS_HELD = 6
 _log = logging.getLogger(__name__)
 
 
-def prepare_answer(network: nn.Module, device: str, threads: int) -> Answer:
+class PreparedAnswer:
+    """Answers in one pass where the room allows, else in windows.
+
+    Attributes:
+        windows: whether the last image was answered in windows.
+    """
+
+    def __init__(self, whole: Answer, network: nn.Module, room: float) -> None:
+        self._whole, self._network, self._room = whole, network, room
+        self.windows = False
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """As `Answer`."""
+        self.windows = _needed(self._network, image) > self._room
+        return in_windows(self._whole, image) if self.windows else self._whole(image)
+
+
+def prepare_answer(network: nn.Module, device: str, threads: int) -> PreparedAnswer:
     """How `network` answers fastest on `device`; its weights must not change afterwards.
 
     Args:
@@ -38,12 +55,7 @@ def prepare_answer(network: nn.Module, device: str, threads: int) -> Answer:
     else:
         nn.utils.convert_conv3d_weight_memory_format(network, torch.channels_last_3d)
         whole = _half(network, device)
-    room = _room(device)
-
-    def answer(image: Tensor) -> Tensor:
-        return whole(image) if _needed(network, image) <= room else in_windows(whole, image)
-
-    return answer
+    return PreparedAnswer(whole, network, _room(device))
 
 
 def in_windows(whole: Answer, image: Tensor) -> Tensor:

@@ -58,7 +58,9 @@ def segment(params: SegmentRequest, context: JobContext) -> SegmentResult:
             labels, scores = label_scan(probabilities, view, brain, read_grid(case.scan), scheme)
             write_whole(path, nifti_bytes(labels, compressed=True))
             seconds = time.perf_counter() - started
-            found = SegmentedScan(key=case.key, labels=path, scores=scores, seconds=seconds)
+            found = SegmentedScan(
+                key=case.key, labels=path, scores=scores, seconds=seconds, windows=answer.windows, device=device
+            )
             replace_text(note, found.model_dump_json())
         kept = SegmentedScan.model_validate(json.loads(note.read_text(encoding="utf-8")))
         done.append(kept.model_copy(update={"labels": path}))  # the study may have been moved since

@@ -7,6 +7,7 @@ Without a model, the phantoms alone are made.
 """
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 
@@ -49,6 +50,19 @@ def prepared(heads: Path, work: Path) -> list[dict[str, str]]:
     return cases
 
 
+def refuse_shipped(heads: Path) -> None:
+    """Refuse heads that are shipped: the starter learned from them, and would be measured on what it knows.
+
+    Raises:
+        SystemExit: one of them has the name or the content of a shipped head.
+    """
+    shipped = list_heads(resource("heads"))
+    known = {path.name for path in shipped} | {hashlib.sha256(path.read_bytes()).hexdigest() for path in shipped}
+    for path in list_heads(heads):
+        if path.name in known or hashlib.sha256(path.read_bytes()).hexdigest() in known:
+            raise SystemExit(f"{path} is a head that the starter model learned from: measure on others (--heads).")
+
+
 def on_grid_of(labels: Volume, scan: Volume) -> np.ndarray:
     """A label map whose axes run as another's may, on the very grid of the scan.
 
@@ -65,10 +79,11 @@ def main() -> None:
     """Make the phantoms, then measure the model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", type=Path, nargs="?")
-    parser.add_argument("--heads", type=Path, default=resource("heads"))
+    parser.add_argument("--heads", type=Path, required=True, help="heads that the model has not learned from")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
+    refuse_shipped(given.heads)
     cases = prepared(given.heads, given.work)
     if given.model is None:
         return

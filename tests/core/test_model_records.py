@@ -1,11 +1,14 @@
 """What the study keeps of models: who was shown to them, figures of one kind of truth at a time, the way back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import Job, JobState
+from ctworkbench.core.methods.model_answers import ensembles
 from ctworkbench.core.model import Annotation, JobRecord, Measurement, ModelRun, Role, Subject
 from ctworkbench.core.report import ReportInput
 from ctworkbench.core.schemes import load as load_scheme
@@ -20,6 +23,7 @@ from ctworkbench.core.training import (
 from ctworkbench.core.volume import write_nifti
 from ctworkbench.core.workbench import Origin, Verdict, Workbench, reporting, tables
 from ctworkbench.core.workbench.lineage import machine_made
+from ctworkbench.core.workbench.study_facts import study_facts
 from tests.core.heads import labels_of, study_with_heads
 
 HASH = "a" * 64
@@ -82,17 +86,17 @@ def model(study: Workbench) -> int:
     return study.modelling.models()[0].id
 
 
-def segmented(study: Workbench, scan_ids: list[int]) -> None:
+def segmented(study: Workbench, scan_ids: list[int], flips: bool | None = None, windows: bool | None = None) -> None:
     """Scans labelled by the model exactly as `labels_of` does: two regions of ten."""
     params = SegmentRequest(
-        cases=(), weights=Path("w"), weights_sha256=HASH, network="n", network_params={}, settings={}
+        cases=(), weights=Path("w"), weights_sha256=HASH, network="n", network_params={}, settings={}, flips=flips
     )
     folder = finished(study, "segment", params)
     cases: list[SegmentedScan] = []
     for scan_id in scan_ids:
         path = folder / f"{scan_id}.nii.gz"
         write_nifti(labels_of(study.cohort.image(scan_id)), path)
-        cases.append(SegmentedScan(key=str(scan_id), labels=path, scores={}, seconds=1.0))
+        cases.append(SegmentedScan(key=str(scan_id), labels=path, scores={}, seconds=1.0, windows=windows))
     (folder / "result.json").write_text(SegmentResult(cases=tuple(cases), device="cpu").model_dump_json())
     study.modelling.record_segment(folder.name)
 
@@ -107,6 +111,31 @@ def test_that_a_model_keeps_the_roles_of_its_own_fold_and_the_keys_of_what_it_sa
     row = study.modelling.models()[0]
     assert (row.label_kind, row.validation_kind) == ("pseudo- and expert labels", "expert labels")
     assert (row.dice_test, row.test_kind) == (None, "")
+
+
+def test_that_a_label_map_keeps_how_it_was_made_and_the_methods_tell_it(study: Workbench) -> None:
+    model(study)
+    segmented(study, [1], flips=False, windows=True)
+    segmented(study, [2], flips=True, windows=False)
+    told = [study.review.annotations(scan)[0].parameters for scan in (1, 2)]
+    assert [(one["flips"], one["windows"], one["device"]) for one in told] == [
+        (False, True, "cpu"),
+        (True, False, "cpu"),
+    ]
+    facts = study_facts(study._study, "a", "model")
+    text = ensembles(facts)
+    assert "is averaged in 1 of 2 label maps, in the others the image alone" in text
+    assert "Of 2 label maps, 1 came from windows" in text
+    assert "ran on a CPU" in text
+    alone = tuple(replace(row, flips=False) for row in facts.label_maps)
+    assert "mirror" not in ensembles(replace(facts, label_maps=alone))
+
+
+def test_that_other_flips_than_those_of_the_label_maps_there_are_told(study: Workbench) -> None:
+    number = model(study)
+    segmented(study, [1, 2], flips=False)
+    with pytest.raises(WorkbenchError, match="has labelled 2 scans without the mirrored head already"):
+        study.modelling.segment(number, [1, 2], flips=True)
 
 
 def test_that_regions_in_neither_map_are_left_out_of_the_agreement(study: Workbench) -> None:

@@ -36,6 +36,7 @@ def test_that_openvino_answers_as_torch_does_for_heads_of_any_size(network: nn.M
 def test_that_an_answer_is_not_overwritten_by_the_next(network: nn.Module) -> None:
     answer = prepare_answer(network, "cpu", 1)
     first = answer(torch.zeros(1, 4, 16, 16, 16))
+    assert not answer.windows
     kept = first.clone()
     answer(torch.ones(1, 4, 16, 16, 16))
     assert torch.equal(first, kept)
@@ -60,7 +61,9 @@ def test_that_a_head_too_large_for_the_memory_is_answered_in_windows(monkeypatch
 
     monkeypatch.setattr(inference, "_openvino", lambda network, threads: whole)
     monkeypatch.setattr(inference, "_room", lambda device: 1.0)
-    found = prepare_answer(layer, "cpu", 1)(image)
+    answer = prepare_answer(layer, "cpu", 1)
+    found = answer(image)
+    assert answer.windows
     assert len(asked) > 1
     assert set(asked) == {torch.Size((16, 16, 16))}
     assert same(found, eager(layer, "cpu")(image)) > 0.9  # the edges of windows see less

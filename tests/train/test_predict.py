@@ -62,6 +62,7 @@ def test_that_an_unseen_head_is_segmented_on_its_own_grid_with_left_on_the_left(
         assert x[right.code] > x[left.code] + 10
     assert 0.2 < result.cases[0].scores["mean_probability"] <= 1
     assert result.cases[0].scores["missing_regions"] == 0
+    assert (result.cases[0].windows, result.cases[0].device) == (False, "cpu")
 
 
 def test_that_several_scans_go_through_one_job_and_done_ones_are_not_done_again(heads, model, tmp_path: Path) -> None:

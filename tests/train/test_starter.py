@@ -1,5 +1,6 @@
 """The model that is shipped: its file is whole, small and honest, and it labels a real head with left on the left."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,16 @@ import pytest
 from ctworkbench.core import schemes
 from ctworkbench.core.importing import ImportParams, import_scans
 from ctworkbench.core.jobs import JobContext
-from ctworkbench.core.model_registry import Package, read_package
+from ctworkbench.core.methods.facts import ModelFact, StudyFacts
+from ctworkbench.core.methods.model_answers import training
+from ctworkbench.core.model_registry import Package, card, read_package
 from ctworkbench.core.preprocess import PreprocessParams, preprocess
 from ctworkbench.core.settings import resource
 from ctworkbench.core.training import ImportModelRequest, SegmentCase, SegmentRequest
 from ctworkbench.core.volume import Volume, read_nifti
 from ctworkbench.train.model_import import import_model
 from ctworkbench.train.predict import segment
+from tests.bench import bench_starter
 
 SCHEME = schemes.load()
 STARTER = resource("models/starter.ctwmodel")
@@ -23,6 +27,40 @@ STARTER = resource("models/starter.ctwmodel")
 @pytest.fixture(scope="module")
 def package() -> Package:
     return read_package(STARTER)
+
+
+def test_that_the_card_tells_nothing_of_a_preset_that_was_none(package: Package) -> None:
+    text = card.markdown(package.facts)
+    assert "learning rate 0.002" in text
+    assert "augmentation" not in text
+    assert "rotation" not in text
+    assert "epochs" not in text
+
+
+def test_that_the_methods_text_counts_it_apart_and_makes_up_no_epochs(package: Package) -> None:
+    facts = package.facts
+    fact = ModelFact(
+        1, facts.network, facts.preset, {}, settings=facts.settings, label_kind="drawn heads", imported=True
+    )
+    text = training(StudyFacts(models=(fact,)))
+    assert text.startswith("1 model imported.")
+    assert "epochs" not in text
+    assert "rotation" not in text
+    assert "subjects" not in text
+    own = replace(fact, imported=False, preset="tiny", roles={"S1": "train"})
+    assert "rotation degrees 15" in training(StudyFacts(models=(own,)))
+
+
+def test_that_it_is_not_measured_on_the_heads_that_it_learned_from(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="learned from"):
+        bench_starter.refuse_shipped(resource("heads"))
+    for part in ("tissue", "labels10"):
+        content = next(resource("heads").glob(f"*_{part}.nii.gz")).read_bytes()
+        (tmp_path / f"head_90_{part}.nii.gz").write_bytes(content)
+    with pytest.raises(SystemExit, match="head_90_tissue"):
+        bench_starter.refuse_shipped(tmp_path)
+    (tmp_path / "head_90_tissue.nii.gz").write_bytes(b"another")
+    bench_starter.refuse_shipped(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +88,7 @@ def labels(package: Package, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 def test_that_the_file_is_small_and_its_card_lies_beside_it(package: Package) -> None:
     assert STARTER.stat().st_size < 25e6
-    assert STARTER.with_suffix(".md").read_text(encoding="utf-8") == package.card
+    assert STARTER.with_suffix(".md").read_text(encoding="utf-8") == card.markdown(package.facts)
     assert package.facts.seed == 1
 
 

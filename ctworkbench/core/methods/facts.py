@@ -79,6 +79,8 @@ class LabelMapFact:
         machine: "registration" or "model" that it goes back to, through any number of corrections; "" for none.
         template: name of the template that `machine` registered; "" for none.
         model_id: the model that `machine` is; None for none.
+        flips, windows, device: how that model answered: mirrored head averaged, in windows, on "cpu" or "cuda"; None
+            or "" where it was not kept.
         current: whether it is the version that counts.
         verdicts: oldest first; the last one holds.
     """
@@ -96,6 +98,9 @@ class LabelMapFact:
     verdicts: tuple[VerdictFact, ...] = ()
     key: str = ""
     code_version: str = ""
+    flips: bool | None = None
+    windows: bool | None = None
+    device: str = ""
 
     @property
     def verdict(self) -> str:

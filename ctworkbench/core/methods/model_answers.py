@@ -127,10 +127,19 @@ def ensembles(facts: StudyFacts) -> str:
     model = facts.newest_model
     if model is None:
         return ""
-    mirror = model.settings.get("mirror_average")
-    return "No ensemble of models." + (
-        " One model's output for the image and for its mirror image (labels swapped) is averaged." if mirror else ""
-    )
+    usual = bool(model.settings.get("mirror_average"))
+    usual_of = {one.id: bool(one.settings.get("mirror_average")) for one in facts.models}
+    maps = [row for row in facts.label_maps if row.model_id is not None and row.current]
+    how = [usual_of.get(row.model_id or 0, usual) if row.flips is None else row.flips for row in maps] or [usual]
+    text = "No ensemble of models."
+    if any(how):
+        some = "" if all(how) else f" in {sum(how)} of {counted(len(how), 'label map')}, in the others the image alone"
+        text += f" One model's output for the image and for its mirror image (labels swapped) is averaged{some}."
+    if pieced := sum(row.windows is True for row in maps):
+        text += f" Of {counted(len(maps), 'label map')}, {pieced} came from windows that overlap by half."
+    if devices := sorted({row.device for row in maps if row.device}):
+        text += f" The networks ran on {listed([{'cpu': 'a CPU', 'cuda': 'a GPU'}.get(one, one) for one in devices])}."
+    return text
 
 
 def metrics(facts: StudyFacts) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Set
 from functools import lru_cache
 from pathlib import Path
+from typing import TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from ctworkbench.core.workbench.current import annotation_rows, version_for
 from ctworkbench.core.workbench.lineage import machine_made
 from ctworkbench.core.workbench.measuring import VOLUME
 from ctworkbench.core.workbench.open_study import OpenStudy
+from ctworkbench.core.workbench.rows import AnnotationRow
 from ctworkbench.core.workbench.templates import FUSED
 
 
@@ -78,9 +80,24 @@ def label_maps(session: Session, source: str) -> tuple[LabelMapFact, ...]:
                     verdicts=tuple(verdicts.get(row.id, ())),
                     key=row.labels_key,
                     code_version=row.code_version,
+                    **_answered(base),
                 )
             )
     return tuple(found)
+
+
+class _Answered(TypedDict, total=False):
+    flips: bool | None
+    windows: bool | None
+    device: str
+
+
+def _answered(base: AnnotationRow | None) -> _Answered:
+    """How a model answered, where it was a model and that was kept."""
+    if base is None or base.origin is not Origin.MODEL:
+        return {}
+    told = base.parameters
+    return {"flips": told.get("flips"), "windows": told.get("windows"), "device": told.get("device") or ""}
 
 
 def origins(session: Session, used: Set[int]) -> tuple[LabelMapFact, ...]:

@@ -23,7 +23,6 @@ from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, ModelRow
 
 IMPORT_MODEL = "import model"
-STARTER = "starter"
 _STARTER_FILE = f"models/starter{SUFFIX}"
 
 

@@ -283,7 +283,8 @@ class ModellingRoom:
             initiator: handed on in the announcement.
 
         Raises:
-            WorkbenchError: no scans at all, no such model, scans asked for that are not preprocessed, or none that is.
+            WorkbenchError: no scans at all, no such model, scans asked for that are not preprocessed, or none that is;
+                all are labelled by this model, but not with the flips that are asked for.
         """
         study = self._study
         with study.deciding():
@@ -292,11 +293,19 @@ class ModellingRoom:
                 study.need_scans(session)
                 run = model_library.model_to_use(session, model_id)
                 done = _segmented_by(session, run)
+                otherwise = set() if flips is None else _segmented_by(session, run, flips=not flips)
                 prepared = preprocessings(session)
                 rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
             live = [job for job in live if job.params["weights_sha256"] == run.weights_hash]
             done |= {int(case.key) for job in live for case in SegmentRequest.model_validate(job.params).cases}
-            rows = [row for row in rows if row[0] not in done and (scan_ids is None or row[0] in scan_ids)]
+            asked = {row[0] for row in rows if scan_ids is None or row[0] in scan_ids}
+            if flips is not None and asked <= done and (other := asked & otherwise):
+                how = "without the mirrored head" if flips else "with the mirrored head"
+                raise WorkbenchError(
+                    f"Model {run.id} has labelled {count(len(other), 'scan')} {how} already; those label maps stay.",
+                    "Leave --flips or --no-flips out, or take another model.",
+                )
+            rows = [row for row in rows if row[0] in asked - done]
             rows = only_prepared(rows, prepared, asked_for=scan_ids is not None)
             path = study.store.path
             weights = study.folder / "models" / f"{run.weights_hash}.safetensors"
@@ -333,6 +342,7 @@ class ModellingRoom:
         study = self._study
         params = SegmentRequest.model_validate(study.jobs.job(job_id).params)
         result = SegmentResult.model_validate(study.jobs.result(job_id))
+        flips = bool(params.settings.get("mirror_average")) if params.flips is None else params.flips
         codes = load_scheme(study.scheme).codes
         keys = [study.store.put_file(case.labels) for case in result.cases]
         with study.database.reading() as session:
@@ -372,7 +382,14 @@ class ModellingRoom:
                     origin=Origin.MODEL,
                     comment="",
                     scores=found,
-                    parameters={"weights": run.weights_hash, "network": run.network, "preset": run.preset},
+                    parameters={
+                        "weights": run.weights_hash,
+                        "network": run.network,
+                        "preset": run.preset,
+                        "flips": flips,
+                        "windows": case.windows,
+                        "device": case.device or result.device,
+                    },
                     model_id=run.id,
                     code_version=study.jobs.job(job_id).code_version,
                     job_id=job_id,
@@ -385,10 +402,17 @@ class ModellingRoom:
         return Changes(annotations=True, jobs=True)
 
 
-def _segmented_by(session: Session, run: ModelRun) -> set[int]:
-    """Scans that have a label map of these weights; one training that was done twice counts as one."""
+def _segmented_by(session: Session, run: ModelRun, flips: bool | None = None) -> set[int]:
+    """Scans that have a label map of these weights; one training that was done twice counts as one.
+
+    With `flips` those alone that were made so; what an older program did not tell was made as the preset says.
+    """
     same = select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)
-    return set(session.scalars(select(Annotation.scan_id).where(Annotation.model_id.in_(same))))
+    query = select(Annotation.scan_id, Annotation.parameters).where(Annotation.model_id.in_(same))
+    usual = bool(run.result.get("settings", {}).get("mirror_average"))
+    return {
+        scan for scan, told in session.execute(query).tuples() if flips is None or flips == told.get("flips", usual)
+    }
 
 
 def _parameters(request: TrainRequest) -> dict[str, object]:
