@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QMessageBox,
     QPushButton,
     QStackedWidget,
     QTableView,
@@ -26,9 +25,9 @@ from ctworkbench.core.jobs import JobState
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, OpenScan
 from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CodeDelegate, CohortFilter, CohortModel, ScanTable, summary
-from ctworkbench.ui.correction_dialog import CorrectionDialog
+from ctworkbench.ui.correction_dialog import ask_to_correct
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
-from ctworkbench.ui.template_choice import template_menu
+from ctworkbench.ui.label_menu import ask_to_label, label_menu, start_to_label
 from ctworkbench.ui.worklist import urgency
 
 if TYPE_CHECKING:
@@ -200,24 +199,10 @@ class CohortPage(QWidget):
         return button
 
     def _label_tool(self) -> QToolButton:
-        button = self._tool(
-            "Label",
-            "label",
-            "Carry the template in use over by registration (quick)",
-            lambda: self.label("quick"),
-        )
+        tip = "Carry the template in use over by registration (quick)"
+        button = self._tool("Label", "label", tip, lambda: self.label("quick"))
         button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        menu = QMenu(button)
-        menu.addAction("Quick – one template", lambda: self.label("quick"))
-        menu.addAction(
-            "Balanced – the template most like each scan, about twice the time", lambda: self.label("balanced")
-        )
-        menu.addAction(
-            "Fine – the four most like each scan fused, about six times the time", lambda: self.label("fine")
-        )
-        menu.addSeparator()
-        menu.addMenu(template_menu(menu, self._workbench, self._bridge))
-        button.setMenu(menu)
+        button.setMenu(label_menu(button, self.label, self._workbench, self._bridge))
         return button
 
     # -- what is shown ---------------------------------------------------------------------------------------------
@@ -316,7 +301,7 @@ class CohortPage(QWidget):
         unmeasured = [scan for scan in scans if scan.versions and scan.id not in self._measured]
         for missing, verb, doing, act in (
             (raw, "Preprocess", "preprocess", self.preprocess),
-            (bare, "Label", "label", lambda: self._start_labelling("quick", self._ids())),
+            (bare, "Label", "label", self._label_bare),
         ):
             waiting = [scan for scan in missing if scan.id not in live]
             if waiting:
@@ -370,23 +355,10 @@ class CohortPage(QWidget):
 
     def label(self, preset: str) -> None:
         """Label the scans in scope by registration; those that have such a label map once more, if that is wanted."""
-        ids, whole = self._ids(), len(self._scope())
+        ask_to_label(self, self._workbench, self._bridge, preset, self._ids(), len(self._scope()))
 
-        def ask(labelled: set[int]) -> None:
-            have = "scan has" if len(labelled) == 1 else "scans have"
-            question = f"{len(labelled)} {have} a label map of the registration. Make a further version?"
-            yes = QMessageBox.StandardButton.Yes
-            again = bool(labelled) and QMessageBox.question(self, f"Label ({preset})", question) == yes
-            if again or len(labelled) < whole:
-                self._start_labelling(preset, ids, again)
-
-        self._bridge.run(lambda: self._workbench.labelling.labelled(ids), ask, key="labelled")
-
-    def _start_labelling(self, preset: str, ids: list[int] | None, again: bool = False) -> None:
-        def start() -> list[str]:
-            return self._workbench.labelling.pseudo_label(preset, ids, again)
-
-        self._bridge.start_jobs(start, f"Label ({preset})")
+    def _label_bare(self) -> None:
+        start_to_label(self._workbench, self._bridge, "quick", self._ids())
 
     def segment(self) -> None:
         """Segment the scans in scope with the model of `modelling.segment`: the newest that was trained here."""
@@ -425,19 +397,7 @@ class CohortPage(QWidget):
         index = self.table.currentIndex()
         if not index.isValid():
             return
-        scan: ScanRow = self.proxy.index(index.row(), 0).data(ROW_ROLE)
-        dialog = CorrectionDialog(scan, self)
-
-        def write() -> None:
-            age, sex, reason = dialog.new_age, dialog.new_sex, dialog.reason.text()
-            number = None if age is None else scan.id
-            self._bridge.run(
-                lambda: self._workbench.cohort.correct(scan.subject, reason, age, sex, number),
-                lambda done: self._bridge.notify(f"{scan.subject}: {', '.join(done.changes)}.", done.stale),
-            )
-
-        dialog.accepted.connect(write)
-        dialog.open()
+        ask_to_correct(self.proxy.index(index.row(), 0).data(ROW_ROLE), self._workbench, self._bridge, self)
 
     def _show_in_charts(self) -> None:
         index = self.table.currentIndex()

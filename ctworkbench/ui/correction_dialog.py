@@ -6,7 +6,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QDoubleValidator
 from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from ctworkbench.ui.bridge import Bridge
+
 if TYPE_CHECKING:
+    from ctworkbench.core.workbench import Workbench
     from ctworkbench.core.workbench.rows import ScanRow
 
 _OLDEST_YEARS = 120.0
@@ -89,3 +92,19 @@ class CorrectionDialog(QDialog):
         button = self._box.button(QDialogButtonBox.StandardButton.Ok)
         button.setEnabled(ready)
         button.setToolTip("" if ready else "Change the age or the sex, and say why")
+
+
+def ask_to_correct(scan: "ScanRow", workbench: "Workbench", bridge: Bridge, parent: QWidget) -> None:
+    """Ask for another age or sex of a scan, and write it with its reason."""
+    dialog = CorrectionDialog(scan, parent)
+
+    def write() -> None:
+        age, sex, reason = dialog.new_age, dialog.new_sex, dialog.reason.text()
+        number = None if age is None else scan.id
+        bridge.run(
+            lambda: workbench.cohort.correct(scan.subject, reason, age, sex, number),
+            lambda done: bridge.notify(f"{scan.subject}: {', '.join(done.changes)}.", done.stale),
+        )
+
+    dialog.accepted.connect(write)
+    dialog.open()
