@@ -297,7 +297,7 @@ class CohortPage(QWidget):
         raw = [scan for scan in scans if not scan.preprocessed]
         rejected = [scan for scan in scans if scan.preprocessed and scan.verdict == "reject"]
         bare = [scan for scan in scans if scan.preprocessed and not scan.versions] + rejected
-        fresh = [scan for scan in scans if urgency(scan) == 2]  # what was put off alone is no next step
+        to_review = sorted((scan for scan in scans if urgency(scan)), key=urgency, reverse=True)
         unmeasured = [scan for scan in scans if scan.versions and scan.id not in self._measured]
         for missing, verb, doing, act in (
             (raw, "Preprocess", "preprocess", self.preprocess),
@@ -308,8 +308,8 @@ class CohortPage(QWidget):
                 return f"{verb} {count(len(waiting), 'scan')}", act
             if missing:
                 return f"Under way: {doing} {count(len(missing), 'scan')}", None
-        if fresh:
-            return f"Review {count(len(fresh), 'label map')}", lambda: self.scan_wanted.emit(fresh[0].id)
+        if to_review and urgency(to_review[0]) == 2:  # what was put off alone is no next step
+            return f"Review {count(len(to_review), 'label map')}", lambda: self.scan_wanted.emit(to_review[0].id)
         if unmeasured and "measure" not in kinds:
             return f"Measure {count(len(unmeasured), 'label map')}", self.measure
         if not self._models and "train" not in kinds and any(scan.split for scan in scans):
