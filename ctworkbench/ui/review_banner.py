@@ -7,6 +7,8 @@ from ctworkbench.core.workbench.current import verdict_text
 from ctworkbench.core.workbench.rows import ReadingRow
 from ctworkbench.ui.review_session import ReviewSession
 
+_HEIGHT = 33  # of a line with buttons
+
 
 class Banner(QFrame):
     """One line above the views that says what is special about this case, with up to two things to do about it."""
@@ -24,6 +26,11 @@ class Banner(QFrame):
         self.first, self.second = QPushButton(), QPushButton()
         for button in (self.first, self.second):
             row.addWidget(button)
+        # Its room is kept, so that the views stay where they are from case to case.
+        policy = self.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.setSizePolicy(policy)
+        self.setMinimumHeight(_HEIGHT)
         self.hide()
 
     def tell(self, text: str, kind: str = "info", first: str = "", second: str = "") -> None:

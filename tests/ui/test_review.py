@@ -756,3 +756,17 @@ def test_that_the_room_fills_a_screen_of_3840_by_2160(page: ReviewPage) -> None:
     assert page.verdicts.geometry().bottom() <= page.height()
     page.resize(size)
     QApplication.processEvents()
+
+
+def test_that_the_views_stay_where_they_are_whether_or_not_a_banner_is_said(page: ReviewPage) -> None:
+    def place() -> tuple[int, int]:
+        QApplication.processEvents()
+        return page.view.mapTo(page, QPoint(0, 0)).y(), page.view.height()
+
+    page.banner.hide()
+    without = place()
+    page.banner.tell("A newer version exists: v2 (model, no verdict yet).", first="Show v2")
+    assert place() == without
+    page.banner.tell("Nothing can be done about this.")
+    assert place() == without
+    page.banner.hide()
