@@ -155,6 +155,22 @@ def test_that_chips_without_room_go_into_a_menu(room: Room, qtbot: QtBot) -> Non
     assert chips.more.menu().actions()[0].text().startswith("▲ swapped sides")
 
 
+def test_that_the_riskiest_case_stands_first_and_space_goes_down_the_list(
+    room: Room, workbench: Workbench, qtbot: QtBot
+) -> None:
+    page = room.page
+    assert room.listed == [SWAPPED, ISLANDS, SOUND]
+    page.setFocus()
+    QTest.keyClick(page, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: page.session.case is not None and page.session.case.scan.id == SWAPPED, timeout=20_000)
+    page.judge(Verdict.REJECT)
+    qtbot.waitUntil(lambda: page.session.case is not None and page.session.case.scan.id == ISLANDS, timeout=20_000)
+    qtbot.waitUntil(lambda: room.listed == [ISLANDS, SOUND, SWAPPED])  # what waits for a reader stands first
+    workbench.review.judge(workbench.review.annotations(SWAPPED)[0].id, Verdict.LATER)
+    qtbot.waitUntil(lambda: page.bridge.idle)
+    assert room.listed == [ISLANDS, SOUND, SWAPPED]  # put off: behind what nobody has looked at
+
+
 def test_that_what_comes_into_the_study_is_checked_without_being_asked_for(
     room: Room, workbench: Workbench, qtbot: QtBot
 ) -> None:
@@ -170,19 +186,3 @@ def test_that_what_comes_into_the_study_is_checked_without_being_asked_for(
     workbench._study.announce(Changes(annotations=True), None)
     qtbot.waitUntil(lambda: "△ machines differ  8" in [chip.text() for chip in page.chips.chips], timeout=60_000)
     assert not any("Check" in text for text in said)
-
-
-def test_that_the_riskiest_case_stands_first_and_space_goes_down_the_list(
-    room: Room, workbench: Workbench, qtbot: QtBot
-) -> None:
-    page = room.page
-    assert room.listed == [SWAPPED, ISLANDS, SOUND]
-    page.setFocus()
-    QTest.keyClick(page, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: page.session.case is not None and page.session.case.scan.id == SWAPPED, timeout=20_000)
-    page.judge(Verdict.REJECT)
-    qtbot.waitUntil(lambda: page.session.case is not None and page.session.case.scan.id == ISLANDS, timeout=20_000)
-    qtbot.waitUntil(lambda: room.listed == [ISLANDS, SOUND, SWAPPED])  # what waits for a reader stands first
-    workbench.review.judge(workbench.review.annotations(SWAPPED)[0].id, Verdict.LATER)
-    qtbot.waitUntil(lambda: page.bridge.idle)
-    assert room.listed == [ISLANDS, SOUND, SWAPPED]  # put off: behind what nobody has looked at
