@@ -1,6 +1,7 @@
 """The reader in the window: a name for every verdict, blinding, reasons, comments, history, readers, agreement."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from ctworkbench.ui.worklist import chip_of
 from tests.ui.seeded_study import seed
 from tests.ui.study_with_heads import CEREBELLUM, make_study
 from tests.ui.test_review import open_scan, press
+
+_PATIENCE_SECONDS = 5.0
 
 
 class Desk:
@@ -76,13 +79,14 @@ def desk(memory: QSettings, qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
 
 
 def answer(kind: type[QDialog], act: Callable[[QDialog], object]) -> None:
-    """Do something in the next dialog of a kind, as soon as it stands."""
+    """Do something in the next dialog of a kind, as soon as it stands; none that a later test opens."""
+    began = time.monotonic()
 
     def look() -> None:
         dialog = QApplication.activeModalWidget()
         if isinstance(dialog, kind):
             act(dialog)
-        else:
+        elif time.monotonic() - began < _PATIENCE_SECONDS:
             QTimer.singleShot(30, look)
 
     QTimer.singleShot(30, look)

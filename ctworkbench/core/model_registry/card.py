@@ -2,14 +2,13 @@
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from ctworkbench.core.card_document import RESEARCH_ONLY, Section
 from ctworkbench.core.model_registry.facts import ModelFacts, settings_told
 from ctworkbench.core.schemes import load
 from ctworkbench.core.wording import count
 
-RESEARCH_ONLY = "Research use only – not for diagnosis."
 _KINDS = {
     "pseudo": "agreement with pseudo-labels",
     "expert": "accuracy against expert labels",
@@ -18,14 +17,6 @@ _KINDS = {
 _MARKS = re.compile(r"[\\`*\[\]<>|&]")
 _BLOCK = re.compile(r"^([#+~=_-]|\d+(?=[.)]))")
 _INPUTS = {"equalized": "the equalized brain image", "hu": "HU of the brain, cut to the brain window"}
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading with lines of (title, value), or with sentences where the title is empty."""
-
-    heading: str
-    lines: tuple[tuple[str, str], ...]
 
 
 def sections(facts: ModelFacts) -> tuple[Section, ...]:

@@ -1,7 +1,6 @@
 """The card of a norm for people: what it stands for, how it was made, how well it holds, where it ends."""
 
-from dataclasses import dataclass
-
+from ctworkbench.core.card_document import RESEARCH_ONLY, Section
 from ctworkbench.core.norms.calibration import CENTILES
 from ctworkbench.core.norms.fitted import FittedNorm
 from ctworkbench.core.norms.norm import Norm
@@ -13,15 +12,6 @@ _CHOSEN = {
     "quantile": "of age and sex: chosen for each region by Schwarz' criterion over five centiles",
     "linear": "sex and age, as in the article",
 }
-RESEARCH_ONLY = "Research use only – not for diagnosis."
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading with lines of (title, value), or with sentences where the title is empty."""
-
-    heading: str
-    lines: tuple[tuple[str, str], ...]
 
 
 def sections(norm: Norm) -> tuple[Section, ...]:

@@ -51,7 +51,7 @@ def summarize(study: OpenStudy, name: str) -> StatusSummary:
         (preprocessed < scans, f"preprocess ({count(scans - preprocessed, 'scan')})"),
         (bool(bare), f"label ({count(bare, 'scan')})"),
         (bool(again), f"label again ({count(again, 'scan')} whose label map was rejected)"),
-        (bool(fresh), f"review ({count(fresh, 'scan')})"),
+        (bool(fresh), f"review ({count(len(waiting), 'scan')})"),
         (bool(edits), f"correct ({count(edits, 'scan')} with the verdict needs edits)"),
         (not models, "train"),
         (segmented < scans, f"segment ({count(scans - segmented, 'scan')})"),
