@@ -49,6 +49,19 @@ class Desk:
     def open(self, scan_id: int) -> None:
         open_scan(self.page, scan_id, self.qtbot)
 
+    def settle(self, version: int) -> None:
+        """Wait until a version stands on the screen and nothing is read: a key pressed before is not taken."""
+        session, opening = self.page.session, self.page.opening
+        self.qtbot.waitUntil(
+            lambda: (
+                session.shown is not None
+                and session.shown.version == version
+                and not opening.loading
+                and self.bridge.idle
+            ),
+            timeout=20_000,
+        )
+
     def titles(self) -> list[str]:
         box = self.page.header.versions
         return [box.itemText(place) for place in range(box.count())]
@@ -186,7 +199,7 @@ def test_that_a_blinded_reader_sees_the_machines_map_alone_until_their_own_verdi
     voxels[20:24, 18:22, 10:14] = CEREBELLUM
     workbench.review.save(scan_id, base.id, Volume(voxels, labels.affine))
     desk.qtbot.waitUntil(lambda: desk.titles() == ["v2 expert · no verdict", "v1 registration · no verdict"])
-    desk.qtbot.waitUntil(lambda: not page.opening.loading)
+    desk.settle(version=2)
     press(page, Qt.Key.Key_A)
     desk.qtbot.waitUntil(lambda: workbench.review.annotations(scan_id)[0].verdict is Verdict.ACCEPT)
 
