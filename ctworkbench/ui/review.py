@@ -323,11 +323,12 @@ class ReviewPage(QWidget):
             elif self.opening.wanted is None:
                 self.cover.tell("Choose a scan in the list, or press Space for the next one to review.")
             return
-        newer = any(row.id == case.scan.id and row.versions > len(self.session.versions) for row in rows)
+        known = len(self.session.versions)  # not those of `rows`, which may have been read before the newest was saved
+        self.session.read_versions()
+        newer = len(self.session.versions) > known
         if newer and not (self.session.dirty or self.session.saving or self.opening.loading):
             self.opening.read(case.scan.id)
             return
-        self.session.read_versions()
         self.show_state()
 
     # Showing

@@ -43,8 +43,7 @@ class Desk:
         self.ids = [row.id for row in workbench.cohort.scans()]
         self.page.refresh()
         qtbot.waitUntil(lambda: len(self.page.worklist.rows) == len(self.ids), timeout=20_000)
-        self.page.activateWindow()
-        qtbot.waitUntil(self.page.isActiveWindow)
+        self.take_keys()
 
     def open(self, scan_id: int) -> None:
         open_scan(self.page, scan_id, self.qtbot)
@@ -72,6 +71,10 @@ class Desk:
         self.page.desk.button.click()
         self.qtbot.waitUntil(lambda: self.page.desk.button.text().startswith(f"Reading as {name}"))
         self.qtbot.waitUntil(lambda: not self.page.opening.loading)
+        self.take_keys()
+
+    def take_keys(self) -> None:
+        """Make the page the window that keys go to again, behind a dialog: no window manager does it here."""
         self.page.activateWindow()
         self.qtbot.waitUntil(self.page.isActiveWindow)
 
@@ -125,10 +128,12 @@ def test_that_a_missing_name_is_asked_for_at_the_first_verdict_and_remembered(
     with Workbench.open(tmp_path / "study", Settings(author="unknown")) as workbench:
         desk = Desk(workbench, memory, qtbot)
         desk.open(desk.ids[0])
+        desk.settle(version=1)
         (row,) = workbench.review.annotations(desk.ids[0])
         answer(NameDialog, lambda dialog: dialog.reject())
         press(desk.page, Qt.Key.Key_A)
         assert workbench.review.reviews(row.id) == []
+        desk.take_keys()
         answer_name("Dr. Eve", keep=True)
         press(desk.page, Qt.Key.Key_A)
         assert [review.reviewer for review in workbench.review.reviews(row.id)] == ["Dr. Eve"]

@@ -502,6 +502,20 @@ def test_that_a_version_made_elsewhere_is_shown_when_nothing_is_unsaved(
     assert page.view.edited_labels()[VOXEL] == CEREBELLUM
 
 
+def test_that_a_list_that_was_read_before_a_save_does_not_hide_the_version_that_it_made(
+    page: ReviewPage, workbench: Workbench, qtbot: QtBot, ids: list[int]
+) -> None:
+    read_before = list(page.worklist.rows)
+    first = workbench.review.annotations(ids[0])[0]
+    labels = workbench.review.labels(first.id)
+    changed = labels.voxels.copy()
+    changed[VOXEL] = CEREBELLUM
+    workbench.review.save(ids[0], first.id, Volume(changed, labels.affine), author="other")
+    page._take_scans(page._verdicts_given, read_before)
+    qtbot.waitUntil(lambda: page.session.shown.version == 2 and not page.opening.loading, timeout=10_000)
+    assert page.view.edited_labels()[VOXEL] == CEREBELLUM
+
+
 def test_that_the_room_fits_a_small_screen(page: ReviewPage) -> None:
     # What a window of 1366 × 768 leaves beside its rail and between its bars.
     assert page.minimumSizeHint().width() <= 1232
