@@ -31,6 +31,13 @@ def collector(qapp: QApplication) -> Iterator[GarbageCollector]:
     gc.enable()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def what_is_there_is_not_searched_again() -> None:
+    """Half a second a search, else: a million objects of the libraries are never garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def garbage_ends_in_the_thread_of_the_window(collector: GarbageCollector) -> Iterator[None]:
     """Tests that never let the window's timers run collect when they end."""
