@@ -19,7 +19,7 @@ VERDICTS = ("accept", "needs-edits", "reject", "later")
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
     entry = grammar.with_jobs("label", _label, "make label maps by registration of templates")
-    text = "quick carries the template in use (default); balanced the most like the scan, fine fuses four"
+    text = "quick carries the template in use (default); balanced the most like the scan, fine fuses eight"
     entry.add_argument("--preset", choices=PRESETS, default=PRESETS[0], help=text)
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
     text = "one for quick, by default the one in use; those that balanced and fine choose among, by default all"

@@ -2,7 +2,6 @@
 
 import shlex
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,6 @@ from ctworkbench.core.volume import Affine, Volume, write_nifti
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _AFFINE_MM, _GRID_MM = 4, 2
-Schedule = Literal["fast", "thorough"]
-_METRIC: dict[Schedule, str] = {"fast": "MI[{pair},1,32]", "thorough": "CC[{pair},1,2]"}
-_ITERATIONS: dict[Schedule, str] = {"fast": "40x20x0", "thorough": "40x12x0"}
 
 
 def affine_transform(fixed: Brain, moving: Brain, pose: Affine, folder: Path, seed: int) -> Affine:
@@ -54,17 +50,15 @@ def affine_transform(fixed: Brain, moving: Brain, pose: Affine, folder: Path, se
     return _LPS_FROM_RAS @ lps @ _LPS_FROM_RAS
 
 
-def deformation(
-    fixed: Brain, moving: Brain, folder: Path, schedule: Schedule, seed: int
-) -> tuple[NDArray[np.float32], Affine]:
+def deformation(fixed: Brain, moving: Brain, folder: Path, seed: int) -> tuple[NDArray[np.float32], Affine]:
     """The deformation on 2 mm that goes before the affine transform which `affine_transform` left in `folder`.
+
+    HU are compared by mutual information, the hulls by mean squares.
 
     Args:
         fixed: the scan.
         moving: the template.
         folder: that of the affine transform.
-        schedule: "fast" compares HU by mutual information, "thorough" by local correlation, which follows single
-            gyri of a template that is one head and takes three times as long. Mean squares of the hulls go with both.
         seed: of the metric's sampling.
 
     Returns:
@@ -81,8 +75,8 @@ def deformation(
     masks = shlex.quote(f"{folder / 'fixedm.nii'},{folder / 'movingm.nii'}")
     _ants(
         f"--initial-moving-transform {shlex.quote(str(folder / 'affine0GenericAffine.mat'))}"
-        f" --metric {_METRIC[schedule].format(pair=pair)} --metric MeanSquares[{masks},0.5,0]"
-        f" --transform SyN[0.2,3,0] --convergence [{_ITERATIONS[schedule]},1e-6,8]"
+        f" --metric MI[{pair},1,32] --metric MeanSquares[{masks},0.5,0]"
+        " --transform SyN[0.2,3,0] --convergence [40x20x0,1e-6,8]"
         " --shrink-factors 4x2x1 --smoothing-sigmas 2x1x0",
         folder / "warp",
         seed,

@@ -1,10 +1,10 @@
 """Pseudo-labels: the regions of templates, carried to a scan by atlas registration and made one label map.
 
-Templates and scan are stripped to the brain, the head's pose is searched for (`alignment`), an affine transform and a
-diffeomorphism are found (`atlas_registration`). Where several templates take part, those are chosen that are most like
-the scan after the affine transform, and their labels are fused by likeness of HU from place to place (`label_fusion`).
-The result is fitted to the scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in
-docs/registration.md.
+Templates and scan are stripped to the brain, the head's pose is searched for (`alignment`), an affine transform is
+found (`atlas_registration`), and a diffeomorphism: for the average template there as well, for those of one head in
+`diffeomorphism`. Where several templates take part, those are chosen that are most like the scan after the affine
+transform, and their labels are fused by likeness of HU from place to place (`label_fusion`). The result is fitted to
+the scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in docs/registration.md.
 """
 
 import shutil
@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from scipy import ndimage
 
 from ctworkbench.core.alignment import Brain, carried_pose, initial_similarity
-from ctworkbench.core.atlas_registration import Schedule, affine_transform, deformation
+from ctworkbench.core.atlas_registration import affine_transform, deformation
+from ctworkbench.core.diffeomorphism import deform
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_fitting import brain_tissue, carry_labels, fit_labels, places_in_template, smoothed
@@ -57,19 +58,20 @@ class Effort(NamedTuple):
 
     Attributes:
         templates: those most like the scan take part.
-        schedule: of `atlas_registration`.
+        local: deformed by local correlation, which follows single gyri of a template that is one head
+            (`diffeomorphism`); else by mutual information (`atlas_registration`), as an average of heads is.
         tried: as many are laid on by an affine transform first; 1 for the one that was given first, without a choice.
     """
 
     templates: int
-    schedule: Schedule
+    local: bool
     tried: int
 
 
 EFFORT: dict[Preset, Effort] = {
-    "quick": Effort(1, "fast", 1),
-    "balanced": Effort(1, "thorough", 3),
-    "fine": Effort(4, "thorough", 8),
+    "quick": Effort(1, local=False, tried=1),
+    "balanced": Effort(1, local=True, tried=3),
+    "fine": Effort(8, local=True, tried=8),
 }
 _YEARS_APART = 2.0
 _HALF_SECTION = 0.5  # of the head's largest; 2 cm and more of a child's vertex are missing then
@@ -249,7 +251,7 @@ def carry_templates(params: LabelParams, context: JobContext) -> CarriedTemplate
         for number, one in enumerate(chosen):
             share = (number / len(chosen)) * 0.5
             context.progress(0.3 + share, f"Deforming {one.files.name or 'the template'}")
-            labels, scores = _carry(scan, one, params, effort.schedule)
+            labels, scores = _carry(scan, one, params, effort.local)
             carried.append(labels)
             told.append(scores)
     finally:
@@ -324,12 +326,13 @@ def _preference(one: _Candidate, params: LabelParams) -> tuple[bool, float, bool
     return near, round(one.likeness, 2), one.files.sex is not None and one.files.sex == params.sex
 
 
-def _carry(
-    scan: ScanAtOneMm, one: _Candidate, params: LabelParams, schedule: Schedule
-) -> tuple[Carried, dict[str, float]]:
+def _carry(scan: ScanAtOneMm, one: _Candidate, params: LabelParams, local: bool) -> tuple[Carried, dict[str, float]]:
     """Labels and HU of one template on the scan, and what its deformation tells of itself."""
     brain = one.template.brain
-    displacement, grid = deformation(scan.brain, brain, one.folder, schedule, params.seed)
+    if local:
+        displacement, grid = deform(scan.brain, brain, one.affine)
+    else:
+        displacement, grid = deformation(scan.brain, brain, one.folder, params.seed)
     codes = load(params.scheme).codes
     labels = carry_labels(one.template.labels, codes, scan.inside, one.affine, displacement, grid)
     image = np.zeros(labels.voxels.shape, dtype=np.float32)

@@ -74,7 +74,7 @@ class LabellingRoom:
         """Start the registration of templates to the scans that have no registered label map, or only rejected ones.
 
         Args:
-            preset: "quick" carries one template, "balanced" the one most like the scan; "fine" fuses four of those.
+            preset: "quick" carries one template, "balanced" the one most like the scan; "fine" fuses eight of those.
             scan_ids: the scans wanted; all that are preprocessed by default.
             again: label also the other scans that have a registered label map; the new one is a further version.
             template: names of the templates. By default "quick" carries the one in use, and the others choose among
