@@ -103,7 +103,7 @@ def _settled(fixed: Sequence[Image], moving: Sequence[Image], field: Field, iter
 
 
 def _pull(fixed: Sequence[Image], moving: Sequence[Image], field: Field) -> tuple[float, Field]:
-    """How alike the images are under a field: mean local correlation, less the difference of the hulls; and the force."""
+    """How alike the images are under a field: mean local correlation, less the difference of the hulls; and force."""
     image, hull = _warped(moving, field)
     near = (fixed[1] > _IN_REACH) | (hull > _IN_REACH)
     correlation, slope = _correlation(fixed[0], image)
