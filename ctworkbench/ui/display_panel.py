@@ -40,6 +40,8 @@ class DisplayPanel(QFrame):
         opacity.setProperty("role", "muted")
         self._grid.addWidget(opacity, 5, 0)
         self._grid.addWidget(self.opacity, 5, 1)
+        self.uncertainty = self._button("Uncertainty", "Y", "No label map is shown", 6, 0, 2)
+        self.uncertainty.setEnabled(False)
         self._heading("Views", 7)
         self.crosshair = self._button("Crosshair", "H", "Show or hide the crosshair", 8, 0)
         self.crosshair.clicked.connect(view.set_crosshair_shown)
@@ -70,11 +72,11 @@ class DisplayPanel(QFrame):
         heading.setProperty("role", "heading")
         self._grid.addWidget(heading, row, 0, 1, 2)
 
-    def _button(self, title: str, key: str, tip: str, row: int, column: int) -> QToolButton:
+    def _button(self, title: str, key: str, tip: str, row: int, column: int, columns: int = 1) -> QToolButton:
         button = QToolButton()
         mark(button, title, key, tip)
         button.setCheckable(True)
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().Policy.Fixed)
-        self._grid.addWidget(button, row, column)
+        self._grid.addWidget(button, row, column, 1, columns)
         return button
