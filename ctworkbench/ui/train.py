@@ -22,6 +22,7 @@ from ctworkbench.core.jobs import Event, JobState
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, JobView
+from ctworkbench.ui.example_slices import ExampleSlices
 from ctworkbench.ui.model_panel import ModelPanel
 from ctworkbench.ui.plotting import pg
 
@@ -96,7 +97,10 @@ class TrainPage(QWidget):
         left = QVBoxLayout()
         left.setSpacing(10)
         left.addWidget(self._build_form())
-        left.addWidget(self._build_toggles(), 1)
+        left.addWidget(self._build_toggles())
+        self.examples = ExampleSlices(workbench, bridge)
+        self.examples.setFixedWidth(330)
+        left.addWidget(self.examples, 1)
         right = QVBoxLayout()
         right.setSpacing(8)
         self.progress = QLabel("No training has run yet. The curves of a training appear here while it runs.")
@@ -254,6 +258,7 @@ class TrainPage(QWidget):
         if newest is not self._job:
             self._job = newest
             self._draw()
+            self.examples.follow(None if newest is None else newest.job.id)
         if self._job is not None:
             fraction = "" if self._job.fraction is None else f" · {100 * self._job.fraction:.0f} %"
             words = " · ".join(
@@ -265,6 +270,7 @@ class TrainPage(QWidget):
     def _on_event(self, job_id: str, event: Event) -> None:
         if self._job is not None and job_id == self._job.job.id and event.kind == "metric":
             self._draw()
+            self.examples.follow(job_id)
 
     def _draw(self) -> None:
         """Bring the curves up to the metrics, in place."""
