@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QLineF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -30,8 +30,14 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench
 
 _TRUTH, _NETWORK = QColor("#ffffff"), QColor("#f0a020")
+_KEY = (
+    f"<span style='color:{_TRUTH.name()}'>━</span> label map &nbsp; "
+    f"<span style='color:{_NETWORK.name()}'>━</span> network"
+)
 _LETTERS = {plane.name.lower(): plane.letters for plane in (AXIAL, CORONAL, SAGITTAL)}
 _NONE = "Slices of a validation case appear here once an epoch has ended."
+_ROW_FROM = 1.7
+_CAPTION_TIP = "A case of the validation set; Dice is the mean over all of that set, on the network's grid"
 _FILES = {"Newest": NEWEST_EXAMPLE, "Best": BEST_EXAMPLE}
 _TIPS = {
     "Newest": "After the last epoch that has ended",
@@ -109,14 +115,16 @@ class ExampleSlices(QFrame):
         self.buttons["Newest"].setChecked(True)
         self.pictures = _Pictures()
         self.pictures.clicked.connect(self.enlarge)
-        self.told = QLabel(_NONE)
+        self.told, key = QLabel(), QLabel(_KEY)
         self.told.setObjectName("example_told")
-        self.told.setWordWrap(True)
-        self.told.setProperty("role", "muted")
+        for label in (self.told, key):
+            label.setProperty("role", "muted")
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # the curves need the width
         layout = QVBoxLayout(self)
         layout.addLayout(head)
         layout.addWidget(self.pictures, 1)
         layout.addWidget(self.told)
+        layout.addWidget(key)
         self.show_example(None)
 
     def follow(self, job_id: str | None) -> None:
@@ -146,7 +154,8 @@ class ExampleSlices(QFrame):
         self.pictures.show_example(example)
         for button in self.buttons.values():
             button.setEnabled(self._job is not None)
-        self.told.setText(_NONE if example is None else caption_of(example))
+        self.told.setText("" if example is None else caption_of(example))
+        self.told.setToolTip("" if example is None else _CAPTION_TIP)
 
     def enlarge(self) -> None:
         """Show the slices in a window of their own."""
@@ -157,7 +166,7 @@ class ExampleSlices(QFrame):
         dialog.setObjectName("example_dialog")
         dialog.setWindowTitle("Example of the training")
         dialog.resize(1080, 480)
-        pictures, told = _Pictures(), QLabel(caption_of(self.example))
+        pictures, told = _Pictures(), QLabel(f"{caption_of(self.example)} &nbsp; {_KEY}")
         pictures.show_example(self.example)
         told.setProperty("role", "muted")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -170,12 +179,8 @@ class ExampleSlices(QFrame):
 
 
 def caption_of(example: Example) -> str:
-    """What is seen, in a line, with the colours of both outlines."""
-    return (
-        f"{example.subject} (validation), epoch {example.epoch}, Dice of all {example.dice:.3f} &nbsp; "
-        f"<span style='color:{_TRUTH.name()}'>━</span> label map &nbsp; "
-        f"<span style='color:{_NETWORK.name()}'>━</span> network"
-    )
+    """What is seen, in a line."""
+    return f"{example.subject}, epoch {example.epoch}: Dice {example.dice:.3f}"
 
 
 class _Pictures(QWidget):
@@ -190,12 +195,12 @@ class _Pictures(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._example: Example | None = None
-        self.setMinimumHeight(96)
+        self.setMinimumSize(120, 90)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def sizeHint(self) -> QSize:
-        """As wide as the card, and three heads high enough."""
-        return QSize(300, 120)
+        """Enough to tell a lobe from another."""
+        return QSize(220, 220)
 
     def show_example(self, example: Example | None) -> None:
         """Draw these slices."""
@@ -210,31 +215,51 @@ class _Pictures(QWidget):
             self.clicked.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Each slice in its third, image below, the label map's outline under the network's."""
+        """Each slice in its part: the image, and over it the label map's outline under the network's."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor("#000000"))
         if self._example is None:
+            painter.setPen(QColor("#aab3bf"))
+            middle = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(QRectF(self.rect()).adjusted(12, 8, -12, -8), middle, _NONE)
             return
         slices = self._example.slices
-        third = self.width() / len(slices)
+        places = self._places()
         scale = min(
-            min(third / cut.image.shape[1], self.height() / cut.image.shape[0]) * 0.98 for cut in slices.values()
+            min(place.width() / slices[plane].image.shape[1], place.height() / slices[plane].image.shape[0])
+            for plane, place in places.items()
         )
-        for number, (plane, cut) in enumerate(slices.items()):
-            rows, columns = cut.image.shape
-            corner = QPointF(number * third + (third - columns * scale) / 2, (self.height() - rows * scale) / 2)
-            area = QRectF(corner.x(), corner.y(), columns * scale, rows * scale)
-            grey = QImage(cut.image.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(area, grey)
-            for classes, color, width in ((cut.truth, _TRUTH, 2.4), (cut.prediction, _NETWORK, 1.2)):
-                painter.setPen(QPen(color, width))
-                ends = outlines(classes) * scale + np.array([corner.x(), corner.y()] * 2)
-                painter.drawLines([QLineF(*(float(n) for n in edge)) for edge in ends])
+        for plane, place in places.items():
+            _draw(painter, slices[plane], place, scale)
             painter.setPen(QColor("#ffd166"))
             left, right = _LETTERS[plane][:2]
-            painter.drawText(QRectF(number * third + 3, 0, 20, 16), Qt.AlignmentFlag.AlignLeft, left)
-            painter.drawText(QRectF((number + 1) * third - 23, 0, 20, 16), Qt.AlignmentFlag.AlignRight, right)
+            sides = place.adjusted(3, 1, -3, 0)
+            painter.drawText(sides, Qt.AlignmentFlag.AlignLeft, left)
+            painter.drawText(sides, Qt.AlignmentFlag.AlignRight, right)
+
+    def _places(self) -> dict[str, QRectF]:
+        """Where each plane is drawn: in a row where there is width for it, else the axial one over the two others."""
+        width, height = float(self.width()), float(self.height())
+        if width > _ROW_FROM * height:
+            third = width / len(EXAMPLE_PLANES)
+            return {plane: QRectF(number * third, 0, third, height) for number, plane in enumerate(EXAMPLE_PLANES)}
+        upper = 0.56 * height
+        axial, *others = EXAMPLE_PLANES
+        below = [QRectF(number * width / 2, upper, width / 2, height - upper) for number in range(2)]
+        return {axial: QRectF(0, 0, width, upper), **dict(zip(others, below, strict=True))}
+
+
+def _draw(painter: QPainter, cut: Slice, place: QRectF, scale: float) -> None:
+    """One slice in the middle of its place."""
+    rows, columns = cut.image.shape
+    area = QRectF(0, 0, columns * scale, rows * scale)
+    area.moveCenter(place.center())
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.drawImage(area, QImage(cut.image.data, columns, rows, columns, QImage.Format.Format_Grayscale8))
+    for classes, color, width in ((cut.truth, _TRUTH, 2.0), (cut.prediction, _NETWORK, 1.0)):
+        painter.setPen(QPen(color, width))
+        ends = outlines(classes) * scale + np.array([area.x(), area.y()] * 2)
+        painter.drawLines([QLineF(*(float(n) for n in edge)) for edge in ends])
 
 
 def outlines(classes: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -31,6 +31,7 @@ from ctworkbench.ui.tool import Drag
 from ctworkbench.ui.uncertainty_ramp import HIGHEST, LOWEST, RAMP
 
 _LETTER_WIDTH, _LETTER_HEIGHT = 24, 22
+_DOUBT_OPACITY = 0.75
 
 
 class SliceImage(Image):
@@ -161,6 +162,7 @@ class OrthoView(QWidget):
                 colormap=ramp,
                 contrast_limits=(LOWEST, HIGHEST),
                 interpolation2d="linear",
+                opacity=_DOUBT_OPACITY,
                 blending="translucent_no_depth",
                 visible=False,
                 scale=self.labels.scale,

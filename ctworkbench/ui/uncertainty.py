@@ -141,8 +141,9 @@ class Uncertainty(QObject):
             page.tell("The uncertainty of this label map does not lie on the grid of its image")
             return
         page.view.show_doubt(percent)
-        version = "" if self._base is None else f"v{self._base.version}: "
-        self.legend.tell(f"{version}{self._made_by()}")
+        if self._base is not None:
+            networks = int(self._base.parameters.get("networks", 1))
+            self.legend.tell(f"v{self._base.version}: {passes_text(networks, networks)}")
         if self._jump:
             self._jump = False
             self.go_to_next()

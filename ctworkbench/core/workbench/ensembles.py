@@ -16,7 +16,8 @@ from ctworkbench.core.training import LABEL_KINDS, SegmentRequest, identity_of
 from ctworkbench.core.workbench.lineage import notes_of
 
 _MIXED = "pseudo- and expert labels"
-_SAME = {"spacing_mm": "voxels of {} mm", "margin_mm": "{} mm around the brain", "sees": "the {} image"}
+_SAME = {"spacing_mm": "voxels of {} mm", "margin_mm": "{} mm around the brain", "sees": "{}"}
+_INPUTS = {"equalized": "the equalized image", "hu": "HU"}
 
 
 def members_of(run: ModelRun) -> tuple[int, ...]:
@@ -180,4 +181,4 @@ def _refuse_unlike(one: ModelRun, other: ModelRun) -> None:
 
 
 def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else _INPUTS.get(str(value), str(value))
