@@ -43,7 +43,7 @@ class DisplayPanel(QFrame):
         beside.addWidget(opacity, 1)
         beside.addWidget(self.opacity)
         self._grid.addLayout(beside, 5, 0)
-        self.uncertainty = self._button("Uncertainty", "Y", "No label map is shown", 5, 1)
+        self.uncertainty = self._button("Unsure", "Y", "No label map is shown", 5, 1)
         self.uncertainty.setEnabled(False)
         self._heading("Views", 7)
         self.crosshair = self._button("Crosshair", "H", "Show or hide the crosshair", 8, 0)

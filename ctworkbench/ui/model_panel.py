@@ -145,8 +145,8 @@ class ModelPanel(QWidget):
         for row, model in enumerate(models):
             cells = (
                 str(model.id),
-                model.network,
-                f"{model.preset}, mean of {len(model.members)}" if model.members else model.preset,
+                f"mean of {len(model.members)}" if model.members else model.network,
+                model.preset,
                 f"{model.created.astimezone():%Y-%m-%d %H:%M}",
                 _against(model.dice_validation, model.validation_kind),
                 _against(model.dice_test, model.test_kind),

@@ -31,7 +31,7 @@ from ctworkbench.ui.tool import Drag
 from ctworkbench.ui.uncertainty_ramp import HIGHEST, LOWEST, RAMP
 
 _LETTER_WIDTH, _LETTER_HEIGHT = 24, 22
-_DOUBT_OPACITY = 0.75
+_DOUBT_OPACITY = 0.55
 
 
 class SliceImage(Image):

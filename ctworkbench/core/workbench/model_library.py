@@ -173,8 +173,9 @@ def _of_members(members: Sequence[int]) -> tuple[str, ...]:
     if not members:
         return ()
     return (
-        f"It is the {mean_of(members)}: their probabilities are averaged. What each learned from, and its figures, are "
-        "on the cards of those; whoever one of them was trained on counts here as trained on.",
+        f"It is the {mean_of(members)}: their probabilities are averaged, and its hash is one over the hashes of their "
+        "weights. What each learned from, and its figures, are on their cards; whoever one of them was trained on "
+        "counts here as trained on.",
     )
 
 
