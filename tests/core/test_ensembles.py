@@ -8,6 +8,7 @@ import pytest
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import ModelRun
 from ctworkbench.core.training import SegmentRequest, identity_of
+from ctworkbench.core.volume import read_nifti
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.lineage import learned_roles, trained_on
 from tests.core.heads import study_with_heads
@@ -116,6 +117,19 @@ def test_that_uncertainty_is_kept_with_the_labels_and_followed_by_corrections(st
     drawn = study.review.save(1, None, labels)
     with pytest.raises(WorkbenchError, match="no uncertainty is kept"):
         study.review.uncertainty(drawn.id)
+
+
+def test_that_uncertainty_leaves_with_the_label_map_and_cannot_come_back_as_one(
+    study: Workbench, tmp_path: Path
+) -> None:
+    machine = next(row for row in study.review.annotations(1) if row.model_id == 5)
+    for form in ("nifti", "nrrd"):
+        *_, labels = study.exchange.export(1, machine.id, tmp_path / form, form)
+        doubt = tmp_path / form / f"S1_{machine.handle}_uncertainty.nii.gz"
+        assert labels != doubt
+        assert (read_nifti(doubt).voxels == study.review.uncertainty(machine.id).voxels).all()
+    with pytest.raises(WorkbenchError, match="uncertainty"):
+        study.exchange.take_back(1, doubt, machine.id)
 
 
 def test_that_the_checks_read_the_uncertainty_of_the_machine_alone(study: Workbench) -> None:
