@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QSettings
 
+from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.uncertainty import LEAST_SPOT, Spot, passes_text, uncertain_spots
 from ctworkbench.core.workbench.lineage import doubted, machine_made
 from ctworkbench.ui.uncertainty_ramp import UncertaintyLegend
@@ -41,7 +42,7 @@ class Uncertainty(QObject):
     def show_case(self) -> None:
         """A case, or another version of it, came into the views: what was shown is another's."""
         self._put_away()
-        self._base = None
+        self._base, self._jump = None, False
         self.follow()
 
     def follow(self) -> None:
@@ -122,6 +123,11 @@ class Uncertainty(QObject):
 
         def read() -> tuple[NDArray[np.uint8], list[Spot]]:
             found = page.workbench.review.uncertainty(base.id)
+            if not found.grid.matches(case.image.grid):
+                raise WorkbenchError(
+                    f"{case.scan.subject}: the uncertainty of version {base.version} does not lie on its image's grid.",
+                    "Restore the study's voxels from a backup; `ctworkbench verify` names all that is damaged.",
+                )
             return np.asfortranarray(found.voxels), uncertain_spots(found)
 
         def show(answer: tuple[NDArray[np.uint8], list[Spot]]) -> None:
@@ -130,16 +136,13 @@ class Uncertainty(QObject):
 
         def failed(error: Exception) -> None:
             self._put_away()
+            self._read, self._jump = base.id, False  # told once, and not tried again until it is asked for
             page.bridge.report(error)
 
         page.bridge.run(read, show, failed, key="review uncertainty")
 
     def _show(self, percent: NDArray[np.uint8], spots: list[Spot]) -> None:
         page, self.spots, self._turn = self._page, spots, 0
-        if page.view.image is None or page.view.image.voxels.shape != percent.shape:
-            self._put_away()
-            page.tell("The uncertainty of this label map does not lie on the grid of its image")
-            return
         page.view.show_doubt(percent)
         if self._base is not None:
             networks = int(self._base.parameters.get("networks", 1))

@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from ctworkbench.core.errors import StudyError
 from ctworkbench.core.model import Annotation, ModelRun, Origin
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import Workbench
@@ -195,6 +196,23 @@ def test_that_where_there_is_none_the_switch_says_why(page: ReviewPage, room: Ro
     qtbot.waitUntil(lambda: page.session.shown is not None and page.session.shown.id == older)
     assert button.toolTip().startswith("The program that made this label map kept no uncertainty")
     assert not page.view.doubt_shown
+
+
+def test_that_voxels_that_are_gone_are_told_once_and_nothing_is_shown(
+    page: ReviewPage, room: Room, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[Exception] = []
+    monkeypatch.setattr(page.bridge, "report", reported.append)
+
+    def gone(_number: int) -> Volume:
+        raise StudyError("The image is missing from the study's voxels.")
+
+    monkeypatch.setattr(room.workbench.review, "uncertainty", gone)
+    press(page, Qt.Key.Key_Y)
+    qtbot.waitUntil(lambda: len(reported) == 1)
+    page.session.changed.emit()
+    qtbot.wait(100)
+    assert len(reported) == 1 and not page.view.doubt_shown
 
 
 def test_that_the_brush_draws_on_the_labels_under_it(page: ReviewPage, room: Room, qtbot: QtBot) -> None:
