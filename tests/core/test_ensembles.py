@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.methods.model_answers import availability, ensembles
 from ctworkbench.core.model import ModelRun
 from ctworkbench.core.training import SegmentRequest, identity_of
 from ctworkbench.core.volume import read_nifti
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.lineage import learned_roles, trained_on
+from ctworkbench.core.workbench.study_facts import study_facts
 from tests.core.heads import study_with_heads
 from tests.core.models import prepare_at_once, untrained_model
 
@@ -55,6 +57,13 @@ def test_that_whoever_one_member_was_trained_on_counts_as_trained_on(study: Work
         assert set(learned_roles(session).values()) == {"train"}
     cautions = [text for scan in study.cohort.scans() for text in scan.cautions]
     assert sum("was trained on this subject" in text for text in cautions) == 2
+
+
+def test_that_the_methods_text_tells_whose_answers_were_averaged(study: Workbench) -> None:
+    facts = study_facts(study._study, "a", "model")
+    assert "In 2 of 2 label maps the probabilities of models 1, 2 and 3 are averaged" in ensembles(facts)
+    assert facts.newest_model is not None and facts.newest_model.id == 4
+    assert "model 5" not in availability(facts)  # it has no weights of its own
 
 
 def test_that_the_same_models_in_any_order_have_done_their_scans(study: Workbench) -> None:
