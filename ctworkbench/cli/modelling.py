@@ -24,11 +24,20 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--again", action="store_true", help="train although the same was trained already")
 
     entry = grammar.with_jobs("segment", _segment, "label scans with a trained network")
-    entry.add_argument(
+    which = entry.add_mutually_exclusive_group()
+    which.add_argument(
         "--model",
         type=_model,
+        nargs="+",
         metavar="ID",
-        help="number of the model; by default the newest that was trained here; `starter` for the one that is shipped",
+        help="number of the model; of several the mean of their answers labels; by default the newest that was trained "
+        "here; `starter` for the one that is shipped",
+    )
+    which.add_argument(
+        "--folds-of",
+        type=int,
+        metavar="ID",
+        help="all folds of the training that this model is one of, by the mean of their answers",
     )
     entry.add_argument(
         "--flips",
@@ -89,11 +98,24 @@ def _train(arguments: argparse.Namespace) -> int:
 def _segment(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
         scans = scans_of(workbench, arguments.subject)
-        number: int | None = _starter(workbench) if arguments.model == _STARTER else arguments.model
-        jobs = workbench.modelling.segment(number, scans, flips=arguments.flips)
+        models = _models(workbench, arguments)
+        jobs = workbench.modelling.segment(models, scans, flips=arguments.flips)
         done = "All preprocessed scans are segmented by this model."
+        if models is not None and len(models) > 1:
+            done = "All preprocessed scans are segmented by these models."
+            say(f"note: the mean of the answers of models {', '.join(map(str, models))}.")
         code = follow(workbench, jobs, done)
         return follow_checks(workbench, scans) or code or unprepared(workbench)
+
+
+def _models(workbench: "Workbench", arguments: argparse.Namespace) -> list[int] | None:
+    """Numbers of the models that are named; None where none is."""
+    if arguments.folds_of is not None:
+        return workbench.modelling.folds_of(arguments.folds_of)
+    if arguments.model is None:
+        return None
+    found = [_starter(workbench) if name == _STARTER else name for name in arguments.model]
+    return [number for number in found if number is not None]
 
 
 def _starter(workbench: "Workbench") -> int | None:
@@ -115,9 +137,9 @@ def _list(arguments: argparse.Namespace) -> int:
         dice = "not validated" if row.dice_validation is None else f"Dice {row.dice_validation:.3f}"
         told = f"{dice} ({row.validation_kind})" if row.validation_kind else dice
         source = f", from {row.source}" if row.source else ""
-        print(
-            f"{row.id}  {row.network} ({row.preset}), {row.created:%Y-%m-%d}: {told}, {row.weights_hash[:12]}{source}"
-        )
+        mean = f", mean of models {' '.join(map(str, row.members))}" if row.members else ""
+        name = f"{row.network} ({row.preset}{mean})"
+        print(f"{row.id}  {name}, {row.created:%Y-%m-%d}: {told}, {row.weights_hash[:12]}{source}")
     if not rows:
         say("There is no model yet: ctworkbench train STUDY")
     return 0

@@ -52,6 +52,8 @@ class CheckCase:
         scores: what the registration told of itself; empty for other label maps.
         other: the label map that another machine made of the same scan, at 1 mm; None where there is none.
         other_title: what that one is called.
+        uncertainty: of the networks that made it, whole percents at 1 mm (`core.uncertainty`); None where none is kept.
+        networks, passes: how many networks and answers that is the mean of.
     """
 
     whole: Volume
@@ -63,6 +65,9 @@ class CheckCase:
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
     other: NDArray[np.uint8] | None = None
     other_title: str = ""
+    uncertainty: NDArray[np.uint8] | None = None
+    networks: int = 1
+    passes: int = 1
 
     @cached_property
     def voxels(self) -> NDArray[np.int64]:
@@ -140,6 +145,9 @@ def make_case(
     scores: Mapping[str, float] | None = None,
     other: Volume | None = None,
     other_title: str = "",
+    uncertainty: Volume | None = None,
+    networks: int = 1,
+    passes: int = 1,
 ) -> CheckCase:
     """Bring a label map, and what is known of its scan, to one grid.
 
@@ -150,6 +158,9 @@ def make_case(
         scores: what the registration told of itself.
         other: the label map that another machine made, on any grid of the same patient space.
         other_title: what that one is called.
+        uncertainty: of the networks that made it, whole percents, on any grid of the same patient space.
+        networks: how many networks that is the mean of.
+        passes: how many answers of theirs.
     """
     turned = labels.oriented()
     box = _box(turned.voxels)
@@ -168,6 +179,9 @@ def make_case(
         scores=dict(scores or {}),
         other=None if other is None else _sampled(other.oriented(), grid),
         other_title=other_title,
+        uncertainty=None if uncertainty is None else _sampled(uncertainty.oriented(), grid),
+        networks=networks,
+        passes=passes,
     )
 
 

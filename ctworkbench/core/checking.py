@@ -36,6 +36,8 @@ class CheckTask(BaseModel):
         scores: what the registration told of itself.
         other: label map that another machine made of the same scan; None where there is none.
         other_title: what that one is called.
+        uncertainty: of the networks that made it; None where none is kept, and for what a hand has drawn.
+        networks, passes: how many networks and answers that is the mean of.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +50,9 @@ class CheckTask(BaseModel):
     scores: dict[str, float] = {}
     other: Path | None = None
     other_title: str = ""
+    uncertainty: Path | None = None
+    networks: int = 1
+    passes: int = 1
 
 
 class CheckParams(BaseModel):
@@ -131,7 +136,8 @@ def _check_case(task: CheckTask, scheme: Scheme, names: Sequence[str]) -> CheckA
             if not head.image.grid.matches(head.brain.grid):
                 raise WorkbenchError("Image and brain mask do not lie on one grid.", "Preprocess the scan again.")
         other: Volume | None = None if task.other is None else read_nifti(task.other)
-        case = make_case(labels, scheme, head, task.scores, other, task.other_title)
+        doubt: Volume | None = None if task.uncertainty is None else read_nifti(task.uncertainty)
+        case = make_case(labels, scheme, head, task.scores, other, task.other_title, doubt, task.networks, task.passes)
     except WorkbenchError as error:
         said = f"could not be checked: {error}"
         return CheckAnswer(rows=[Found(task.annotation, _not_done(READING, said))], problems=[f"{label} {said}"])

@@ -134,6 +134,10 @@ STIFFNESS = Limit(0.2, 0.02, 1.4, "range of local volume change; sound 1.4 to 2.
 DISAGREEMENT = Limit(0.7, 0.4, 0.84, "Dice; either machine agrees with the truth by 0.7 or more in every region")
 ROUGHNESS = Limit(32.0, 48.0, 13.8, "surface / volume^⅔; sound 16, true gyri at 1 mm; a cube has 6, a smooth lobe 12")
 EDGE = Limit(2.0, 100.0, 0.0, "cm²; the cord has 1 to 1.5 cm² in section and may leave the scan")
+# What networks say of themselves. How sure they are hangs on how they were trained, so anatomy has no limit to give: to
+# look begins where a voxel is on average a toss between regions. Wrong is never reached: who wavers may be right.
+UNCERTAIN = Limit(29.0, 100.0, 8.0, "%; one of two regions at even odds has 29; the starter 8, the demo's network 22")
+UNCERTAIN_REGION = Limit(46.0, 100.0, 8.0, "%; one of three at even odds has 46; the demo's brainstems, all border, 38")
 # Of z, three times the scatter; wrong is never reached: a child may be so.
 Z = Limit(3.0, 8.0, 0.7, "SD; volumes of the sound ones scatter by 0.9 SD of the norm, those of a cohort by 1")
 ASYMMETRY_Z = Limit(6.0, 16.0, 1.4, "SD of the norm; registration makes sides differ by 2.1 of them, readers by 0.9")

@@ -1,5 +1,7 @@
 """What is asked of training and segmentation, and what they answer: data only, so that no torch is needed to ask."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +19,12 @@ LABEL_KINDS: dict[LabelKind, str] = {
     "truth": "truth of phantoms",
 }
 """The kinds in words, as tables and texts name them."""
+
+
+NEWEST_EXAMPLE, BEST_EXAMPLE = "example_newest.npz", "example_best.npz"
+"""Files in a training's folder with slices of a validation case (`train.examples`)."""
+EXAMPLE_PLANES = {"axial": 2, "coronal": 1, "sagittal": 0}
+"""Their planes, and the axis of a (x, y, z) RAS array that each is a slice of."""
 
 
 class TrainCase(BaseModel):
@@ -107,30 +115,59 @@ class SegmentCase(BaseModel):
     scan: Path
 
 
-class SegmentRequest(BaseModel):
-    """Scans, and the model as its training described it.
+class SegmentModel(BaseModel):
+    """A model as its training described it.
 
     Attributes:
-        cases: scans to segment.
         weights: safetensors file.
         weights_sha256: hash that the model was recorded with; other weights are refused.
         network: name of the network.
         network_params: its parameters.
         settings: the preset's settings that the training used.
-        scheme: region scheme of the labels.
-        flips: whether the mirrored head is looked at too and averaged; None as the model's preset says.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    cases: tuple[SegmentCase, ...]
     weights: Path
     weights_sha256: str
     network: str
     network_params: dict[str, JsonValue]
     settings: dict[str, JsonValue]
+
+    def mirrors(self, flips: bool | None) -> bool:
+        """Whether it looks at the mirrored head too, where `flips` is asked for (None: as its preset says)."""
+        return bool(self.settings.get("mirror_average")) if flips is None else flips
+
+
+class SegmentRequest(SegmentModel):
+    """Scans, and the model that labels them, or the first of several whose answers are averaged.
+
+    Attributes:
+        cases: scans to segment.
+        scheme: region scheme of the labels.
+        flips: whether the mirrored head is looked at too and averaged; None as each model's preset says.
+        others: the further models; they see the same image on the same grid.
+    """
+
+    cases: tuple[SegmentCase, ...]
     scheme: str = schemes.DEFAULT
     flips: bool | None = None
+    others: tuple[SegmentModel, ...] = ()
+
+    @property
+    def models(self) -> tuple[SegmentModel, ...]:
+        """All models that answer."""
+        return (self, *self.others)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether any of them looks at the mirrored head too."""
+        return any(model.mirrors(self.flips) for model in self.models)
+
+    @property
+    def identity(self) -> str:
+        """What the answer hangs on: the hash of the weights, of several models that over theirs in any order."""
+        return identity_of([model.weights_sha256 for model in self.models])
 
 
 class SegmentedScan(BaseModel):
@@ -140,8 +177,11 @@ class SegmentedScan(BaseModel):
         key: the case's key.
         labels: NIfTI, uint8 region codes on the scan's own grid, largest component of each region.
         scores: `mean_probability` of the winning class over the brain (0 to 1), `removed_fraction` of region voxels
-            that were in smaller components, `missing_regions` (count).
+            that were in smaller components, `missing_regions` (count), `uncertainty` (mean over the labels, percent).
         seconds: time taken.
+        uncertainty: NIfTI, uint8 percent on the scan's own grid (`core.uncertainty`); None where an older
+            program made none.
+        passes: how many answers were averaged: networks, twice where each looked at the mirrored head too.
         windows: whether the network's answer was put together from windows, as memory was short; None where a program
             of before 0.2 did not tell.
         device: what the network ran on; likewise.
@@ -155,6 +195,8 @@ class SegmentedScan(BaseModel):
     seconds: float
     windows: bool | None = None
     device: Literal["cpu", "cuda"] | None = None
+    uncertainty: Path | None = None
+    passes: int = 1
 
 
 class SegmentResult(BaseModel):
@@ -182,3 +224,8 @@ class ImportedModel(BaseModel):
     weights: Path
     facts: dict[str, JsonValue]
     source: str
+
+
+def identity_of(weights: Sequence[str]) -> str:
+    """One hash for the models that answer together: of one that of its weights, of several that over all, sorted."""
+    return weights[0] if len(weights) == 1 else hashlib.sha256("\n".join(sorted(weights)).encode()).hexdigest()

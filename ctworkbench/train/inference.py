@@ -41,6 +41,11 @@ class PreparedAnswer:
         self.windows = _needed(self._network, image) > self._room
         return in_windows(self._whole, image) if self.windows else self._whole(image)
 
+    def release(self) -> None:
+        """Let go of what is held for the next image of the same size; another network has the memory meanwhile."""
+        if isinstance(self._whole, _Compiled):
+            self._whole.release()
+
 
 def prepare_answer(network: nn.Module, device: str, threads: int) -> PreparedAnswer:
     """How `network` answers fastest on `device`; its weights must not change afterwards.
@@ -101,8 +106,29 @@ def _half(network: nn.Module, device: str) -> Answer:
     return answer
 
 
-def _openvino(network: nn.Module, threads: int) -> Answer | None:
-    """The network in OpenVINO, compiled anew for every size of image; None where that cannot be had."""
+class _Compiled:
+    """A network in OpenVINO, compiled anew for every size of image."""
+
+    def __init__(self, core: Any, model: Any, settings: dict[str, Any]) -> None:
+        self._core, self._model, self._settings = core, model, settings
+        self._compiled: dict[tuple[int, ...], Any] = {}  # one at most: heads differ in size, windows do not
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """As `Answer`."""
+        shape = tuple(image.shape)
+        if shape not in self._compiled:
+            self.release()
+            self._model.reshape(list(shape))
+            self._compiled[shape] = self._core.compile_model(self._model, "CPU", self._settings)
+        return torch.from_numpy(self._compiled[shape](image.contiguous().numpy())[0].copy())
+
+    def release(self) -> None:
+        """Let go of what was compiled."""
+        self._compiled.clear()
+
+
+def _openvino(network: nn.Module, threads: int) -> _Compiled | None:
+    """The network in OpenVINO; None where that cannot be had."""
     # Its converter would send notes of its use to its makers. Nothing leaves this program: without the module it has
     # a stub of its own.
     sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
@@ -124,14 +150,4 @@ def _openvino(network: nn.Module, threads: int) -> Answer | None:
         return None
     core = openvino.Core()
     settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    compiled: dict[tuple[int, ...], Any] = {}
-
-    def answer(image: Tensor) -> Tensor:
-        shape = tuple(image.shape)
-        if shape not in compiled:
-            compiled.clear()  # one is kept: heads differ in size, windows do not
-            model.reshape(list(shape))
-            compiled[shape] = core.compile_model(model, "CPU", settings)
-        return torch.from_numpy(compiled[shape](image.contiguous().numpy())[0].copy())
-
-    return answer
+    return _Compiled(core, model, settings)

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from ctworkbench.train.augment import augment, class_mirror, patch
 from ctworkbench.train.checkpoint import TrainState, fingerprint, load_checkpoint, save_checkpoint, save_weights
 from ctworkbench.train.data import Prepared, network_input, padded, prepare, roles
 from ctworkbench.train.evaluate import Agreement, CaseDice, agreements, compare
+from ctworkbench.train.examples import keep_example
 from ctworkbench.train.inference import eager
 from ctworkbench.train.memory import memory_held, out_of_memory, smaller
 from ctworkbench.train.objective import count_overlap, learning_rate, loss_of
@@ -236,12 +237,14 @@ def _epoch(course: _Course, state: TrainState, items: Sequence[Prepared], held_o
     state.seconds += now - started
     started = now
     _keep(course, state)  # a pause while validating costs no step
-    validation = _dice_on_network_grid(course, held_out)
+    validation, seen = _dice_on_network_grid(course, held_out)
     overlap = np.array(state.overlap)[1:]
     trained = float(np.mean(overlap[:, 0] / np.maximum(overlap[:, 1], 1)))
     figures = {"epoch": state.epoch + 1.0, "loss": state.loss_sum / steps, "dice_train": trained}
     figures["dice_validation"] = float(np.mean(list(validation.values()))) if validation else 0.0
     figures |= {f"dice_validation_{name}": value for name, value in validation.items()}
+    best = all(figures["dice_validation"] >= row["dice_validation"] for row in state.history)
+    keep_example(context.folder, held_out[0], seen, state.epoch + 1, figures["dice_validation"], best)
     state.history = [*state.history, figures]
     state.seconds += time.perf_counter() - started
     state.epoch, state.step, state.loss_sum, state.overlap = state.epoch + 1, 0, 0.0, []
@@ -330,20 +333,28 @@ def _keep(course: _Course, state: TrainState) -> None:
     save_checkpoint(course.checkpoint, course.network, course.optimizer, state, course.average)
 
 
-def _dice_on_network_grid(course: _Course, items: Sequence[Prepared]) -> dict[str, float]:
-    """Mean Dice by region over cases, images unchanged; a region that a case has in neither map is left out."""
+def _dice_on_network_grid(
+    course: _Course, items: Sequence[Prepared]
+) -> tuple[dict[str, float], NDArray[np.integer[Any]]]:
+    """Mean Dice by region over cases, images unchanged, and the classes (x, y, z) that the first case was given.
+
+    A region that a case has in neither map is left out.
+    """
     course.average.eval()
     found: dict[str, list[float]] = {region.name: [] for region in course.scheme.regions}
+    first: NDArray[np.integer[Any]] | None = None
     for item in items:
         course.context.check()
         classes = class_probabilities(
             eager(course.average, course.device), item.view, course.settings, course.scheme
         ).argmax(0)
+        first = classes if first is None else first
         overlap = count_overlap(torch.from_numpy(classes), torch.from_numpy(item.target).long(), len(found) + 1)
         for name, (both, either) in zip(found, overlap[1:], strict=True):
             if either:
                 found[name].append(both / either)
-    return {name: float(np.mean(values)) for name, values in found.items() if values}
+    assert first is not None, "a training has cases of both sets"
+    return {name: float(np.mean(values)) for name, values in found.items() if values}, first
 
 
 def _tell(course: _Course, state: TrainState, steps: int) -> None:
@@ -372,7 +383,7 @@ def _finish(
         found, _ = label_scan(probabilities, item.view, read_nifti(item.case.brain), truth.grid, course.scheme)
         cases.append(compare(item.case.subject, item.case.label_kind, found.voxels, truth.voxels, course.scheme))
     validation = agreements(cases)
-    trained = _dice_on_network_grid(course, sets["train"])
+    trained, _ = _dice_on_network_grid(course, sets["train"])
     network_params = course.network_params.model_dump(mode="json")
     described = {"network": params.network, "params": network_params, "preset": params.preset, "scheme": params.scheme}
     weights = context.folder / "weights.safetensors"

@@ -45,6 +45,7 @@ class AnnotateView(LinkedViews):
         self.ball = False
         self.editable = False
         self.locked = False
+        self.doubt_shown = False
         self.limits = PaintLimits(self)
         self.index = (0, 0, 0)
         self._scale = (1.0, 1.0, 1.0)
@@ -88,6 +89,7 @@ class AnnotateView(LinkedViews):
         self._scale = (spacing[2], spacing[1], spacing[0])
         shown = self.limits.image = for_display(image.voxels)
         self.hide_compared()
+        self.hide_doubt()
         with ExitStack() as still:
             for view in self.views:
                 still.enter_context(view.still())
@@ -126,6 +128,19 @@ class AnnotateView(LinkedViews):
             self._apply_overlay()
             self._apply_tool()
             self.state_changed.emit()
+
+    def show_doubt(self, percent: NDArray[np.uint8]) -> None:
+        """Lay over the views how unsure networks were: whole percents, axes (x, y, z), on the grid of the image."""
+        self.doubt_shown = True
+        for view in self.views:
+            view.show_doubt(for_display(percent))
+
+    def hide_doubt(self) -> None:
+        """Show image and labels alone."""
+        if self.doubt_shown:
+            self.doubt_shown = False
+            for view in self.views:
+                view.show_doubt(None)
 
     @property
     def image(self) -> Volume | None:

@@ -1,7 +1,7 @@
 """How the image and the labels are drawn: window presets, labels, opacity, layout."""
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
 from ctworkbench.ui.annotate import AnnotateView
 from ctworkbench.ui.keymap import mark
@@ -33,13 +33,18 @@ class DisplayPanel(QFrame):
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setObjectName("opacity")
         self.opacity.setRange(5, 100)
+        self.opacity.setFixedWidth(54)
         self.opacity.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.opacity.setToolTip("Opacity of filled labels  (−  =)")
         self.opacity.valueChanged.connect(lambda percent: view.set_opacity(percent / 100))
         opacity = QLabel("Opacity")
         opacity.setProperty("role", "muted")
-        self._grid.addWidget(opacity, 5, 0)
-        self._grid.addWidget(self.opacity, 5, 1)
+        beside = QHBoxLayout()  # one row for both: each row of this panel is one less of the regions above it
+        beside.addWidget(opacity, 1)
+        beside.addWidget(self.opacity)
+        self._grid.addLayout(beside, 5, 0)
+        self.uncertainty = self._button("Unsure", "Y", "No label map is shown", 5, 1)
+        self.uncertainty.setEnabled(False)
         self._heading("Views", 7)
         self.crosshair = self._button("Crosshair", "H", "Show or hide the crosshair", 8, 0)
         self.crosshair.clicked.connect(view.set_crosshair_shown)

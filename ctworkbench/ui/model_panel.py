@@ -1,10 +1,11 @@
 """The study's models: a table, what each is used for, its card, and the way to and from another workstation."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt, QUrl
+from PySide6.QtCore import QItemSelectionModel, QSettings, Qt, QUrl
 from PySide6.QtGui import QImage, QTextDocument
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -51,6 +52,11 @@ _TIPS = {
 _WIDTHS = (36, 76, 66, 118, 100, 100, 50, 112, 68)
 _SHORT = {LABEL_KINDS["pseudo"]: "pseudo", LABEL_KINDS["expert"]: "expert", LABEL_KINDS["truth"]: "phantom"}
 _FOLDER = "models/folder"
+_SEGMENT_TIP = (
+    "Label all preprocessed scans with this model; select several (Ctrl, Shift) for the mean of their answers"
+)
+_SEVERAL_TIP = "Label all preprocessed scans by the mean of the answers of these models"
+_FOLDS_TIP = "Select a model that is a fold of a cross-validation, of which other folds are trained too"
 _KINDS = f"Model (*{SUFFIX});;Card as PDF (*.pdf);;Card as Markdown (*.md)"
 
 
@@ -65,7 +71,8 @@ class ModelPanel(QWidget):
         self.models: list[ModelRow] = []
         heading = QLabel("Models")
         heading.setProperty("role", "heading")
-        self.segment = self._button("Segment", "segment_with_model", "Label all preprocessed scans with this model")
+        self.segment = self._button("Segment", "segment_with_model", _SEGMENT_TIP)
+        self.folds = self._button("Segment with all folds", "segment_with_folds", _FOLDS_TIP)
         self.show_card = self._button("Card…", "model_card", "What the model is, learned from, and where it ends")
         self.export = self._button(
             "Export…", "export_model", "Write the model as one file for another workstation, or its card"
@@ -74,7 +81,8 @@ class ModelPanel(QWidget):
         self.starter = self._button(
             "Starter model", "starter_model", "Take in the model that is shipped with the program: no training needed"
         )
-        self.segment.clicked.connect(self._segment)
+        self.segment.clicked.connect(lambda: self._segment([model.id for model in self.selected]))
+        self.folds.clicked.connect(lambda: self._segment(self.chosen.folds if self.chosen else ()))
         self.show_card.clicked.connect(self._read_card)
         self.export.clicked.connect(self._ask_export)
         self.take.clicked.connect(self._ask_import)
@@ -84,7 +92,7 @@ class ModelPanel(QWidget):
         self.starter.setVisible(workbench.modelling.has_starter())
         head = QHBoxLayout()
         head.addWidget(heading, 1)
-        for button in (self.starter, self.take, self.export, self.show_card, self.segment):
+        for button in (self.starter, self.take, self.export, self.show_card, self.folds, self.segment):
             head.addWidget(button)
         self.table = QTableWidget(0, len(_TITLES))
         self.table.setObjectName("models")
@@ -96,7 +104,7 @@ class ModelPanel(QWidget):
             heading_of.setToolTip(tip)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setAlternatingRowColors(True)
         self.table.setShowGrid(False)
         self.table.verticalHeader().hide()
@@ -118,19 +126,26 @@ class ModelPanel(QWidget):
         return button
 
     @property
-    def chosen(self) -> "ModelRow | None":
-        """The model that is selected."""
+    def selected(self) -> "list[ModelRow]":
+        """The models that are selected, oldest first."""
         rows = self.table.selectionModel().selectedRows() if self.table.rowCount() else []
-        return self.models[rows[0].row()] if rows and rows[0].row() < len(self.models) else None
+        found = [self.models[row.row()] for row in rows if row.row() < len(self.models)]
+        return sorted(found, key=lambda model: model.id)
+
+    @property
+    def chosen(self) -> "ModelRow | None":
+        """The model that is selected, where it is one alone."""
+        found = self.selected
+        return found[0] if len(found) == 1 else None
 
     def show_models(self, models: "list[ModelRow]") -> None:
-        """List models; the one that was selected stays selected."""
-        before, self.models = self.chosen, models
+        """List models; those that were selected stay selected."""
+        before, self.models = {model.id for model in self.selected}, models
         self.table.setRowCount(len(models))
         for row, model in enumerate(models):
             cells = (
                 str(model.id),
-                model.network,
+                f"mean of {len(model.members)}" if model.members else model.network,
                 model.preset,
                 f"{model.created.astimezone():%Y-%m-%d %H:%M}",
                 _against(model.dice_validation, model.validation_kind),
@@ -144,22 +159,37 @@ class ModelPanel(QWidget):
                 item = QTableWidgetItem(text)
                 item.setToolTip(f"<p>{escape(_tip(model))}</p>")
                 self.table.setItem(row, column, item)
-            if before is not None and model.id == before.id:
-                self.table.selectRow(row)
+        self._select(before)
         self._enable()
 
+    def _select(self, numbers: set[int]) -> None:
+        chosen, model = self.table.selectionModel(), self.table.model()
+        flags = QItemSelectionModel.SelectionFlag
+        chosen.clearSelection()
+        for row, one in enumerate(self.models):
+            if one.id in numbers:
+                chosen.select(model.index(row, 0), flags.Select | flags.Rows)
+
     def _enable(self) -> None:
-        for button in (self.segment, self.show_card, self.export):
-            button.setEnabled(self.chosen is not None)
+        chosen, number = self.chosen, len(self.selected)
+        for button in (self.show_card, self.export):
+            button.setEnabled(chosen is not None)
+        self.segment.setEnabled(number > 0)
+        self.segment.setText(f"Segment with {number} models" if number > 1 else "Segment")
+        self.segment.setToolTip(_SEVERAL_TIP if number > 1 else _SEGMENT_TIP)
+        folds = () if chosen is None else chosen.folds
+        self.folds.setEnabled(len(folds) > 1)
+        named = f"models {', '.join(map(str, folds))}, the folds of one training"
+        self.folds.setToolTip(f"Label by the mean of the answers of {named}" if len(folds) > 1 else _FOLDS_TIP)
 
     # -- acts ------------------------------------------------------------------------------------------------------
 
-    def _segment(self) -> None:
-        model = self.chosen
-        if model is not None:
-            self._bridge.start_jobs(
-                lambda: self._workbench.modelling.segment(model.id), f"Segment with model {model.id}"
-            )
+    def _segment(self, numbers: Sequence[int]) -> None:
+        if not numbers:
+            return
+        models = numbers[0] if len(numbers) == 1 else list(numbers)
+        with_what = f"model{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+        self._bridge.start_jobs(lambda: self._workbench.modelling.segment(models), f"Segment with {with_what}")
 
     def _read_card(self) -> None:
         model = self.chosen
@@ -252,6 +282,8 @@ def _tip(model: "ModelRow") -> str:
         told.append(f"Validation: {_measured(model.validation_kind)}.")
     if model.test_kind:
         told.append(f"Test: {_measured(model.test_kind)}.")
+    if model.members:
+        told.append(f"The mean of the answers of models {', '.join(map(str, model.members))}.")
     if model.source:
         told.append(f"Imported from {model.source}.")
     return " ".join((*told, f"Weights {model.weights_hash}, job {model.job_id}"))

@@ -13,7 +13,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from napari.qt import QtViewer
 from napari.utils.action_manager import action_manager
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import Colormap, DirectLabelColormap
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QResizeEvent, QShowEvent, QWheelEvent
@@ -28,8 +28,10 @@ from ctworkbench.ui.region_counts import Box
 from ctworkbench.ui.shared_labels import SharedLabels
 from ctworkbench.ui.slice_mouse import SliceMouse
 from ctworkbench.ui.tool import Drag
+from ctworkbench.ui.uncertainty_ramp import HIGHEST, LOWEST, RAMP
 
 _LETTER_WIDTH, _LETTER_HEIGHT = 24, 22
+_DOUBT_OPACITY = 0.55
 
 
 class SliceImage(Image):
@@ -95,6 +97,7 @@ class OrthoView(QWidget):
         self.image.blending = "opaque"
         self.labels = SharedLabels(blank.astype(np.uint8), name="Labels", opacity=0.4)
         self._compared: SharedLabels | None = None
+        self._doubt: SliceImage | None = None
         for layer in (self.image, self.labels):
             self.model.add_layer(layer)
         self.model.layers.selection.active = self.labels
@@ -141,10 +144,40 @@ class OrthoView(QWidget):
             self._compared = layer
         return self._compared
 
+    def show_doubt(self, percent: NDArray[np.uint8] | None) -> None:
+        """Lay how unsure networks were, axes (z, y, x), over image and labels, or take it away.
+
+        The layer is made when it is first wanted, and holds nothing while it is not.
+        """
+        if percent is None:
+            if self._doubt is not None and self._doubt.visible:
+                self._doubt.visible = False
+                self._doubt.data = np.zeros((2, 2, 2), np.uint8)
+            return
+        if self._doubt is None:
+            ramp = Colormap(RAMP, name="uncertainty")
+            self._doubt = SliceImage(
+                np.zeros((2, 2, 2), np.uint8),
+                name="Uncertainty",
+                colormap=ramp,
+                contrast_limits=(LOWEST, HIGHEST),
+                interpolation2d="linear",
+                opacity=_DOUBT_OPACITY,
+                blending="translucent_no_depth",
+                visible=False,
+                scale=self.labels.scale,
+            )
+            self.model.add_layer(self._doubt)
+            self.model.layers.selection.active = self.labels
+        self._doubt.data = percent
+        self._doubt.scale = self.labels.scale
+        self._doubt.visible = True
+
     @property
     def layers(self) -> tuple[SliceImage | SharedLabels, ...]:
-        """The layers that are there, the lowest first."""
-        return (self.image, self.labels) if self._compared is None else (self.image, self._compared, self.labels)
+        """The layers that are there; that of the label map is the last one."""
+        between = tuple(layer for layer in (self._doubt, self._compared) if layer is not None)
+        return (self.image, *between, self.labels)
 
     @property
     def label_layers(self) -> tuple[SharedLabels, ...]:
@@ -167,6 +200,7 @@ class OrthoView(QWidget):
         blank = np.zeros((2, 2, 2), np.uint8)
         if self._compared is not None and self._compared.data.shape != blank.shape:
             self._compared.data = blank
+        self.show_doubt(None)
         for layer in self.layers[:-1]:
             # A layer of another voxel size would change the steps of the slider that all layers share.
             if tuple(layer.scale) != scale:

@@ -15,6 +15,7 @@ from ctworkbench.ui.lightbox import Lightbox
 from ctworkbench.ui.linked_zoom import LinkedZoom
 from ctworkbench.ui.plane import for_display
 from ctworkbench.ui.template_choice import use_as_template
+from ctworkbench.ui.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from ctworkbench.ui.review import ReviewPage
@@ -39,6 +40,7 @@ class ReadingAids(QObject):
         self.desk = CompareDesk(page.view, page.workbench, page.bridge)
         self.zoom = LinkedZoom(page.view)
         self.exchange = Exchange(page, memory)
+        self.uncertainty = Uncertainty(page, memory)
         self._fill_menu()
         self.lightbox.chosen.connect(page.view.go_to)
         self.desk.failed.connect(page.bridge.report)
@@ -59,6 +61,7 @@ class ReadingAids(QObject):
         self.desk.put_away()
         self.close_surface()
         self.lightbox.show_case(case.frame)
+        self.uncertainty.show_case()
         self._page.header.show_tilt(tilt_of(case.image.affine))
 
     def put_away(self) -> bool:

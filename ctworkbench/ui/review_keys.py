@@ -95,6 +95,8 @@ def review_commands(page: "ReviewPage") -> list[Command]:
         Command("Labels", "Outline or filled", ("T",), lambda: view.set_contour(not view.contour)),
         Command("Labels", "Less, more opaque", ("-",), lambda: view.step_opacity(-1), "−  =", "Less opaque"),
         Command("Labels", "", ("=", "+"), lambda: view.step_opacity(1), alone="More opaque"),
+        Command("Labels", "Uncertainty of the networks", ("Y",), reading.uncertainty.toggle),
+        Command("Labels", "Next uncertain spot", ("Shift+Y",), reading.uncertainty.go_to_next),
         Command("Versions", "Earlier version in place of this one", ("C",), lambda: page.compare(), name="compare"),
         Command("Labels", "Only the selected region", ("Q",), reading.solo),
         *(region(number, key, one.title) for number, (key, one) in enumerate(regions)),

@@ -22,6 +22,7 @@ from ctworkbench.core.jobs import Event, JobState
 from ctworkbench.core.schemes import DEFAULT, load
 from ctworkbench.core.wording import count
 from ctworkbench.ui.bridge import Bridge, JobView
+from ctworkbench.ui.example_slices import ExampleSlices
 from ctworkbench.ui.model_panel import ModelPanel
 from ctworkbench.ui.plotting import pg
 
@@ -107,8 +108,10 @@ class TrainPage(QWidget):
         self.loss_plot = self._build_plot("Loss", "loss")
         self.dice_plot = self._build_plot("Dice", "Dice, 0 to 1")
         self.dice_plot.setYRange(0, 1, padding=0.02)
-        plots.addWidget(self.loss_plot, 1)
-        plots.addWidget(self.dice_plot, 1)
+        plots.addWidget(self.loss_plot, 5)
+        plots.addWidget(self.dice_plot, 6)
+        self.examples = ExampleSlices(workbench, bridge)
+        plots.addWidget(self.examples, 4)
         right.addLayout(plots, 3)
         right.addWidget(self.models, 2)
         title = QLabel("Train")
@@ -254,6 +257,7 @@ class TrainPage(QWidget):
         if newest is not self._job:
             self._job = newest
             self._draw()
+            self.examples.follow(None if newest is None else newest.job.id)
         if self._job is not None:
             fraction = "" if self._job.fraction is None else f" · {100 * self._job.fraction:.0f} %"
             words = " · ".join(
@@ -265,6 +269,7 @@ class TrainPage(QWidget):
     def _on_event(self, job_id: str, event: Event) -> None:
         if self._job is not None and job_id == self._job.job.id and event.kind == "metric":
             self._draw()
+            self.examples.follow(job_id)
 
     def _draw(self) -> None:
         """Bring the curves up to the metrics, in place."""

@@ -48,7 +48,7 @@ def main() -> int:
     given = parser.parse_args()
     kept = (given.keep / f"seed{given.seed}_n{given.n}").resolve()
     settings = Settings(author="bench")
-    _prepare(kept, given.n, given.seed, settings)
+    prepare_study(kept, given.n, given.seed, settings)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "study"
         shutil.copytree(kept / "study", folder)
@@ -67,7 +67,7 @@ def main() -> int:
     return 0 if met else 1
 
 
-def _prepare(kept: Path, n: int, seed: int, settings: Settings) -> None:
+def prepare_study(kept: Path, n: int, seed: int, settings: Settings) -> None:
     """The phantoms, and a study in which they are labelled; made once."""
     cohort = make_phantoms(kept / "phantoms", n, seed, None, settings, sys.stderr)
     folder = kept / "study"

@@ -284,6 +284,15 @@ def our_steps(room: Room, count: int, plain: dict[str, Times]) -> list[Row]:
         name = f"brush segment, radius 10{', outlines' if contour else ''}"
         rows.append(Row(name, painted, bar, met, None if contour else plain.get("stroke")))
     view.set_contour(False)
+    image = view.image
+    assert image is not None
+    view.show_doubt(np.asfortranarray(np.clip(image.voxels, 0, 100), dtype=np.uint8))
+    frames.settle()
+    doubted = Times([frames.time(lambda way=way: turn(canvas, way), (0, 1, 2)) for way in swing(count)])
+    rows.append(Row("slice step, uncertainty shown, all three drawn", doubted, "–", None))
+    painted = strokes(canvas, frames, count // 2, next_region)
+    rows.append(Row("brush segment, radius 10, uncertainty shown", painted, "–", None))
+    view.hide_doubt()
     frames.settle()
     undo = Times()
     for _ in range(min(count // 2, 20)):

@@ -34,12 +34,21 @@ def prepare_at_once(study: Workbench) -> None:
             )
 
 
-def untrained_model(study: Workbench, spacing_mm: float = 4.0) -> int:
+def untrained_model(
+    study: Workbench,
+    spacing_mm: float = 4.0,
+    seed: int = 3,
+    fold: int | None = None,
+    split: dict[str, str] | None = None,
+) -> int:
     """A network of a few channels with the weights that it was born with; its number in the study.
 
     Args:
         study: the open study.
         spacing_mm: side of its voxels: the smaller, the longer a segmentation takes.
+        seed: decides the weights.
+        fold: of which fold it is said to be; of none by default.
+        split: what each subject is said to have been in its training.
     """
     import torch
 
@@ -49,7 +58,7 @@ def untrained_model(study: Workbench, spacing_mm: float = 4.0) -> int:
 
     settings = TINY.model_copy(update={"spacing_mm": spacing_mm})
     params = {"channels": list(settings.channels), "in_channels": 4, "classes": len(schemes.load().codes) + 1}
-    torch.manual_seed(3)
+    torch.manual_seed(seed)
     network = build_network("resunet", params)
     weights = study.folder / "models" / "new.safetensors"
     sha256 = save_weights(weights, network, {})
@@ -66,12 +75,12 @@ def untrained_model(study: Workbench, spacing_mm: float = 4.0) -> int:
     )
     with study._study.database.writing() as session:
         run = ModelRun(
-            job_id="test",
+            job_id=f"test-{sha256[:12]}-{fold}",
             network="resunet",
             preset="demo",
-            parameters={},
+            parameters={} if fold is None else {"seed": 1, "fold": fold, "scheme": "lobes10", "cases": []},
             result=answer.model_dump(mode="json", exclude={"weights"}),
-            split={},
+            split=dict(split or {}),
             label_kind="pseudo-labels",
             code_version="test",
             weights_hash=sha256,

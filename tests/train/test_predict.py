@@ -9,11 +9,13 @@ from ctworkbench.core import schemes
 from ctworkbench.core.errors import VolumeError, WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_maps import dice
-from ctworkbench.core.training import SegmentCase, SegmentRequest
+from ctworkbench.core.training import SegmentCase, SegmentModel, SegmentRequest
 from ctworkbench.core.volume import Grid, Volume, read_grid, read_nifti, write_nifti
-from ctworkbench.train.data import NetworkImage
+from ctworkbench.train.checkpoint import load_weights, save_weights
+from ctworkbench.train.data import NetworkImage, network_image
+from ctworkbench.train.inference import eager
 from ctworkbench.train.loop import TrainParams, TrainResult, train
-from ctworkbench.train.predict import label_scan, segment
+from ctworkbench.train.predict import brain_on, build_network, class_probabilities, label_scan, segment
 from tests.train.heads import TINY, Head, make_head
 
 SCHEME = schemes.load()
@@ -141,3 +143,52 @@ def test_that_the_grid_of_a_scan_is_read_from_its_header_alone(tmp_path: Path) -
     assert read_grid(path).matches(Grid((12, 10, 4), affine))
     with pytest.raises(VolumeError, match=r"gone\.nii cannot be read"):
         read_grid(tmp_path / "gone.nii")
+
+
+def test_that_several_networks_label_by_the_mean_of_their_answers(heads, model, tmp_path: Path) -> None:
+    alone = request(model, [heads[4]])
+    twice = alone.model_copy(
+        update={"others": (SegmentModel(**alone.model_dump(include=set(SegmentModel.model_fields))),)}
+    )
+    folders = [tmp_path / name for name in ("one", "two", "mixed")]
+    for folder in folders:
+        folder.mkdir()
+    one, two = (segment(asked, JobContext(where)) for where, asked in zip(folders, (alone, twice), strict=False))
+    np.testing.assert_array_equal(read_nifti(one.cases[0].labels).voxels, read_nifti(two.cases[0].labels).voxels)
+    assert (one.cases[0].passes, two.cases[0].passes) == (2, 4)  # each network also of the mirrored head
+    fresh = build_network(model.network, model.network_params)
+    weights = tmp_path / "fresh.safetensors"
+    sha256 = save_weights(weights, fresh, {})
+    other = SegmentModel(**{**dict(twice.others[0]), "weights": weights, "weights_sha256": sha256})
+    view = network_image(read_nifti(heads[4].image), read_nifti(heads[4].brain), model.settings, "H04")
+    answers: list[np.ndarray] = []
+    for used in (alone, other):
+        network = build_network(used.network, used.network_params)
+        load_weights(used.weights, used.weights_sha256, network)
+        answers.append(class_probabilities(eager(network.eval(), "cpu"), view, model.settings, SCHEME))
+    mixed = segment(alone.model_copy(update={"others": (other,)}), JobContext(folders[2])).cases[0]
+    brain, own = read_nifti(heads[4].brain), read_grid(heads[4].labels)
+    wanted, _ = label_scan((answers[0] + answers[1]) / 2, view, brain, own, SCHEME)
+    differ = np.count_nonzero(read_nifti(mixed.labels).voxels != wanted.voxels)
+    assert differ <= 1e-3 * np.count_nonzero(wanted.voxels)  # OpenVINO rounds otherwise than torch
+    assert mixed.scores["uncertainty"] > one.cases[0].scores["uncertainty"]  # a network that knows nothing joined
+
+
+def test_that_uncertainty_lies_on_the_scans_own_grid_within_the_brain(heads, model, tmp_path: Path) -> None:
+    (case,) = segment(request(model, [heads[4]]), JobContext(tmp_path)).cases
+    assert case.uncertainty is not None
+    found, labels = read_nifti(case.uncertainty), read_nifti(case.labels)
+    assert found.voxels.dtype == np.uint8
+    assert found.grid.matches(labels.grid)
+    assert 0 < found.voxels.max() <= 100
+    brain = brain_on(read_nifti(heads[4].brain), labels.grid)
+    assert not found.voxels[brain.voxels == 0].any()
+    assert found.voxels[labels.voxels > 0].mean() == pytest.approx(case.scores["uncertainty"])
+    wrong = (labels.voxels != heads[4].truth.voxels) & (labels.voxels > 0)
+    right = (labels.voxels == heads[4].truth.voxels) & (labels.voxels > 0)
+    assert found.voxels[wrong].mean() > found.voxels[right].mean()
+
+
+def test_that_flips_that_are_asked_for_count_as_answers(heads, model, tmp_path: Path) -> None:
+    asked = request(model, [heads[4]]).model_copy(update={"flips": False})
+    assert segment(asked, JobContext(tmp_path)).cases[0].passes == 1

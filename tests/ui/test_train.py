@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QTextDocument
@@ -11,8 +12,13 @@ from PySide6.QtWidgets import QDialog, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from ctworkbench.core.jobs import Event, Job, JobState
+from ctworkbench.core.training import BEST_EXAMPLE, NEWEST_EXAMPLE, TrainCase
+from ctworkbench.core.volume import Grid
 from ctworkbench.core.workbench import Workbench
+from ctworkbench.train.data import NetworkImage, Prepared
+from ctworkbench.train.examples import keep_example
 from ctworkbench.ui.bridge import Bridge, JobView
+from ctworkbench.ui.example_slices import outlines, read_example
 from ctworkbench.ui.train import TrainPage, basis_text, curves, label_kind
 from tests.ui.seeded_study import seed
 
@@ -221,6 +227,89 @@ def test_that_a_file_which_is_no_model_is_refused_by_name(page: TrainPage, qtbot
         page.models.take_from(tmp_path / "notes.ctwmodel")
     assert told.args is not None
     assert told.args[0].message.startswith("notes.ctwmodel is damaged, or not a model")
+
+
+def write_example(folder: Path, name: str, epoch_number: int, dice: float) -> None:
+    """Slices of a case whose region lies in the patient's left, as a training leaves them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = np.zeros((20, 16, 12), np.uint8)
+    target[2:8, 3:13, 2:10] = 1
+    view = NetworkImage(
+        target.astype(np.float32), Grid((20, 16, 12), np.diag([4.0, 4.0, 4.0, 1.0])), (80.0, 64.0, 48.0)
+    )
+    case = TrainCase(subject="P004", image=Path("i"), brain=Path("b"), labels=Path("l"), role="validation")
+    keep_example(folder, Prepared(case, view, target), np.roll(target, 1, 0), epoch_number, dice, best=False)
+    if name != NEWEST_EXAMPLE:
+        (folder / NEWEST_EXAMPLE).rename(folder / name)
+
+
+def test_that_slices_of_a_validation_case_follow_the_training(
+    page: TrainPage, workbench: Workbench, qtbot: QtBot
+) -> None:
+    shown, view = page.examples, training()
+    assert shown.example is None and shown.told.text() == ""
+    folder = workbench.jobs.folder / view.job.id
+    write_example(folder, BEST_EXAMPLE, 1, 0.7)
+    write_example(folder, NEWEST_EXAMPLE, 1, 0.7)
+    feed(page, view, epoch(1, 0.9, 0.5))
+    qtbot.waitUntil(lambda: shown.example is not None)
+    assert "P004, epoch 1" in shown.told.text()
+    write_example(folder, NEWEST_EXAMPLE, 2, 0.6)
+    feed(page, view, epoch(2, 0.8, 0.4))
+    qtbot.waitUntil(lambda: shown.example is not None and shown.example.epoch == 2)
+    shown.buttons["Best"].click()
+    qtbot.waitUntil(lambda: shown.example is not None and shown.example.epoch == 1)
+    assert "Dice 0.700" in shown.told.text()
+    cut = shown.example.slices["axial"]
+    assert np.argwhere(cut.truth == 1)[:, 1].mean() > cut.truth.shape[1] / 2  # the patient's left is on the right
+    shown.enlarge()
+    dialog = shown.findChild(QDialog, "example_dialog")
+    assert dialog is not None
+    dialog.close()
+    feed(page, training())  # another training, which has told nothing yet
+    qtbot.waitUntil(lambda: shown.example is None)
+
+
+def test_that_outlines_run_between_pixels_of_different_classes() -> None:
+    classes = np.zeros((4, 5), np.uint8)
+    classes[1:3, 2:4] = 3
+    edges = {tuple(int(n) for n in edge) for edge in outlines(classes)}
+    assert edges == {
+        *((x, y, x + 1, y) for x in (2, 3) for y in (1, 3)),
+        *((x, y, x, y + 1) for x in (2, 4) for y in (1, 2)),
+    }
+
+
+def test_that_a_damaged_file_of_slices_shows_nothing(tmp_path: Path) -> None:
+    (tmp_path / NEWEST_EXAMPLE).write_bytes(b"PK no archive")
+    assert read_example(tmp_path / NEWEST_EXAMPLE) is None
+    assert read_example(tmp_path / "gone.npz") is None
+
+
+def test_that_several_models_and_all_folds_segment_by_the_mean_of_their_answers(
+    page: TrainPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(workbench.modelling, "segment", lambda *given: asked.append(given) or [])
+    panel = page.models
+    first = panel.models[0]
+    folds = [replace(first, id=number, folds=(2, 3, 4), preset="paper") for number in (4, 3, 2)]
+    panel.show_models([replace(first, id=5, members=(2, 3, 4)), *folds, first])
+    assert [panel.table.item(0, column).text() for column in (1, 2)] == ["mean of 3", "demo"]
+    panel.table.selectRow(4)
+    assert not panel.folds.isEnabled()
+    panel.table.selectRow(2)
+    assert panel.folds.isEnabled() and "models 2, 3, 4" in panel.folds.toolTip()
+    panel.folds.click()
+    qtbot.waitUntil(lambda: len(asked) == 1)
+    panel._select({2, 4})
+    assert panel.segment.text() == "Segment with 2 models"
+    assert not panel.export.isEnabled() and not panel.folds.isEnabled()
+    panel.segment.click()
+    qtbot.waitUntil(lambda: len(asked) == 2)
+    assert asked == [([2, 3, 4],), ([2, 4],)]
+    page.refresh()
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 1 or len(panel.models) != 5)
 
 
 def test_that_the_starter_model_is_there_after_a_click(page: TrainPage, qtbot: QtBot) -> None:

@@ -143,6 +143,7 @@ class ModelFact:
         training_labels: keys of the label maps it was shown.
         settings, network_params: as the training recorded them.
         imported: whether it was trained elsewhere and taken in from a file.
+        members: numbers of the models whose answers it averages; empty for a single network.
     """
 
     id: int
@@ -163,6 +164,7 @@ class ModelFact:
     code_version: str = ""
     weights_hash: str = ""
     imported: bool = False
+    members: tuple[int, ...] = ()
 
     def figure(self, role: str) -> Figure | None:
         """The figure of a role; that against experts where there are two."""
@@ -298,9 +300,14 @@ class StudyFacts:
         return tuple(row for row in self.label_maps if row.current)
 
     @property
+    def networks(self) -> tuple[ModelFact, ...]:
+        """The models that were trained; what averages several of them is left out."""
+        return tuple(model for model in self.models if not model.members)
+
+    @property
     def newest_model(self) -> ModelFact | None:
         """The model trained last."""
-        return max(self.models, key=lambda model: model.id, default=None)
+        return max(self.networks, key=lambda model: model.id, default=None)
 
     def references(self, role: str) -> tuple[LabelMapFact, ...]:
         """What figures of a role are held against: each scan's newest accepted label map that no model alone made."""

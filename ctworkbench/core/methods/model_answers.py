@@ -51,7 +51,7 @@ def software(facts: StudyFacts) -> str:
     made = sorted(
         {
             f"CT Workbench {model.code_version}" + (f" with torch {model.torch_version}" if model.torch_version else "")
-            for model in facts.models
+            for model in facts.networks
             if model.code_version
         }
     )
@@ -65,7 +65,7 @@ def software(facts: StudyFacts) -> str:
 
 def initialization(facts: StudyFacts) -> str:
     """How weights started."""
-    seeds = sorted({model.seed for model in facts.models if model.seed is not None})
+    seeds = sorted({model.seed for model in facts.networks if model.seed is not None})
     if not facts.models:
         return ""
     shown = listed([str(seed) for seed in seeds]) or UNKNOWN
@@ -86,8 +86,8 @@ def training(facts: StudyFacts) -> str:
     flips = "; a flip swaps left and right labels" if changes.get("flip") else ""
     sets = " / ".join(f"{sum(role == one for role in model.roles.values())} {one}" for one in ROLES[:2])
     taught = f"on {sets} subjects, " if model.roles else ""  # the subjects of an imported model are not known here
-    taken = sum(one.imported for one in facts.models)
-    here = len(facts.models) - taken
+    taken = sum(one.imported for one in facts.networks)
+    here = len(facts.networks) - taken
     made = [f"{counted(here, 'model')} trained"] * bool(here) + [f"{counted(taken, 'model')} imported"] * bool(taken)
     shaped = f" Augmentation: {_pairs(changes) or UNKNOWN}{flips}." if "augmentation" in s or not s else ""
     return (
@@ -131,15 +131,24 @@ def ensembles(facts: StudyFacts) -> str:
     usual_of = {one.id: bool(one.settings.get("mirror_average")) for one in facts.models}
     maps = [row for row in facts.label_maps if row.model_id is not None and row.current]
     how = [usual_of.get(row.model_id or 0, usual) if row.flips is None else row.flips for row in maps] or [usual]
-    text = "No ensemble of models."
+    members_of = {one.id: one.members for one in facts.models if one.members}
+    used = sorted({row.model_id for row in maps if row.model_id in members_of})
+    text = "No ensemble of models." if not used else ""
+    for number in used:
+        own = [str(member) for member in members_of[number]]
+        made = sum(row.model_id == number for row in maps)
+        text += (
+            f" In {made} of {counted(len(maps), 'label map')} the probabilities of models {listed(own)} are averaged."
+        )
     if any(how):
         some = "" if all(how) else f" in {sum(how)} of {counted(len(how), 'label map')}, in the others the image alone"
-        text += f" One model's output for the image and for its mirror image (labels swapped) is averaged{some}."
+        each = "A" if used else "One"
+        text += f" {each} model's output for the image and for its mirror image (labels swapped) is averaged{some}."
     if pieced := sum(row.windows is True for row in maps):
         text += f" Of {counted(len(maps), 'label map')}, {pieced} came from windows that overlap by half."
     if devices := sorted({row.device for row in maps if row.device}):
         text += f" The networks ran on {listed([{'cpu': 'a CPU', 'cuda': 'a GPU'}.get(one, one) for one in devices])}."
-    return text
+    return text.strip()
 
 
 def metrics(facts: StudyFacts) -> str:
@@ -170,7 +179,8 @@ def inspection(facts: StudyFacts) -> str:
     """What a reader can look at."""
     return (
         "No saliency method. Every label map is seen over its image in three planes, with the mean probability of the "
-        "winning class as a score."
+        "winning class as a score; that of a network also with a map of its uncertainty, the entropy of the mean of "
+        "all answers over the greatest possible."
         if facts.models
         else ""
     )
@@ -201,7 +211,7 @@ def external_testing(facts: StudyFacts) -> str:
 def figures(facts: StudyFacts) -> str:
     """All figures with their kind, number and interval."""
     parts = [
-        f"model {model.id} ({model.network}, {model.preset}{_fold(model)}): "
+        f"model {model.id} ({model.network}, {model.preset}{_fold(model)}{_mean(model)}): "
         + "; ".join(f"{figure.role} {_figure(figure)}" for figure in sorted(model.figures, key=_order))
         for model in facts.models
         if model.figures
@@ -220,7 +230,7 @@ def diagnostic_performance(facts: StudyFacts) -> str:
 
 def availability(facts: StudyFacts) -> str:
     """Licence of the program, hashes of the weights."""
-    hashes = listed([f"model {model.id} {model.weights_hash[:16]}" for model in facts.models if model.weights_hash])
+    hashes = listed([f"model {model.id} {model.weights_hash[:16]}" for model in facts.networks if model.weights_hash])
     return (
         f"Program: CT Workbench {facts.program}, Apache-2.0."
         + (f" Weights (SHA-256): {hashes}; kept in the study's folder." if hashes else "")
@@ -263,6 +273,10 @@ def _figure(figure: Figure) -> str:
 
 def _fold(model: ModelFact) -> str:
     return "" if model.fold is None else f", fold {model.fold + 1}"
+
+
+def _mean(model: ModelFact) -> str:
+    return f", mean of models {listed([str(number) for number in model.members])}" if model.members else ""
 
 
 def _order(figure: Figure) -> tuple[int, str]:

@@ -4,9 +4,10 @@ What was found of a label map alone is stored; how its volumes stand against the
 a query, since both change while a study grows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -260,7 +261,26 @@ class ChecksRoom:
             scores=numbers,
             other=None if other is None else path(other.labels_key),
             other_title="" if other is None else f"{other.origin} v{other.version}",
+            **_doubt(row, path),
         )
+
+
+class _Doubt(TypedDict, total=False):
+    uncertainty: Path
+    networks: int
+    passes: int
+
+
+def _doubt(row: AnnotationRow, path: Callable[[str], Path]) -> _Doubt:
+    """How unsure the networks were that made a label map, where that is kept."""
+    told = row.parameters
+    if row.origin is not Origin.MODEL or not told.get("uncertainty"):
+        return {}
+    return {
+        "uncertainty": path(told["uncertainty"]),
+        "networks": int(told.get("networks", 1)),
+        "passes": int(told.get("passes", 1)),
+    }
 
 
 def stored_findings(

@@ -17,6 +17,7 @@ from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.volume import Volume, write_nifti
 from ctworkbench.core.workbench.current import version_named
 from ctworkbench.core.workbench.exporting import file_names
+from ctworkbench.core.workbench.lineage import doubted
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.review import ReviewRoom
 from ctworkbench.core.workbench.rows import AnnotationRow
@@ -83,7 +84,8 @@ class ExchangeRoom:
         Both stand on the scan's own grid, in the axis order in which the scan came. With a NIfTI label map goes a label
         description file for ITK-SNAP; a `.seg.nrrd` names its segments itself. Without a version an empty label map is
         written, to be drawn from nothing. What it is drawn from stands in the file's name, as the number that the label
-        map has in the study ("P001_a17"), and in a `.seg.nrrd` besides, so that `take_back` cannot mistake it.
+        map has in the study ("P001_a17"), and in a `.seg.nrrd` besides, so that `take_back` cannot mistake it. Where
+        it is kept how unsure the networks were that it goes back to, that stands beside it, in percent.
 
         Args:
             scan_id: the scan.
@@ -95,6 +97,7 @@ class ExchangeRoom:
             WorkbenchError: no such scan or version, or the folder cannot be written.
         """
         study = self._study
+        doubt: Volume | None = None
         with study.database.reading() as session:
             scan = session.get(Scan, scan_id)
         if scan is None:
@@ -109,19 +112,24 @@ class ExchangeRoom:
             if row.scan_id != scan_id:
                 raise WorkbenchError(f"The label map {annotation_id} belongs to another scan.")
             labels, drawn, mark = study.store.get(row.labels_key), f"{name}_{row.handle}", row.handle
+            if doubted(self._review.annotations(scan_id), row) is not None:
+                doubt = self._review.uncertainty(row.id).oriented(scan.orientation)
         labels, image = labels.oriented(scan.orientation), image.oriented(scan.orientation)
         scheme = load_scheme(study.scheme)
         written = [out / f"{name}_image.nii.gz"]
         try:
             out.mkdir(parents=True, exist_ok=True)
             write_nifti(image, written[0])
+            if doubt is not None:
+                written.append(out / f"{drawn}_uncertainty.nii.gz")
+                write_nifti(doubt, written[-1])
             if form == "nifti":
                 written += [out / f"{scheme.name}_itksnap.txt", out / f"{drawn}_labels.nii.gz"]
-                replace_text(written[1], label_description(scheme))
-                write_nifti(labels, written[2])
+                replace_text(written[-2], label_description(scheme))
+                write_nifti(labels, written[-1])
             else:
                 written.append(out / f"{drawn}.seg.nrrd")
-                write_segmentation(labels, scheme, written[1], mark)
+                write_segmentation(labels, scheme, written[-1], mark)
         except OSError as error:
             raise WorkbenchError(
                 f"{out} cannot be written: {error.strerror or error}.", "Free some space, or choose another folder."

@@ -14,6 +14,7 @@ from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Stu
 from ctworkbench.core.schemes import load
 from ctworkbench.core.wording import PHANTOM, count, phantoms
 from ctworkbench.core.workbench.current import annotation_rows, verdict_text
+from ctworkbench.core.workbench.ensembles import mean_of, members_of
 from ctworkbench.core.workbench.lineage import is_phantom, phantom_scans
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.readers import hidden_scans
@@ -76,7 +77,8 @@ def _model_in_use(study: OpenStudy, annotation_ids: set[int]) -> ModelRun | None
 
 
 def _title(run: ModelRun) -> str:
-    return f"model {run.id} ({run.network}, preset {run.preset})"
+    members = members_of(run)
+    return f"model {run.id} ({run.network}, preset {run.preset}{f', {mean_of(members)}' if members else ''})"
 
 
 def _network(study: OpenStudy, run: ModelRun | None) -> Picture:
@@ -84,9 +86,11 @@ def _network(study: OpenStudy, run: ModelRun | None) -> Picture:
         raise WorkbenchError(
             "Figure 1 (architecture of the network): the study has no trained model; its flow is drawn instead."
         )
-    weights = study.folder / "models" / f"{run.weights_hash}.safetensors"
+    members = run.parameters.get("members")
+    sha256: str = members[0]["weights"] if members else run.weights_hash  # an ensemble is drawn as its first network
+    weights = study.folder / "models" / f"{sha256}.safetensors"
     try:
-        return architecture_figure(read_network(weights, _title(run), run.weights_hash))
+        return architecture_figure(read_network(weights, _title(run), sha256))
     except WorkbenchError as error:
         raise WorkbenchError(f"Figure 1 (architecture of {_title(run)}): {error.message}", error.remedy) from error
 

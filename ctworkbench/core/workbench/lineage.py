@@ -67,6 +67,17 @@ def machine_made(known: Mapping[int, V], row: V) -> V | None:
     return found
 
 
+def doubted(versions: Sequence[AnnotationRow], row: AnnotationRow) -> AnnotationRow | None:
+    """The network's label map that a version goes back to, if it told how unsure it was; None otherwise.
+
+    Args:
+        versions: of the scan.
+        row: one of them.
+    """
+    base = machine_made({version.id: version for version in versions}, row)
+    return base if base is not None and base.parameters.get("uncertainty") else None
+
+
 def models_behind(session: Session) -> dict[int, int]:
     """By label map the number of the model that it goes back to; those that go back to none are not in it."""
     query = select(Annotation.id, Annotation.parent_id, Annotation.origin, Annotation.model_id)
@@ -123,16 +134,19 @@ def teachings(session: Session, models: Iterable[int]) -> dict[int, Teaching]:
             scans=len(own),
             phantoms=sum(phantom for phantom, _age in own),
             ages=(min(ages), max(ages)) if ages else None,
-            notes=_notes(run),
+            notes=notes_of(run),
         )
     return found
 
 
-def _notes(run: ModelRun) -> tuple[str, ...]:
-    """What must be known of a model that was trained elsewhere: its file's cautions, or that nothing is known."""
+def notes_of(run: ModelRun) -> tuple[str, ...]:
+    """What must be known of a model that was trained elsewhere: its file's cautions, or that nothing is known.
+
+    An ensemble keeps those of its members.
+    """
     taken = run.result.get("imported")
     if taken is None:
-        return ()
+        return tuple(run.result.get("notes", ()))
     unknown = _("The model was trained elsewhere: whom it learned from is not known here.")
     return tuple(taken.get("cautions") or (unknown,))
 

@@ -1,6 +1,7 @@
 """The study's models: listed, told of in a card, carried to another workstation and taken in from one."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
@@ -18,7 +19,8 @@ from ctworkbench.core.model_registry.facts import HeldOut
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.settings import resource
 from ctworkbench.core.training import LABEL_KINDS, ImportedModel, ImportModelRequest
-from ctworkbench.core.workbench.lineage import learned_limits, teachings
+from ctworkbench.core.workbench.ensembles import mean_of, members_of, siblings
+from ctworkbench.core.workbench.lineage import learned_limits, notes_of, teachings
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, ModelRow
 
@@ -41,11 +43,14 @@ def models(study: OpenStudy) -> list[ModelRow]:
             if role is Role.TEST and score is not None and annotation.model_id is not None:
                 kind = "expert" if annotation.scores["dice_accepted_origin"] == Origin.EXPERT else "pseudo"
                 tested.setdefault(annotation.model_id, {}).setdefault(kind, []).append(score)
-    return [_row(run, tested.get(run.id, {})) for run in runs]
+    folds = siblings(runs[::-1])
+    return [_row(run, tested.get(run.id, {}), [fold.id for fold in folds.get(run.id, ())]) for run in runs]
 
 
 def model_to_use(session: Session, model_id: int | None = None) -> ModelRun:
     """The model of a number; by default the newest that was trained here, and an imported one only where none was.
+
+    An ensemble is taken only where it is asked for.
 
     Raises:
         WorkbenchError: there is no such model, or none at all.
@@ -56,7 +61,8 @@ def model_to_use(session: Session, model_id: int | None = None) -> ModelRun:
             remedy = "Choose another; without --model, the newest that was trained here is taken."
             raise WorkbenchError(f"There is no model {model_id}.", remedy)
         return run
-    runs = session.scalars(select(ModelRun).order_by(ModelRun.id.desc())).all()
+    every = session.scalars(select(ModelRun).order_by(ModelRun.id.desc()))
+    runs = [run for run in every if not members_of(run)]
     if not runs:
         raise WorkbenchError("This study has no trained model.", "Train one first: ctworkbench train STUDY")
     return next((run for run in runs if "imported" not in run.result), runs[0])
@@ -64,6 +70,8 @@ def model_to_use(session: Session, model_id: int | None = None) -> ModelRun:
 
 def name_of(run: ModelRun) -> str:
     """A model as notices name it: its number, and its file or its network and preset."""
+    if members := members_of(run):
+        return f"model {run.id} ({mean_of(members)})"
     source = run.result.get("imported", {}).get("source")
     return f"model {run.id} ({source or f'{run.network}, {run.preset}'})"
 
@@ -83,6 +91,7 @@ def facts(study: OpenStudy, model_id: int) -> ModelFacts:
     taken = result.get("imported", {})
     fold = run.parameters.get("fold")
     told = f"{run.network}, preset {run.preset}{'' if fold is None else f', fold {fold}'}"
+    members = members_of(run)
     validation: list[HeldOut] = []
     for row in result.get("validation") or ():
         try:
@@ -90,7 +99,8 @@ def facts(study: OpenStudy, model_id: int) -> ModelFacts:
         except ValidationError:  # what a much older program recorded
             continue
     return ModelFacts(
-        title=taken.get("title") or f"Model {told}, of {run.created:%Y-%m-%d}",
+        title=taken.get("title")
+        or (f"{mean_of(members).capitalize()}: " if members else "Model ") + f"{told}, of {run.created:%Y-%m-%d}",
         network=run.network,
         network_params=result.get("network_params", {}),
         preset=run.preset,
@@ -102,7 +112,12 @@ def facts(study: OpenStudy, model_id: int) -> ModelFacts:
         subjects=taken.get("subjects") or dict(Counter(str(role) for role in run.split.values())),
         label_kind=run.label_kind,
         learned_from=tuple(taken.get("learned_from", ())),
-        cautions=(*taken.get("cautions", ()), *(result.get("cautions") or ()), *learned_limits(taught)),
+        cautions=(
+            *_of_members(members),
+            *(notes_of(run) if members else taken.get("cautions", ())),
+            *(result.get("cautions") or ()),
+            *learned_limits(taught),
+        ),
         validation=tuple(validation),
         dice_train=result.get("dice_train"),
         dice_train_regions=result.get("dice_train_regions") or {},
@@ -126,6 +141,11 @@ def export_model(study: OpenStudy, model_id: int, out: Path) -> Path:
     """
     told = facts(study, model_id)
     kind = out.suffix.lower()
+    if kind == SUFFIX and (members := _members(study, model_id)):
+        raise WorkbenchError(
+            f"Model {model_id} is the {mean_of(members)} and has no weights of its own.",
+            "Export these, a file each; where they are imported, segment with all of them (--model).",
+        )
     if kind not in (SUFFIX, ".md", ".pdf"):
         raise WorkbenchError(f"A model cannot be written as {out.name}.", f"End the name in {SUFFIX}, .md or .pdf.")
     try:
@@ -140,6 +160,23 @@ def export_model(study: OpenStudy, model_id: int, out: Path) -> Path:
         raise StudyError(f"{out} cannot be written: {error.strerror or error}.", "Choose another folder.") from error
     study.log("export model", f"model {model_id}", {"weights": told.weights_sha256, "kind": kind})
     return out
+
+
+def _members(study: OpenStudy, model_id: int) -> tuple[int, ...]:
+    with study.database.reading() as session:
+        run = session.get(ModelRun, model_id)
+        return () if run is None else members_of(run)
+
+
+def _of_members(members: Sequence[int]) -> tuple[str, ...]:
+    """What the card of an ensemble says first."""
+    if not members:
+        return ()
+    return (
+        f"It is the {mean_of(members)}: their probabilities are averaged, and its hash is one over the hashes of their "
+        "weights. What each learned from, and its figures, are on their cards; whoever one of them was trained on "
+        "counts here as trained on.",
+    )
 
 
 def starter_file() -> Path | None:
@@ -226,7 +263,7 @@ def record_import(study: OpenStudy, job_id: str) -> Changes:
     return Changes(models=True, jobs=True)
 
 
-def _row(run: ModelRun, tested: dict[str, list[float]]) -> ModelRow:
+def _row(run: ModelRun, tested: dict[str, list[float]], folds: Sequence[int]) -> ModelRow:
     """A model with its figures; where test subjects have labels of both kinds, those of experts alone are told."""
     kind = "expert" if "expert" in tested else "pseudo"
     taken: dict[str, Any] = run.result.get("imported", {})
@@ -246,4 +283,6 @@ def _row(run: ModelRun, tested: dict[str, list[float]]) -> ModelRow:
         test_kind=LABEL_KINDS[kind] if tested else "",
         source=str(taken.get("source", "")),
         dice_train=run.result.get("dice_train"),
+        members=members_of(run),
+        folds=tuple(folds),
     )

@@ -1,44 +1,35 @@
 """The modelling room: accepted label maps train a network, the network labels scans."""
 
-import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from ctworkbench.core import plugins
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobState
-from ctworkbench.core.label_maps import dice
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, Role, Scan, Subject, Verdict
+from ctworkbench.core.model import ModelRun, Origin, Role, Scan, Subject, Verdict
 from ctworkbench.core.model_registry import ModelFacts
-from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.splits import split_subjects
 from ctworkbench.core.store import key_of
 from ctworkbench.core.training import (
     LABEL_KINDS,
     LabelKind,
-    SegmentCase,
-    SegmentRequest,
-    SegmentResult,
     TrainAnswer,
     TrainCase,
     TrainRequest,
 )
 from ctworkbench.core.wording import count
-from ctworkbench.core.workbench import model_library
-from ctworkbench.core.workbench.current import annotation_rows, current, next_version
-from ctworkbench.core.workbench.labelling import only_prepared, preprocessings
+from ctworkbench.core.workbench import ensembles, model_library, segmenting
+from ctworkbench.core.workbench.current import annotation_rows, current
+from ctworkbench.core.workbench.labelling import preprocessings
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ModelRow
 from ctworkbench.core.workbench.templates import templates_on
 
 TRAIN = "train"
-SEGMENT = "segment"
-_CASES_PER_JOB = 10
+SEGMENT = segmenting.SEGMENT
 _LEAST_SUBJECTS = 4  # two to train on, one to validate on, one for the test
 
 
@@ -176,7 +167,7 @@ class ModellingRoom:
             return [
                 TrainCase(
                     subject=subject.code,
-                    image=path(_seen(prepared[scan_id], sees)),
+                    image=path(segmenting.seen_key(prepared[scan_id], sees)),
                     brain=path(prepared[scan_id].brain_key),
                     labels=path(accepted[scan_id].labels_key),
                     role="train" if subject.role is Role.TRAIN else "validation",
@@ -269,150 +260,26 @@ class ModellingRoom:
 
     def segment(
         self,
-        model_id: int | None = None,
+        model: int | Sequence[int] | None = None,
         scan_ids: Sequence[int] | None = None,
         initiator: object = None,
         flips: bool | None = None,
     ) -> list[str]:
-        """Start the labelling of the scans that a model has not labelled yet; the jobs' ids.
+        """Start the labelling of the scans that a model has not labelled yet; see `segmenting.segment`."""
+        return segmenting.segment(self._study, model, scan_ids, initiator, flips)
 
-        Args:
-            model_id: the model; by default as `model_library.model_to_use` chooses.
-            scan_ids: the scans wanted; all preprocessed ones by default.
-            flips: whether the mirrored head is looked at too; None as the model's preset says.
-            initiator: handed on in the announcement.
+    def folds_of(self, model_id: int) -> list[int]:
+        """Numbers of the models that are folds of one training, by fold.
 
         Raises:
-            WorkbenchError: no scans at all, no such model, scans asked for that are not preprocessed, or none that is;
-                all are labelled by this model, but not with the flips that are asked for.
+            WorkbenchError: there is no such model, or no other fold of its training.
         """
-        study = self._study
-        with study.deciding():
-            live = study.live(SEGMENT)
-            with study.database.reading() as session:
-                study.need_scans(session)
-                run = model_library.model_to_use(session, model_id)
-                done = _segmented_by(session, run)
-                otherwise = set() if flips is None else _segmented_by(session, run, flips=not flips)
-                prepared = preprocessings(session)
-                rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).tuples().all()
-            live = [job for job in live if job.params["weights_sha256"] == run.weights_hash]
-            done |= {int(case.key) for job in live for case in SegmentRequest.model_validate(job.params).cases}
-            asked = {row[0] for row in rows if scan_ids is None or row[0] in scan_ids}
-            if flips is not None and asked <= done and (other := asked & otherwise):
-                how = "without the mirrored head" if flips else "with the mirrored head"
-                raise WorkbenchError(
-                    f"Model {run.id} has labelled {count(len(other), 'scan')} {how} already; those label maps stay.",
-                    "Leave --flips or --no-flips out, or take another model.",
-                )
-            rows = [row for row in rows if row[0] in asked - done]
-            rows = only_prepared(rows, prepared, asked_for=scan_ids is not None)
-            path = study.store.path
-            weights = study.folder / "models" / f"{run.weights_hash}.safetensors"
-            answer = TrainAnswer.model_validate({**run.result, "weights": weights})
-            started = [job.id for job in live]
-            for start in range(0, len(rows), _CASES_PER_JOB):
-                chunk = rows[start : start + _CASES_PER_JOB]
-                params = SegmentRequest(
-                    cases=tuple(
-                        SegmentCase(
-                            key=str(scan),
-                            image=path(_seen(prepared[scan], str(answer.settings.get("sees", "equalized")))),
-                            brain=path(prepared[scan].brain_key),
-                            scan=path(key),
-                        )
-                        for scan, key, _ in chunk
-                    ),
-                    weights=weights,
-                    weights_sha256=answer.weights_sha256,
-                    network=run.network,
-                    network_params=answer.network_params,
-                    settings=answer.settings,
-                    scheme=study.scheme,
-                    flips=flips,
-                )
-                title = f"Segment {count(len(chunk), 'scan')} with {model_library.name_of(run)}"
-                started.append(study.start_or_resume(SEGMENT, title, "ctworkbench.train.predict:segment", params))
-        if started:
-            study.announce(Changes(jobs=True), initiator)
-        return started
+        with self._study.database.reading() as session:
+            return [run.id for run in ensembles.folds_of(session, model_id)]
 
     def record_segment(self, job_id: str) -> Changes:
-        """Take the label maps of a segmenting job into the study, each with its agreement with the accepted one."""
-        study = self._study
-        params = SegmentRequest.model_validate(study.jobs.job(job_id).params)
-        result = SegmentResult.model_validate(study.jobs.result(job_id))
-        flips = bool(params.settings.get("mirror_average")) if params.flips is None else params.flips
-        codes = load_scheme(study.scheme).codes
-        keys = [study.store.put_file(case.labels) for case in result.cases]
-        with study.database.reading() as session:
-            versions = annotation_rows(session, [int(case.key) for case in result.cases])
-        scores: list[dict[str, object]] = []
-        for case, key in zip(result.cases, keys, strict=True):
-            found: dict[str, object] = dict(case.scores)
-            own = versions.get(int(case.key), [])
-            accepted = [row for row in own if row.verdict is Verdict.ACCEPT and not row.aside]
-            other = next((row for row in accepted if row.origin is not Origin.MODEL), None)
-            if other is not None:
-                overlap = dice(study.store.get(key).voxels, study.store.get(other.labels_key).voxels, codes)
-                agreement = [value for value in overlap.values() if not math.isnan(value)]  # NaN: in neither map
-                if agreement:
-                    found["dice_accepted"] = fmean(agreement)
-                    found["dice_accepted_origin"] = str(other.origin)
-            scores.append(found)
-        with study.database.writing() as session:
-            if not study.claim(session, job_id):
-                return Changes()
-            run = session.scalars(select(ModelRun).where(ModelRun.weights_hash == params.weights_sha256)).first()
-            if run is None:
-                raise WorkbenchError("The model of a finished segmentation is not in the study any more.")
-            # a job that was cut off and started again by hand may bring what another one has brought meanwhile
-            done = _segmented_by(session, run)
-            for case, key, found in zip(result.cases, keys, scores, strict=True):
-                if int(case.key) in done:
-                    continue
-                version = next_version(session, int(case.key))
-                row = Annotation(
-                    scan_id=int(case.key),
-                    scheme=study.scheme,
-                    version=version,
-                    parent_id=None,
-                    labels_key=key,
-                    author=f"model {run.id}",
-                    origin=Origin.MODEL,
-                    comment="",
-                    scores=found,
-                    parameters={
-                        "weights": run.weights_hash,
-                        "network": run.network,
-                        "preset": run.preset,
-                        "flips": flips,
-                        "windows": case.windows,
-                        "device": case.device or result.device,
-                    },
-                    model_id=run.id,
-                    code_version=study.jobs.job(job_id).code_version,
-                    job_id=job_id,
-                )
-                session.add(row)
-                session.flush()
-                told = {"version": version, "model": run.id, "job": job_id}
-                study.audit(session, "segment", f"annotation {row.id}", told, int(case.key))
-        study.discard(*(case.labels for case in result.cases))
-        return Changes(annotations=True, jobs=True)
-
-
-def _segmented_by(session: Session, run: ModelRun, flips: bool | None = None) -> set[int]:
-    """Scans that have a label map of these weights; one training that was done twice counts as one.
-
-    With `flips` those alone that were made so; what an older program did not tell was made as the preset says.
-    """
-    same = select(ModelRun.id).where(ModelRun.weights_hash == run.weights_hash)
-    query = select(Annotation.scan_id, Annotation.parameters).where(Annotation.model_id.in_(same))
-    usual = bool(run.result.get("settings", {}).get("mirror_average"))
-    return {
-        scan for scan, told in session.execute(query).tuples() if flips is None or flips == told.get("flips", usual)
-    }
+        """Take the label maps of a segmenting job into the study."""
+        return segmenting.record_segment(self._study, job_id)
 
 
 def _parameters(request: TrainRequest) -> dict[str, object]:
@@ -426,8 +293,3 @@ def _keys(case: TrainCase) -> dict[str, str]:
     files = {"labels": case.labels, "image": case.image, "brain": case.brain}
     keys = {name: key_of(path) for name, path in files.items()}
     return {"subject": case.subject, "label_kind": case.label_kind, **keys}
-
-
-def _seen(prepared: Preprocessing, sees: str) -> str:
-    """Key of the image that a network sees."""
-    return prepared.image_key if sees == "hu" else prepared.equalized_key

@@ -30,6 +30,7 @@ from ctworkbench.core.translation import _
 from ctworkbench.core.workbench import norm_library
 from ctworkbench.core.workbench.child import Chosen, ErrorsOf, Found, describe_child, find, latest, reader
 from ctworkbench.core.workbench.current import CURRENT, verdict_text
+from ctworkbench.core.workbench.ensembles import mean_of, members_of
 from ctworkbench.core.workbench.lineage import machine_made
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.readers import refuse_hidden
@@ -219,7 +220,9 @@ def _provenance(code: str, one: Chosen, row: AnnotationRow, sources: _Sources) -
         lines.append((_("Registration"), f"{len(fused)} templates: {named}; preset {base.parameters['preset']}"))
     model = None if base.model_id is None else sources.models.get(base.model_id)
     if model is not None:
-        made_by = f"{model.id}: {model.network}, {model.preset}, weights {model.weights_hash[:16]}"
+        members = members_of(model)
+        which = f"{mean_of(members)}, " if members else ""
+        made_by = f"{model.id}: {which}{model.network}, {model.preset}, weights {model.weights_hash[:16]}"
         if code in model.split:
             made_by += f"; this subject was in its {model.split[code]} set"
         lines.append((_("Model"), made_by))

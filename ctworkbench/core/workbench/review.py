@@ -20,6 +20,7 @@ from ctworkbench.core.workbench.current import (
     standing_of,
     version_named,
 )
+from ctworkbench.core.workbench.lineage import doubted
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.overlaps import count_overlaps, uncompared
 from ctworkbench.core.workbench.reading import readings, tasks_of
@@ -69,6 +70,22 @@ class ReviewRoom:
             WorkbenchError: no such version, or its voxels are gone or damaged.
         """
         return self._study.store.get(self.annotation(annotation_id).labels_key, given_up)
+
+    def uncertainty(self, annotation_id: int, given_up: Callable[[], bool] | None = None) -> Volume:
+        """How unsure the networks were that a version goes back to: whole percents on the grid of its scan's image.
+
+        Raises:
+            ReadingGivenUp: `given_up` said while it was read that it is no longer wanted.
+            WorkbenchError: no such version, none is kept of it, or its voxels are gone or damaged.
+        """
+        row = self.annotation(annotation_id)
+        base = doubted(self.annotations(row.scan_id), row)
+        if base is None:
+            raise WorkbenchError(
+                f"Of version {row.version} no uncertainty is kept: no network made it, or an older program did.",
+                "Segment the scan with another model, or with several.",
+            )
+        return self._study.store.get(base.parameters["uncertainty"], given_up)
 
     def save(
         self,

@@ -244,6 +244,8 @@ class ModelRow:
         validation_kind, test_kind: "pseudo-labels" or "expert labels", never both in one figure; "" without a figure.
         source: name of the file that it was imported from; "" if it was trained here.
         dice_train: mean Dice over its training cases, on the network's own grid.
+        members: numbers of the models whose answers it averages; empty for a single network.
+        folds: numbers of all models that are folds of its training, by fold; empty where it is no fold.
     """
 
     id: int
@@ -260,6 +262,8 @@ class ModelRow:
     test_kind: str = ""
     source: str = ""
     dice_train: float | None = None
+    members: tuple[int, ...] = ()
+    folds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

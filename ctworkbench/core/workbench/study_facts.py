@@ -42,6 +42,7 @@ from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.training import LABEL_KINDS
 from ctworkbench.core.workbench import label_facts, norm_library
 from ctworkbench.core.workbench.current import CURRENT
+from ctworkbench.core.workbench.ensembles import members_of
 from ctworkbench.core.workbench.lineage import is_phantom
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import VolumeRow
@@ -184,6 +185,7 @@ def _models(session: Session) -> tuple[ModelFact, ...]:
             code_version=run.code_version,
             weights_hash=run.weights_hash,
             imported="imported" in run.result,
+            members=members_of(run),
         )
         for run in session.scalars(select(ModelRun).order_by(ModelRun.id))
     )

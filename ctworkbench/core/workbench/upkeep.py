@@ -12,6 +12,7 @@ from ctworkbench.core import trail
 from ctworkbench.core.errors import StudyError
 from ctworkbench.core.model import Annotation, JobRecord, ModelRun, Preprocessing, Scan, Subject, Template
 from ctworkbench.core.workbench import norm_library
+from ctworkbench.core.workbench.ensembles import members_of
 from ctworkbench.core.workbench.open_study import OpenStudy
 
 GRACE = timedelta(days=1)
@@ -35,7 +36,8 @@ def verify_study(study: OpenStudy) -> list[str]:
     with study.database.reading() as session:
         problems = _database_problems(study, session)
         owners = _owners(session)
-        models = session.execute(select(ModelRun.id, ModelRun.weights_hash)).tuples().all()
+        # an ensemble has no weights of its own; its members stand in the list themselves
+        models = [(run.id, run.weights_hash) for run in session.scalars(select(ModelRun)) if not members_of(run)]
     for key, owner in owners.items():
         problem = study.store.verify(key)
         if problem is not None:
@@ -95,6 +97,8 @@ def _owners(session: Session) -> dict[str, str]:
             owners.setdefault(key, f"preprocessing of scan {row.scan_id}")
     for row in session.scalars(select(Annotation)):
         owners.setdefault(row.labels_key, f"label map of scan {row.scan_id}, version {row.version}")
+        if doubt := row.parameters.get("uncertainty"):
+            owners.setdefault(doubt, f"uncertainty of the label map of scan {row.scan_id}, version {row.version}")
     for row in session.scalars(select(Template)):
         for key in (row.image_key, row.labels_key, row.mask_key):
             owners.setdefault(key, f"template {row.name}")
