@@ -84,7 +84,7 @@ def vote(tissue: Path, template: Brain, inside: Volume) -> NDArray[np.uint8]:
         folder = Path(scratch)
         pose, _ = initial_similarity(template, head)
         affine = affine_transform(template, head, pose, folder, SEED)
-        displacement, grid = deformation(template, head, folder, "fast", SEED)
+        displacement, grid = deformation(template, head, folder, SEED)
     return carry_labels(labels, SCHEME.codes, inside, affine, displacement, grid).voxels
 
 
@@ -156,7 +156,7 @@ def lesson(plan: PhantomParams, folder: Path, template: Brain) -> Lesson:
     fixed = in_brain_window(Volume(smooth, hu.affine), hull)
     pose, _ = initial_similarity(fixed, template)
     affine = affine_transform(fixed, template, pose, folder, 1)
-    displacement, grid = deformation(fixed, template, folder, "fast", 1)
+    displacement, grid = deformation(fixed, template, folder, 1)
     truth = resample_labels(read_nifti(made.truth), inside.grid, CODES).voxels
     return Lesson(inside, hull, csf, truth, affine, displacement, grid)
 
