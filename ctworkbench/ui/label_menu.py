@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _PRESETS = {
     "quick": "Quick – one template",
-    "balanced": "Balanced – the template most like each scan, about twice the time",
-    "fine": "Fine – the four most like each scan fused, about six times the time",
+    "balanced": "Balanced – the template most like each scan, about the same time",
+    "fine": "Fine – the eight most like each scan fused, about five times the time",
 }
 
 
