@@ -15,7 +15,7 @@ from ctworkbench.core.model import Annotation, JobRecord, ModelRun, NormRecord
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench import Workbench
-from ctworkbench.core.workbench.modelling import _parameters
+from ctworkbench.core.workbench.training_runs import parameters
 from tests.core.heads import head
 from tests.test_bad_input import run
 from tests.ui.seeded_study import seed
@@ -37,7 +37,7 @@ def trained(study: Workbench) -> int:
             job_id="t2",
             network="resunet",
             preset="demo",
-            parameters=_parameters(request),
+            parameters=parameters(request),
             result={"dice_validation": 0.8},
             split={},
             label_kind="pseudo-labels",

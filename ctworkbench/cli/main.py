@@ -14,6 +14,7 @@ from ctworkbench.cli import (
     charts,
     checking,
     cohort,
+    comparing,
     labelling,
     labels,
     methods,
@@ -31,7 +32,21 @@ from ctworkbench.cli.terminal import Command, Grammar, say
 from ctworkbench.core.errors import WorkbenchError
 
 _ROOMS = (
-    *(study, cohort, labelling, checking, labels, readers, audit, modelling, norms, charts, reports, statistics),
+    *(
+        study,
+        cohort,
+        labelling,
+        checking,
+        labels,
+        readers,
+        audit,
+        modelling,
+        comparing,
+        norms,
+        charts,
+        reports,
+        statistics,
+    ),
     *(methods, power, phantoms, window),
 )
 

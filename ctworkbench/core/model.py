@@ -4,44 +4,14 @@ Annotations, reviews, measurements, models, norms, assignments and audit entries
 "current" is a query.
 """
 
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Enum, Float, ForeignKey, Integer, String, Text, UniqueConstraint, event
-from sqlalchemy.engine import Dialect
+from sqlalchemy import JSON, Float, ForeignKey, Integer, String, Text, UniqueConstraint, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column
-from sqlalchemy.types import TypeDecorator
 
+from ctworkbench.core.columns import UtcDateTime, enum_column, now
 from ctworkbench.core.terms import Origin, ReaderRole, Role, Sex, Verdict
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite drops the time zone, so it is put back on reading."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a moment without a time zone; store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the moment its time zone back."""
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-def _enum(kind: type[StrEnum]) -> Enum:
-    """A column that stores the values of an enum, not the names of its members."""
-    return Enum(kind, values_callable=lambda members: [str(member) for member in members], native_enum=False, length=32)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):
@@ -60,7 +30,7 @@ class Study(Base):
     uid: Mapped[str] = mapped_column(String(64))
     scheme: Mapped[str] = mapped_column(String(64))
     split_seed: Mapped[int] = mapped_column(Integer)
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class Subject(Base):
@@ -70,8 +40,8 @@ class Subject(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(64), unique=True)
-    sex: Mapped[Sex | None] = mapped_column(_enum(Sex))
-    role: Mapped[Role | None] = mapped_column(_enum(Role))
+    sex: Mapped[Sex | None] = mapped_column(enum_column(Sex))
+    role: Mapped[Role | None] = mapped_column(enum_column(Role))
 
 
 class Scan(Base):
@@ -100,7 +70,7 @@ class Scan(Base):
     warnings: Mapped[list[str]]
     image_key: Mapped[str] = mapped_column(String(64))
     job_id: Mapped[str] = mapped_column(String(64))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class Preprocessing(Base):
@@ -118,7 +88,7 @@ class Preprocessing(Base):
     warnings: Mapped[list[str]]
     code_version: Mapped[str] = mapped_column(String(32))
     job_id: Mapped[str] = mapped_column(String(64))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (UniqueConstraint("scan_id", "job_id"),)
 
@@ -134,7 +104,7 @@ class Template(Base):
     image_key: Mapped[str] = mapped_column(String(64))
     labels_key: Mapped[str] = mapped_column(String(64))
     mask_key: Mapped[str] = mapped_column(String(64))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (UniqueConstraint("image_key", "labels_key", "mask_key"),)
 
@@ -147,7 +117,7 @@ class TemplateChoice(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     template_id: Mapped[int] = mapped_column(ForeignKey("template.id"))
     author: Mapped[str] = mapped_column(String(100))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class ModelRun(Base):
@@ -165,7 +135,41 @@ class ModelRun(Base):
     label_kind: Mapped[str] = mapped_column(String(32))
     code_version: Mapped[str] = mapped_column(String(32))
     weights_hash: Mapped[str] = mapped_column(String(64))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Evaluation(Base):
+    """Figures of a model on cases, beside those that its training kept; `part` tells the final test from the rest.
+
+    Attributes:
+        part: "test" where the locked test set was opened for it, else "validation".
+        comparison: name of the comparison that asked for it; "" for none.
+        result: what `training.MeasureResult` tells: figures of each case.
+    """
+
+    __tablename__ = "evaluation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("model_run.id"), index=True)
+    part: Mapped[str] = mapped_column(String(16))
+    comparison: Mapped[str] = mapped_column(String(64))
+    result: Mapped[dict[str, Any]]
+    author: Mapped[str] = mapped_column(String(100))
+    code_version: Mapped[str] = mapped_column(String(32))
+    job_id: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Comparison(Base):
+    """A comparison of trainings; `plan` is what `model_comparison.Plan` tells."""
+
+    __tablename__ = "comparison"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    plan: Mapped[dict[str, Any]]
+    author: Mapped[str] = mapped_column(String(100))
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class Annotation(Base):
@@ -180,7 +184,7 @@ class Annotation(Base):
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("annotation.id"))
     labels_key: Mapped[str] = mapped_column(String(64))
     author: Mapped[str] = mapped_column(String(100))
-    origin: Mapped[Origin] = mapped_column(_enum(Origin), index=True)
+    origin: Mapped[Origin] = mapped_column(enum_column(Origin), index=True)
     comment: Mapped[str] = mapped_column(Text, default="")
     scores: Mapped[dict[str, Any]] = mapped_column(default=dict)
     parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -188,7 +192,7 @@ class Annotation(Base):
     model_id: Mapped[int | None] = mapped_column(ForeignKey("model_run.id"))
     code_version: Mapped[str] = mapped_column(String(32))
     job_id: Mapped[str | None] = mapped_column(String(64))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (UniqueConstraint("scan_id", "version"), UniqueConstraint("scan_id", "job_id"))
 
@@ -200,13 +204,13 @@ class Review(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     annotation_id: Mapped[int] = mapped_column(ForeignKey("annotation.id"), index=True)
-    verdict: Mapped[Verdict] = mapped_column(_enum(Verdict))
+    verdict: Mapped[Verdict] = mapped_column(enum_column(Verdict))
     grade: Mapped[int | None]
     reasons: Mapped[list[str]]
     reviewer: Mapped[str] = mapped_column(String(100))
     seconds: Mapped[float]
     comment: Mapped[str] = mapped_column(Text)
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class Measurement(Base):
@@ -272,7 +276,7 @@ class NormRecord(Base):
     details: Mapped[dict[str, Any]]
     author: Mapped[str] = mapped_column(String(100))
     job_id: Mapped[str | None] = mapped_column(String(64))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class NormChoice(Base):
@@ -283,7 +287,7 @@ class NormChoice(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(64))
     author: Mapped[str] = mapped_column(String(100))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class JobRecord(Base):
@@ -296,7 +300,7 @@ class JobRecord(Base):
     scan_id: Mapped[int | None] = mapped_column(index=True)
     state: Mapped[str] = mapped_column(String(16))
     message: Mapped[str] = mapped_column(Text, default="")
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
     recorded: Mapped[datetime | None]
 
 
@@ -311,7 +315,7 @@ class Refusal(Base):
     reason: Mapped[str] = mapped_column(Text)
     remedy: Mapped[str] = mapped_column(Text)
     skipped: Mapped[bool]
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class Reader(Base):
@@ -322,7 +326,7 @@ class Reader(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     author: Mapped[str] = mapped_column(String(100))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class Assignment(Base):
@@ -338,11 +342,11 @@ class Assignment(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     scan_id: Mapped[int] = mapped_column(ForeignKey("scan.id"), index=True)
     reader: Mapped[str] = mapped_column(String(100))
-    role: Mapped[ReaderRole] = mapped_column(_enum(ReaderRole))
+    role: Mapped[ReaderRole] = mapped_column(enum_column(ReaderRole))
     blinded: Mapped[bool]
     active: Mapped[bool]
     author: Mapped[str] = mapped_column(String(100))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class Overlap(Base):
@@ -356,7 +360,7 @@ class Overlap(Base):
     voxel_mm3: Mapped[float]
     counts: Mapped[dict[str, Any]]
     code_version: Mapped[str] = mapped_column(String(32))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (UniqueConstraint("annotation_id", "other_id"),)
 
@@ -370,7 +374,7 @@ class StudySetting(Base):
     name: Mapped[str] = mapped_column(String(64), index=True)
     value: Mapped[dict[str, Any]]
     author: Mapped[str] = mapped_column(String(100))
-    created: Mapped[datetime] = mapped_column(default=_now)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class Audit(Base):
@@ -387,7 +391,7 @@ class Audit(Base):
     __tablename__ = "audit"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    time: Mapped[datetime] = mapped_column(default=_now)
+    time: Mapped[datetime] = mapped_column(default=now)
     author: Mapped[str] = mapped_column(String(100))
     action: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str] = mapped_column(String(64))
@@ -408,13 +412,13 @@ def _refuse(mapper: Mapper[Any], connection: object, target: object) -> None:
 
 KEPT = (
     *(Annotation, Review, Measurement, CheckResult, Audit, ModelRun, NormRecord, NormChoice, TemplateChoice),
-    *(Reader, Assignment, Overlap, StudySetting),
+    *(Reader, Assignment, Overlap, StudySetting, Evaluation, Comparison),
 )
 # What the trail holds digests of: all that a number or a verdict goes back to; findings of checks can be made again.
 # Study, subject and scan can be completed; of them the newest digest counts.
 CHAINED: tuple[type[Base], ...] = (
     *(Study, Subject, Scan, Preprocessing, Template, TemplateChoice, ModelRun, Annotation, Review, Measurement),
-    *(NormRecord, NormChoice, Reader, Assignment, Overlap, StudySetting),
+    *(NormRecord, NormChoice, Reader, Assignment, Overlap, StudySetting, Evaluation, Comparison),
 )
 
 for _kept in KEPT:

@@ -77,6 +77,11 @@ def folds(subjects: Iterable[str], k: int, seed: int) -> tuple[tuple[str, ...], 
     return tuple(tuple(sorted(order[start::k])) for start in range(k))
 
 
+def some_subjects(subjects: Iterable[str], most: int) -> list[str]:
+    """At most `most` of the subjects, the same ones wherever and with whomever they are asked for."""
+    return _shuffled(subjects, 0)[:most]
+
+
 def _shuffled(subjects: Iterable[str], seed: int) -> list[str]:
     """Each subject once, in an order that depends on nothing but the seed and the codes."""
     return sorted(set(subjects), key=lambda code: hashlib.sha256(f"{seed}:{code}".encode()).digest())

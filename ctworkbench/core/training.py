@@ -1,13 +1,15 @@
 """What is asked of training and segmentation, and what they answer: data only, so that no torch is needed to ask."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from ctworkbench.core import schemes
+from ctworkbench.core import plugins, schemes
+from ctworkbench.core.errors import WorkbenchError
+from ctworkbench.core.segmentation_scores import RegionScores
 from ctworkbench.core.splits import Role
 
 LabelKind = Literal["pseudo", "expert", "truth"]
@@ -25,6 +27,9 @@ NEWEST_EXAMPLE, BEST_EXAMPLE = "example_newest.npz", "example_best.npz"
 """Files in a training's folder with slices of a validation case (`train.examples`)."""
 EXAMPLE_PLANES = {"axial": 2, "coronal": 1, "sagittal": 0}
 """Their planes, and the axis of a (x, y, z) RAS array that each is a slice of."""
+
+TRAINING_CASES = 10
+"""Of how many training subjects scores are kept: enough to see a network that only knows its own cases."""
 
 
 class TrainCase(BaseModel):
@@ -59,6 +64,8 @@ class TrainRequest(BaseModel):
         scheme: region scheme of the label maps.
         seed: decides weights at the start, order, and changes of images.
         fold: which fold of the preset's cross-validation this is; None for the stored split.
+        changes: settings that differ from the preset's, by name; "augmentation.flip" for one within another.
+        fold_seed: decides who is in which fold; None for `seed`. Trainings that are compared share it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,6 +76,27 @@ class TrainRequest(BaseModel):
     scheme: str = schemes.DEFAULT
     seed: int = 1
     fold: int | None = None
+    # What says nothing is not written: a training of before these fields were there is the same training.
+    changes: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda value: not value)
+    fold_seed: int | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+class CaseFigures(BaseModel):
+    """Scores of one case.
+
+    Attributes:
+        subject: code of the subject.
+        part: what the subject was to the model: of its training, held out for validation, or of the locked test set.
+        label_kind: what the reference is: "pseudo" makes its scores agreement with pseudo-labels.
+        regions: scores by region name; a region that is in neither label map is left out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    part: Role
+    label_kind: LabelKind
+    regions: dict[str, RegionScores]
 
 
 class TrainAnswer(BaseModel):
@@ -83,6 +111,7 @@ class TrainAnswer(BaseModel):
         label_kind: what that was measured against: "pseudo" makes it agreement with pseudo-labels.
         roles: what each subject was in this training; in a fold that is not what the stored split says.
         code_version: version of the program that trained.
+        figures: scores of each validation case, and of some of the training cases; none from a program of before 0.2.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -95,6 +124,57 @@ class TrainAnswer(BaseModel):
     label_kind: LabelKind
     roles: dict[str, Role]
     code_version: str
+    figures: tuple[CaseFigures, ...] = ()
+
+
+class MeasureCase(BaseModel):
+    """A scan that a model labels only to be compared with references.
+
+    Attributes:
+        image: NIfTI, what the preset's network sees, 1 mm isotropic.
+        brain: NIfTI, brain mask on the image's grid.
+        references: NIfTI label maps on the scan's own grid, by what they are.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    part: Role
+    image: Path
+    brain: Path
+    references: dict[LabelKind, Path]
+
+
+class MeasureRequest(BaseModel):
+    """Cases, and the model as its training described it; see `SegmentRequest`.
+
+    Attributes:
+        model: its number in the study.
+        final: whether this opens the locked test set.
+        comparison: name of the comparison that asks; "" for none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: int
+    cases: tuple[MeasureCase, ...]
+    weights: Path
+    weights_sha256: str
+    network: str
+    network_params: dict[str, JsonValue]
+    settings: dict[str, JsonValue]
+    scheme: str = schemes.DEFAULT
+    final: bool = False
+    comparison: str = ""
+
+
+class MeasureResult(BaseModel):
+    """Scores of all cases, one entry for each reference."""
+
+    model_config = ConfigDict(frozen=True)
+
+    figures: tuple[CaseFigures, ...]
+    device: Literal["cpu", "cuda"]
 
 
 class SegmentCase(BaseModel):
@@ -229,3 +309,29 @@ class ImportedModel(BaseModel):
 def identity_of(weights: Sequence[str]) -> str:
     """One hash for the models that answer together: of one that of its weights, of several that over all, sorted."""
     return weights[0] if len(weights) == 1 else hashlib.sha256("\n".join(sorted(weights)).encode()).hexdigest()
+
+
+def changed_settings(preset: str, changes: Mapping[str, JsonValue]) -> dict[str, Any]:
+    """The settings of a preset with some of them changed, as JSON.
+
+    Raises:
+        WorkbenchError: no such preset, no such setting, or a value that it cannot have.
+    """
+    kept: BaseModel = plugins.load(plugins.PRESETS, preset).PRESET
+    settings: dict[str, Any] = kept.model_dump(mode="json")
+    for name, value in changes.items():
+        outer, _, inner = name.partition(".")
+        place = settings.get(outer) if inner else settings
+        key = inner or outer
+        if not isinstance(place, dict) or key not in place or isinstance(place[key], dict) or key == "title":
+            known = ", ".join(key for key, own in settings.items() if not isinstance(own, dict) and key != "title")
+            raise WorkbenchError(
+                f"The preset {preset} has no setting {name}.", f"It has {known}, and augmentation.flip and the like."
+            )
+        place[key] = value
+    try:
+        return type(kept).model_validate(settings).model_dump(mode="json")
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = ".".join(str(part) for part in fault["loc"])
+        raise WorkbenchError(f"The setting {name} cannot be {fault['input']!r}: {fault['msg']}.") from error

@@ -23,18 +23,19 @@ from ctworkbench.core.code_version import code_version
 from ctworkbench.core.errors import JobCancelled, WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.splits import Role
-from ctworkbench.core.training import LabelKind, TrainCase, TrainRequest
+from ctworkbench.core.training import CaseFigures, LabelKind, TrainCase, TrainRequest, changed_settings
 from ctworkbench.core.volume import read_nifti
 from ctworkbench.train.augment import augment, class_mirror, patch
 from ctworkbench.train.checkpoint import TrainState, fingerprint, load_checkpoint, save_checkpoint, save_weights
 from ctworkbench.train.data import Prepared, network_input, padded, prepare, roles
 from ctworkbench.train.evaluate import Agreement, CaseDice, agreements, compare
 from ctworkbench.train.examples import keep_example
+from ctworkbench.train.figures import case_figures, some_of
 from ctworkbench.train.inference import eager
 from ctworkbench.train.memory import memory_held, out_of_memory, smaller
 from ctworkbench.train.objective import count_overlap, learning_rate, loss_of
 from ctworkbench.train.predict import Device, class_probabilities, label_scan, pick_device
-from ctworkbench.train.preset import Preset, load_preset
+from ctworkbench.train.preset import Preset
 
 _SAVE_EVERY_SECONDS = 60.0
 
@@ -74,6 +75,7 @@ class TrainResult(BaseModel):
         dice_validation: `mean` of the first entry of `validation`.
         dice_validation_regions: `regions` of it.
         label_kind: what `dice_validation` was measured against: "pseudo" makes it agreement with pseudo-labels.
+        figures: scores of each validation case and of a sample of training cases, on the scans' own grids.
         dice_test: always None here; the test set is opened for evaluation alone.
         seconds: time of training over all its runs, preparation and evaluation left out.
         device: "cpu" or "cuda".
@@ -102,6 +104,7 @@ class TrainResult(BaseModel):
     dice_validation: float
     dice_validation_regions: dict[str, float]
     label_kind: LabelKind
+    figures: tuple[CaseFigures, ...]
     dice_test: float | None = None
     seconds: float
     device: Device
@@ -154,8 +157,9 @@ def train(params: TrainParams, context: JobContext) -> TrainResult:
         WorkbenchError: no or too few accepted cases, a subject in two roles, a region that no label map has, a loss
             that is no longer a number, or files that cannot be used.
     """
-    settings = params.settings or load_preset(params.preset)
-    role_of = roles(params.cases, params.fold, settings.folds, params.seed)
+    settings = params.settings or Preset.model_validate(changed_settings(params.preset, params.changes))
+    fold_seed = params.seed if params.fold_seed is None else params.fold_seed
+    role_of = roles(params.cases, params.fold, settings.folds, fold_seed)
     torch.set_num_threads(context.threads)
     course = _Course(params, settings, context)
     sets = _prepare_all(course, role_of)
@@ -376,12 +380,18 @@ def _finish(
     params, context, settings = course.params, course.context, course.settings
     course.average.eval()
     cases: list[CaseDice] = []
-    for number, item in enumerate(sets["validation"]):
-        context.progress(0.95 + 0.05 * number / len(sets["validation"]), f"Evaluating on {item.case.subject}")
-        probabilities = class_probabilities(eager(course.average, course.device), item.view, settings, course.scheme)
+    figures: list[CaseFigures] = []
+    answer = eager(course.average, course.device)
+    measured = [*sets["validation"], *some_of(sets["train"])]
+    for number, item in enumerate(measured):
+        context.progress(0.95 + 0.05 * number / len(measured), f"Evaluating on {item.case.subject}")
+        probabilities = class_probabilities(answer, item.view, settings, course.scheme)
         truth = read_nifti(item.case.labels)
         found, _ = label_scan(probabilities, item.view, read_nifti(item.case.brain), truth.grid, course.scheme)
-        cases.append(compare(item.case.subject, item.case.label_kind, found.voxels, truth.voxels, course.scheme))
+        part: Role = "validation" if number < len(sets["validation"]) else "train"
+        figures.append(case_figures(item.case.subject, part, item.case.label_kind, found, truth, course.scheme))
+        if part == "validation":
+            cases.append(compare(item.case.subject, item.case.label_kind, found.voxels, truth.voxels, course.scheme))
     validation = agreements(cases)
     trained, _ = _dice_on_network_grid(course, sets["train"])
     network_params = course.network_params.model_dump(mode="json")
@@ -409,6 +419,7 @@ def _finish(
         dice_validation=validation[0].mean,
         dice_validation_regions=validation[0].regions,
         label_kind=validation[0].label_kind,
+        figures=tuple(figures),
         seconds=state.seconds,
         device=course.device,
         threads=context.threads,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ctworkbench.ui.charts import ChartsPage
     from ctworkbench.ui.charts_place import ChartsPlace
     from ctworkbench.ui.train import TrainPage
+    from ctworkbench.ui.train_place import TrainPlace
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ PLACES = {"cohort": "Cohort", "review": "Review", "train": "Train", "charts": "C
 _HINTS = {
     "cohort": "Scans: import, preprocess, label",
     "review": "Look at label maps, correct and judge them",
-    "train": "Train a network on accepted label maps",
+    "train": "Train networks on accepted label maps, and compare them",
     "charts": "Volumes against the norm",
     "jobs": "Long work: progress, cancel, start again",
 }
@@ -77,7 +78,7 @@ class StudyView(QWidget):
         self._told: set[str] = set()
         self.cohort = CohortPage(workbench, self.bridge, self.open_scan, memory)
         self.jobs = JobsPage(self.bridge)
-        self._train: TrainPage | None = None
+        self._train_place: TrainPlace | None = None
         self._charts_place: ChartsPlace | None = None
         self._train_slot, self._charts_slot, self._review_slot = (QStackedWidget() for _ in range(3))
         self._first = FirstCase(workbench, self.bridge, memory, self)
@@ -204,14 +205,19 @@ class StudyView(QWidget):
     # Plots take a third of a second to load and build, so these two pages are made when they are first wanted.
 
     @property
-    def train(self) -> "TrainPage":
-        """The page of the networks."""
-        if self._train is None:
-            from ctworkbench.ui.train import TrainPage
+    def train_place(self) -> "TrainPlace":
+        """Training and comparison of networks."""
+        if self._train_place is None:
+            from ctworkbench.ui.train_place import TrainPlace
 
-            self._train = TrainPage(self.workbench, self.bridge)
-            self._train_slot.addWidget(self._train)
-        return self._train
+            self._train_place = TrainPlace(self.workbench, self.bridge, self._memory)
+            self._train_slot.addWidget(self._train_place)
+        return self._train_place
+
+    @property
+    def train(self) -> "TrainPage":
+        """The training alone."""
+        return self.train_place.training
 
     @property
     def charts_place(self) -> "ChartsPlace":
@@ -255,10 +261,10 @@ class StudyView(QWidget):
             self._refresh(place)
         self.place_changed.emit(place)
 
-    def _page(self, place: str) -> "CohortPage | TrainPage | ChartsPlace | Any | None":
+    def _page(self, place: str) -> "CohortPage | TrainPlace | ChartsPlace | Any | None":
         """The page of a place that reads the study; made now if it was not yet, the viewer left aside."""
         if place == "train":
-            return self.train
+            return self.train_place
         if place == "charts":
             return self.charts_place
         return {"cohort": self.cohort, "review": self.review}.get(place)

@@ -114,15 +114,12 @@ class TrainPage(QWidget):
         plots.addWidget(self.examples, 4)
         right.addLayout(plots, 3)
         right.addWidget(self.models, 2)
-        title = QLabel("Train")
-        title.setProperty("role", "title")
         columns = QHBoxLayout()
         columns.setSpacing(12)
         columns.addLayout(left)
         columns.addLayout(right, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 10)
-        layout.addWidget(title)
         layout.addLayout(columns, 1)
         self._items: dict[str, pg.PlotDataItem] = {}
         self._colors = {region.name: region.color for region in load(DEFAULT).regions}

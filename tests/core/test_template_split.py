@@ -45,14 +45,14 @@ def roles(study: Workbench) -> dict[str, Role | None]:
 def test_that_subjects_a_template_is_drawn_on_train_although_the_hash_would_test_on_them(
     study: Workbench, tmp_path: Path
 ) -> None:
-    study.modelling._cases()
+    study.modelling.cases()
     held_out = [code for code, role in roles(study).items() if role is not Role.TRAIN]
     with study._study.database.writing() as session:
         for subject in session.query(Subject).all():
             subject.role = None
     for code in held_out[:3]:
         draw_template(study, code)
-    cases = study.modelling._cases()
+    cases = study.modelling.cases()
     found = roles(study)
     assert {found[code] for code in held_out[:3]} == {Role.TRAIN}
     assert {case.subject for case in cases if case.role == "train"} >= set(held_out[:3])
@@ -63,7 +63,7 @@ def test_that_subjects_a_template_is_drawn_on_train_although_the_hash_would_test
 
 
 def test_that_a_template_on_a_subject_of_the_test_set_is_not_used_and_is_told_of(study: Workbench) -> None:
-    study.modelling._cases()
+    study.modelling.cases()
     tested = next(code for code, role in roles(study).items() if role is Role.TEST)
     draw_template(study, tested)
     with pytest.raises(WorkbenchError, match=f"{tested} is of the test set"):
@@ -77,5 +77,5 @@ def test_that_templates_on_all_but_one_leave_nobody_to_test_on_and_no_role_is_gi
     for code in sorted(roles(study))[1:]:
         draw_template(study, code)
     with pytest.raises(WorkbenchError, match="1 of 20 subjects may be kept from the training"):
-        study.modelling._cases()
+        study.modelling.cases()
     assert set(roles(study).values()) == {None}

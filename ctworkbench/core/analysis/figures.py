@@ -42,7 +42,7 @@ class Picture:
 
 
 def save(picture: Picture, out: Path, formats: Sequence[str] = FIGURE_FORMATS) -> list[Path]:
-    """Write a picture as NAME.svg and NAME.pdf, the same bytes for the same picture; the paths.
+    """Write a picture as NAME.svg, NAME.pdf or NAME.png, the same bytes for the same picture; the paths.
 
     Raises:
         StudyError: the folder cannot be written.
@@ -52,7 +52,9 @@ def save(picture: Picture, out: Path, formats: Sequence[str] = FIGURE_FORMATS) -
     paths: list[Path] = []
     for kind in formats:
         content, path = io.BytesIO(), out / f"{picture.name}.{kind}"
-        dates: dict[str, Any] = {"Date": None} if kind == "svg" else {"CreationDate": None, "Creator": "CT Workbench"}
+        dates: dict[str, Any] = {"CreationDate": None, "Creator": "CT Workbench"}
+        if kind != "pdf":
+            dates = {"Date": None} if kind == "svg" else {"Software": "CT Workbench"}
         metadata = {"Title": picture.name.replace("_", " "), **dates}
         with rc_context({"pdf.fonttype": 42, "svg.hashsalt": "ctworkbench"}):
             picture.figure.savefig(content, format=kind, dpi=300, metadata=metadata)

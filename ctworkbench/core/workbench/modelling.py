@@ -8,11 +8,9 @@ from sqlalchemy import select
 
 from ctworkbench.core import plugins
 from ctworkbench.core.errors import WorkbenchError
-from ctworkbench.core.jobs import JobState
 from ctworkbench.core.model import ModelRun, Origin, Role, Scan, Subject, Verdict
 from ctworkbench.core.model_registry import ModelFacts
 from ctworkbench.core.splits import split_subjects
-from ctworkbench.core.store import key_of
 from ctworkbench.core.training import (
     LABEL_KINDS,
     LabelKind,
@@ -27,8 +25,10 @@ from ctworkbench.core.workbench.labelling import preprocessings
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import AnnotationRow, Changes, ModelRow
 from ctworkbench.core.workbench.templates import templates_on
+from ctworkbench.core.workbench.training_runs import TRAIN, made_by, parameters, train_each
 
-TRAIN = "train"
+__all__ = ["SEGMENT", "TRAIN", "ModellingRoom"]
+
 SEGMENT = segmenting.SEGMENT
 _LEAST_SUBJECTS = 4  # two to train on, one to validate on, one for the test
 
@@ -75,8 +75,7 @@ class ModellingRoom:
         study = self._study
         with study.deciding():
             requests = self._requests(network, preset, fold)
-            jobs = [self._train_once(request, again, alone=len(requests) == 1) for request in requests]
-        started = [job_id for job_id in jobs if job_id is not None]
+            started = train_each(study, requests, again)
         if started:
             study.announce(Changes(jobs=True), initiator)
         return started
@@ -88,7 +87,7 @@ class ModellingRoom:
             WorkbenchError: as `train` does.
         """
         requests = self._requests(network, preset, fold)
-        wanted = {number for request in requests for number in self._made_by(request)}
+        wanted = {number for numbers in made_by(self._study, requests) for number in numbers}
         return [row for row in reversed(self.models()) if row.id in wanted]
 
     def _requests(self, network: str, preset: str, fold: int | None) -> list[TrainRequest]:
@@ -101,7 +100,7 @@ class ModellingRoom:
             raise WorkbenchError(f"The preset {preset} has no fold {fold}.", f"It has {folds}, the first is 0.")
         study = self._study
         chosen: list[int | None] = [fold] if fold is not None or folds == 1 else list(range(folds))
-        cases = tuple(self._cases(settings.sees))
+        cases = tuple(self.cases(settings.sees))
         return [
             TrainRequest(
                 cases=cases, network=network, preset=preset, scheme=study.scheme, seed=study.split_seed, fold=number
@@ -109,31 +108,7 @@ class ModellingRoom:
             for number in chosen
         ]
 
-    def _made_by(self, request: TrainRequest) -> list[int]:
-        """Numbers of the models that were trained on exactly this."""
-        same = select(ModelRun).where(ModelRun.network == request.network, ModelRun.preset == request.preset)
-        with self._study.database.reading() as session:
-            return [run.id for run in session.scalars(same) if run.parameters == _parameters(request)]
-
-    def _train_once(self, request: TrainRequest, again: bool, alone: bool) -> str | None:
-        """Start, join or continue one training; None if it was done already."""
-        study = self._study
-        wanted = request.model_dump(mode="json")
-        live = {job.id for job in study.live(TRAIN)}  # also those that are done and about to be recorded
-        newest = next((job for job in reversed(study.jobs.jobs()) if job.kind == TRAIN and job.params == wanted), None)
-        if newest is not None and newest.id in live:
-            return newest.id
-        if newest is not None and study.jobs.state(newest.id) is not JobState.DONE:
-            study.restart(newest.id)
-            return newest.id
-        if not again and self._made_by(request):
-            return None
-        of_fold = "" if request.fold is None else f", fold {request.fold}"
-        title = f"Train {request.network} ({request.preset}{of_fold}) on {count(len(request.cases), 'label map')}"
-        threads = study.settings.all_threads if alone else 0
-        return study.start(TRAIN, title, "ctworkbench.train.loop:train", request, threads=threads)
-
-    def _cases(self, sees: str = "equalized") -> list[TrainCase]:
+    def cases(self, sees: str = "equalized") -> list[TrainCase]:
         """Accepted label maps of all subjects but the test set's, each with its subject's role for good."""
         study = self._study
         path = study.store.path
@@ -211,7 +186,7 @@ class ModellingRoom:
                     job_id=job_id,
                     network=params.network,
                     preset=params.preset,
-                    parameters=_parameters(params),
+                    parameters=parameters(params),
                     result=result.model_dump(mode="json", exclude={"weights"}),
                     split=dict(result.roles),
                     label_kind=LABEL_KINDS[kinds.pop()] if len(kinds) == 1 else "pseudo- and expert labels",
@@ -280,16 +255,3 @@ class ModellingRoom:
     def record_segment(self, job_id: str) -> Changes:
         """Take the label maps of a segmenting job into the study."""
         return segmenting.record_segment(self._study, job_id)
-
-
-def _parameters(request: TrainRequest) -> dict[str, object]:
-    """What a training was, by the content of its files: the same wherever the study lies."""
-    cases = [_keys(case) for case in request.cases]
-    return {"seed": request.seed, "fold": request.fold, "scheme": request.scheme, "cases": cases}
-
-
-def _keys(case: TrainCase) -> dict[str, str]:
-    """What a training case was, by the keys of its files in the voxel store."""
-    files = {"labels": case.labels, "image": case.image, "brain": case.brain}
-    keys = {name: key_of(path) for name, path in files.items()}
-    return {"subject": case.subject, "label_kind": case.label_kind, **keys}

@@ -34,6 +34,7 @@ from ctworkbench.core.workbench import (
     reporting,
 )
 from ctworkbench.core.workbench.auditing import AuditRoom
+from ctworkbench.core.workbench.comparing_models import FIGURES, ComparisonsRoom
 from ctworkbench.core.workbench.exchange import ExchangeRoom
 from ctworkbench.core.workbench.exporting import export_study
 from ctworkbench.core.workbench.open_study import OpenStudy, name_of_person
@@ -86,6 +87,7 @@ class Workbench:
         self.checks = checking.ChecksRoom(self._study)
         self.exchange = ExchangeRoom(self._study, self.review)
         self.modelling = modelling.ModellingRoom(self._study)
+        self.comparisons = ComparisonsRoom(self._study, self.modelling)
         self.norms = norms.NormsRoom(self._study)
         self.methods = methods.MethodsRoom(self._study, self.name)
         self.audit = AuditRoom(self._study)
@@ -98,6 +100,7 @@ class Workbench:
             labelling.LABEL: self.labelling.record_label,
             modelling.TRAIN: self.modelling.record_train,
             modelling.SEGMENT: self.modelling.record_segment,
+            FIGURES: self.comparisons.record_figures,
             model_library.IMPORT_MODEL: self.modelling.record_import_model,
             measuring.MEASURE: self.norms.record_measure,
             checking.CHECK: self.checks.record_check,
