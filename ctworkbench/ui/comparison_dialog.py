@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QEvent, QObject, QSettings, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _MEMORY = "comparison_"
-_FIRST = "resunet:demo unet3d:demo"
+_FIRST = "resunet:demo\nunet3d:demo"
 _MOST = 20
 
 
@@ -72,7 +72,7 @@ class ComparisonDialog(QDialog):
         self._memory, self._taken = memory, set(taken)
         self.setObjectName("comparison_dialog")
         self.setWindowTitle("Compare trainings")
-        self.setMinimumWidth(560)
+        self.setMinimumWidth(680)
         self.name = QLineEdit()
         self.name.setObjectName("comparison_name")
         self.name.setMaxLength(64)
@@ -102,13 +102,13 @@ class ComparisonDialog(QDialog):
         self.add.setObjectName("comparison_add")
         self.add.setAutoDefault(False)
         self.add.clicked.connect(self._add)
-        self.changes.returnPressed.connect(self._add)
+        self.changes.installEventFilter(self)
         self.remove = QPushButton("Remove")
         self.remove.setObjectName("comparison_remove")
         self.remove.setAutoDefault(False)
         self.remove.setToolTip("Take the selected configuration off the list (Delete)")
         self.remove.clicked.connect(self._remove)
-        QShortcut(QKeySequence.StandardKey.Delete, self.list, self._remove, context=Qt.ShortcutContext.WidgetShortcut)
+        self.list.installEventFilter(self)
         self.repeats, self.folds = QSpinBox(), QSpinBox()
         for box, key, tip in (
             (self.repeats, "repeats", "Trainings of each configuration with other seeds; the article has ten"),
@@ -126,13 +126,11 @@ class ComparisonDialog(QDialog):
         self.buttons = QDialogButtonBox()
         start = self.buttons.addButton("Start", QDialogButtonBox.ButtonRole.AcceptRole)
         start.setProperty("role", "primary")
-        cancel = self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
-        for button in (start, cancel):
-            button.setAutoDefault(False)  # Enter in the changes adds them
+        self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
         self._lay_out()
-        for text in str(memory.value(_MEMORY + "configurations", _FIRST)).split():
+        for text in str(memory.value(_MEMORY + "configurations", _FIRST)).splitlines():
             self._take(text)
         self.name.textChanged.connect(lambda _: self._check())
         self.list.currentRowChanged.connect(lambda _: self._check())
@@ -182,6 +180,17 @@ class ComparisonDialog(QDialog):
             raise WorkbenchError(f"The study has a comparison {name} already.", "Choose another name.")
         wanted = checked([parse_configuration(text) for text in self.texts], self.repeats.value(), self.folds.value())
         return ComparisonRequest(name, tuple(wanted), self.repeats.value(), self.folds.value())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Enter in the changes adds and does not start; Delete in the list takes off."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if watched is self.changes and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._add()
+                return True
+            if watched is self.list and event.key() == Qt.Key.Key_Delete:
+                self._remove()
+                return True
+        return super().eventFilter(watched, event)
 
     def _free_name(self) -> str:
         return next(name for number in range(1, 10_000) if (name := f"Comparison {number}") not in self._taken)
@@ -254,7 +263,7 @@ class ComparisonDialog(QDialog):
                 button.setEnabled(ready)
 
     def _accept(self) -> None:
-        self._memory.setValue(_MEMORY + "configurations", " ".join(text.replace(" ", "") for text in self.texts))
+        self._memory.setValue(_MEMORY + "configurations", "\n".join(self.texts))
         self._memory.setValue(_MEMORY + "repeats", self.repeats.value())
         self._memory.setValue(_MEMORY + "folds", self.folds.value())
         self.accept()

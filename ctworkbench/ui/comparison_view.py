@@ -208,10 +208,11 @@ class ComparisonView(QWidget):
         region = self.region.currentData() or ""
         found = boxes(result, measure, region, kind)
         self.plot.show_boxes(found, result.titles, measure, theme)
-        marks: dict[Role, str] = {"train": "▯", "validation": "▥", "test": "▮"}
-        told = [f"{mark} {SET_TITLES[part]}" for part, mark in marks.items() if any(box.part == part for box in found)]
+        looks: tuple[tuple[Role, str], ...] = (("train", "hollow"), ("validation", "filled"), ("test", "dense"))
+        seen = {box.part for box in found}
+        told = ", ".join(f"{look}: {SET_TITLES[part]}" for part, look in looks if part in seen)
         n = max((len(box.values) for box in found if box.part != "train"), default=0)
-        self.legend.setText(f"{'   '.join(told)}    a dot is a subject (n = {n}), averaged over repeats and folds")
+        self.legend.setText(f"{told}; a dot is a subject (n = {n}), averaged over repeats and folds")
 
     def _remember(self, box: QComboBox, key: str, _index: int) -> None:
         self._memory.setValue(key, box.currentData())

@@ -54,7 +54,7 @@ def take(
 
     Args:
         folder: the study.
-        out: folder for the pictures; the tabs of Charts have one each.
+        out: folder for the pictures; the tabs of Train and Charts have one each.
         places: "cohort", "review", "train", "charts", "jobs".
         sizes: widths and heights of the window in pixels.
         charts: folder for the charts themselves.
@@ -93,13 +93,16 @@ def take(
 
 
 def _pages(study: StudyView, place: str) -> dict[str, Callable[[], None]]:
-    """What a place shows, by the name of its picture, and how to turn to it; Charts and Review have several pages."""
+    """What a place shows, by the name of its picture, and how to turn to it; Review, Train and Charts have several."""
     if place == "review" and study.review is not None:
         reading = study.review.reading
         pages: dict[str, Callable[[], None]] = {"review": reading.put_away, "review_slices": reading.toggle_lightbox}
         if len(study.review.session.versions) > 1:
             pages["review_compare"] = reading.toggle_desk
         return pages
+    if place == "train":
+        place_of = study.train_place
+        return {"train": partial(place_of.show_page, "training"), "compare": partial(place_of.show_page, "comparison")}
     if place != "charts":
         return {place: lambda: None}
     tabs = study.charts_place

@@ -1,8 +1,10 @@
 """A study's comparisons: decided once, trained as jobs, used where they are done, tested last, told in the trail."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -127,11 +129,9 @@ def test_that_the_test_set_stays_closed_until_it_is_opened_by_name(compared: Wor
 
 
 def test_that_a_model_without_figures_is_measured_when_the_comparison_goes_on(
-    compared: Workbench, monkeypatch: pytest.MonkeyPatch
+    compared: Workbench,
 ) -> None:
     place = compared.folder.with_name("older")
-    import shutil
-
     shutil.copytree(compared.folder, place)
     with Workbench.open(place, Settings(author="reader", slots=1)) as older:
         with older._study.database.engine.begin() as connection:
@@ -182,7 +182,7 @@ def test_that_a_comparison_keeps_the_label_maps_it_began_with(study: Workbench) 
 def test_that_repeats_and_folds_are_all_queued_with_seeds_and_folds_of_their_own(study: Workbench) -> None:
     jobs = study.comparisons.start("folds", BOTH, repeats=2, folds=2)
     assert len(jobs) == 8
-    told = [study.jobs.job(job).params for job in jobs]
+    told: list[dict[str, Any]] = [study.jobs.job(job).params for job in jobs]
     seed = study._study.split_seed
     assert [(one["network"], one["seed"], one["fold"], one.get("fold_seed")) for one in told] == [
         ("resunet", seed, 0, None),

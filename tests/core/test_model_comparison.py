@@ -2,7 +2,9 @@
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,7 +130,7 @@ def test_that_kinds_of_labels_and_sets_are_columns_of_their_own() -> None:
     )
     sheet = figure_sheet(result([run(0, *figures), run(1, *cases({"A": 0.5}))]), DICE)
     keys = [column.key for column in sheet.columns]
-    row = dict(zip(keys, sheet.rows[0], strict=True))
+    row: dict[str, Any] = dict(zip(keys, sheet.rows[0], strict=True))
     assert (row["region"], row["configuration"]) == ("Mean of the regions", "resunet (demo)")
     assert row["pseudo_validation"] == pytest.approx(0.8)
     assert row["expert_validation"] == pytest.approx(0.5)
@@ -248,8 +250,6 @@ def test_that_an_unfinished_comparison_says_so_and_an_empty_one_is_refused() -> 
     assert told(half.warnings(), "2 of 6 trainings are done (resunet (demo) 1, unet3d (demo) 1)")
     with pytest.raises(WorkbenchError, match="No training of trial is done yet"):
         need_figures(result([]))
-    from dataclasses import replace
-
     with pytest.raises(WorkbenchError, match="Model 3 has no figures by case: an older program trained it"):
         need_figures(replace(result([]), unmeasured=(3,)))
     assert told(replace(half, unmeasured=(3, 4)).warnings(), "Models 3, 4 have no figures by case and stay out")

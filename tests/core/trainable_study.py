@@ -57,6 +57,7 @@ def trainable(folder: Path, experts: tuple[int, ...] = (6,)) -> Workbench:
                 job_id="p",
             )
             session.add(made)
+            newest = 0
             origins = [Origin.REGISTRATION, *([Origin.EXPERT] if number in experts else [])]
             for version, origin in enumerate(origins, start=1):
                 annotation = Annotation(
@@ -71,8 +72,9 @@ def trainable(folder: Path, experts: tuple[int, ...] = (6,)) -> Workbench:
                 )
                 session.add(annotation)
                 session.flush()
+                newest = annotation.id
             review = Review(
-                annotation_id=annotation.id,
+                annotation_id=newest,
                 verdict=Verdict.ACCEPT,
                 grade=5,
                 reasons=[],
