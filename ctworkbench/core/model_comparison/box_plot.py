@@ -18,6 +18,7 @@ COLORS = ("#0072b2", "#c35e00", "#12a55f", "#7c0ffb", "#8a0f52", "#141414", "#2c
 _REACH = 1.5
 _GROUP = 0.8
 _LONGEST = 30
+_BESIDE = 3
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,10 @@ def _draw_regions(axes: "Axes", result: ComparisonResult, measure: Measure, kind
         result.titles,
         fontsize=6.5,
         frameon=False,
-        loc="best",
+        ncols=len(result.titles) if len(result.titles) <= _BESIDE else 2,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 0.995),  # above the boxes, never over them
+        borderaxespad=0.0,
     )
 
 
