@@ -15,6 +15,7 @@ from ctworkbench.ui.chart_axis import Axis
 from ctworkbench.ui.chart_bands import BandLook, NormBand, levels_of
 from ctworkbench.ui.chart_dots import SINGLE_DOTS, DotsItem, Style, dot_size
 from ctworkbench.ui.chart_edges import beyond_text, no_fault, placed
+from ctworkbench.ui.chart_grid import Grid
 from ctworkbench.ui.chart_groups import SEX_TITLES, Grouping, sex_key
 from ctworkbench.ui.chart_lasso import LassoBox
 from ctworkbench.ui.chart_marks import Marks
@@ -81,6 +82,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.boxes = (LassoBox(), LassoBox())
         self.plot, self.strip = (self._add_plot(column, box) for column, box in enumerate(self.boxes))
+        self.grids = tuple(Grid(plot, across=plot is self.plot) for plot in (self.plot, self.strip))
         self.bands = {sex: NormBand(self.plot) for sex in ("M", "F")}
         self.scatter, self.outside = DotsItem(), DotsItem()
         self.marks = Marks(self.plot, self.scatter, compact)
@@ -113,7 +115,6 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             plot.getAxis("left").setWidth(31 if self._compact else 54)  # a width of its own would come a drawing late
             if not self._compact:
                 plot.getAxis("bottom").setHeight(42)  # equal, so that both grounds end on one line
-            plot.showGrid(x=plot is self.plot, y=True, alpha=0.12)
         self.boxes[0].setMouseEnabled(x=not self._compact, y=not self._compact)
         self.boxes[1].setMouseEnabled(x=False, y=False)
         self.strip.setYLink(self.plot)
@@ -124,7 +125,7 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self.strip.setXRange(0, 1, padding=0)
         self.ci.layout.setColumnStretchFactor(0, 1)  # type: ignore[attr-defined]
         self.ci.layout.setColumnStretchFactor(1, 0)  # type: ignore[attr-defined]
-        self.ci.setContentsMargins(2, 2, 6, 2)  # type: ignore[attr-defined]
+        self.ci.setContentsMargins(2, 7, 6, 2)  # type: ignore[attr-defined]  # half of a number stands above the axis
         self.strip.setVisible(False)
 
     def _dress(self) -> None:
@@ -137,6 +138,8 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setPen(theme.axis)
                 plot.getAxis(side).setTextPen(theme.muted)
+        for grid in self.grids:
+            grid.dress(theme.axis)
         self.boxes[1].setBackgroundColor(theme.strip)
         self.crowd.setText(self.crowd.text, color=theme.muted)
         for box in self.boxes:
