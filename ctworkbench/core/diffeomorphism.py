@@ -9,6 +9,7 @@ by the same metric takes 9 s and stops at 4 mm (docs/registration.md).
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,11 @@ from ctworkbench.core.alignment import Brain
 from ctworkbench.core.volume import Affine
 
 _GRID_MM = 2
-_FACTORS = (4, 2, 1)
-_ITERATIONS = (30, 25, 12)
 _RADIUS = 2  # of the window of the correlation, in voxels
 _NOISE = 1.0  # variance of HU that counts as none, in HU²
 _STEP = 0.5  # longest move of the first iteration of a level, in voxels; the last ones are short, to settle
 _PATIENCE = 5  # iterations without a gain
-_FLUID, _ELASTIC = 2.5, 0.7  # what a step, and what the whole is smoothed by, in voxels
-_HULL_WEIGHT = 0.25
+_FLUID = 2.5  # what a step is smoothed by, in voxels
 _IMAGE_MM, _HULL_MM = 0.8, 2.0
 _IN_REACH = 0.05
 
@@ -33,13 +31,36 @@ Image = NDArray[np.float32]
 Field = NDArray[np.float32]
 
 
-def deform(fixed: Brain, moving: Brain, affine: Affine) -> tuple[Field, Affine]:
+class Manner(NamedTuple):
+    """How a template is deformed.
+
+    Attributes:
+        factors: size of the voxels of each level, coarse to fine, in units of the 2-mm grid.
+        iterations: the most of each level.
+        elastic: what the whole is smoothed by after each step, in voxels.
+        hull_weight: of the difference of the hulls beside the local correlation.
+    """
+
+    factors: tuple[int, ...]
+    iterations: tuple[int, ...]
+    elastic: float
+    hull_weight: float
+
+
+ONE_HEAD = Manner((4, 2, 1), (30, 25, 12), elastic=0.7, hull_weight=0.25)
+"""For a template that is one head: its gyri are followed down to 2 mm."""
+AVERAGE = Manner((4, 2), (30, 25), elastic=1.0, hull_weight=1.0)
+"""For an average of heads, which has no gyri that could be followed: stiffer, to 4 mm, and led by the hull."""
+
+
+def deform(fixed: Brain, moving: Brain, affine: Affine, manner: Manner = ONE_HEAD) -> tuple[Field, Affine]:
     """The deformation on 2 mm that goes before an affine transform.
 
     Args:
         fixed: the scan.
         moving: the template.
         affine: 4×4, world mm of `fixed` → world mm of `moving` (RAS+).
+        manner: how freely.
 
     Returns:
         displacement in mm RAS+ (x, y, z, 3), float32, and the 4×4 affine of the grid over `fixed` that it stands on.
@@ -52,7 +73,7 @@ def deform(fixed: Brain, moving: Brain, affine: Affine) -> tuple[Field, Affine]:
     )
     sigma = _HULL_MM / _GRID_MM
     hulls = ndimage.gaussian_filter(mask, sigma), ndimage.gaussian_filter(their_mask, sigma)
-    field = _descend((image, hulls[0]), (theirs, hulls[1]))
+    field = _descend((image, hulls[0]), (theirs, hulls[1]), manner)
     return np.einsum("ij,jxyz->xyzi", grid[:3, :3], field).astype(np.float32), grid
 
 
@@ -76,40 +97,40 @@ def _carried(voxels: Image, matrix: Affine, shape: tuple[int, ...]) -> Image:
     return ndimage.affine_transform(smooth, matrix[:3, :3], matrix[:3, 3], shape, order=1, output=np.float32)
 
 
-def _descend(fixed: tuple[Image, Image], moving: tuple[Image, Image]) -> Field:
+def _descend(fixed: tuple[Image, Image], moving: tuple[Image, Image], manner: Manner) -> Field:
     """Displacement in voxels (3, x, y, z) that takes image and hull of `moving` to those of `fixed`, coarse to fine."""
-    field = np.zeros((3, *_shrunk(fixed[0], _FACTORS[0]).shape), dtype=np.float32)
-    for (factor, finer), iterations in zip(pairwise((*_FACTORS, 1)), _ITERATIONS, strict=True):
+    field = np.zeros((3, *_shrunk(fixed[0], manner.factors[0]).shape), dtype=np.float32)
+    for (factor, finer), iterations in zip(pairwise((*manner.factors, 1)), manner.iterations, strict=True):
         ours, theirs = ([_shrunk(one, factor) for one in pair] for pair in (fixed, moving))
-        field = _settled(ours, theirs, field, iterations)
+        field = _settled(ours, theirs, field, iterations, manner)
         if finer != factor:
             field = _finer(field, _shrunk(fixed[0], finer).shape, factor / finer)
     return field
 
 
-def _settled(fixed: Sequence[Image], moving: Sequence[Image], field: Field, iterations: int) -> Field:
+def _settled(fixed: Sequence[Image], moving: Sequence[Image], field: Field, iterations: int, manner: Manner) -> Field:
     """The field that makes the images most alike of those on the way down; where nothing is gained, the way is left."""
     best, most, since = field, -np.inf, 0
     for number in range(iterations):
-        alike, force = _pull(fixed, moving, field)
+        alike, force = _pull(fixed, moving, field, manner.hull_weight)
         since += 1
         if alike > most:
             best, most, since = field, alike, 0
         if since >= _PATIENCE:
             break
         move = (_STEP * (1 - number / iterations) * _unit(_smoothed(force, _FLUID))).astype(np.float32)
-        field = _smoothed((np.stack(_warped(field, move)) + move).astype(np.float32), _ELASTIC)
-    return field if _pull(fixed, moving, field)[0] > most else best
+        field = _smoothed((np.stack(_warped(field, move)) + move).astype(np.float32), manner.elastic)
+    return field if _pull(fixed, moving, field, manner.hull_weight)[0] > most else best
 
 
-def _pull(fixed: Sequence[Image], moving: Sequence[Image], field: Field) -> tuple[float, Field]:
+def _pull(fixed: Sequence[Image], moving: Sequence[Image], field: Field, hull_weight: float) -> tuple[float, Field]:
     """How alike the images are under a field: mean local correlation, less the difference of the hulls; and force."""
     image, hull = _warped(moving, field)
     near = (fixed[1] > _IN_REACH) | (hull > _IN_REACH)
     correlation, slope = _correlation(fixed[0], image)
     apart = fixed[1] - hull
-    alike = float(correlation[near].mean() - _HULL_WEIGHT * (apart[near] ** 2).mean())
-    force = _unit(slope * near * _gradient(image)) + _HULL_WEIGHT * _unit(apart * _gradient(hull))
+    alike = float(correlation[near].mean() - hull_weight * (apart[near] ** 2).mean())
+    force = _unit(slope * near * _gradient(image)) + hull_weight * _unit(apart * _gradient(hull))
     return alike, force.astype(np.float32)
 
 

@@ -1,10 +1,11 @@
 """Pseudo-labels: the regions of templates, carried to a scan by atlas registration and made one label map.
 
 Templates and scan are stripped to the brain, the head's pose is searched for (`alignment`), an affine transform is
-found (`atlas_registration`), and a diffeomorphism: for the average template there as well, for those of one head in
-`diffeomorphism`. Where several templates take part, those are chosen that are most like the scan after the affine
-transform, and their labels are fused by likeness of HU from place to place (`label_fusion`). The result is fitted to
-the scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in docs/registration.md.
+found (`affine_registration`), and a deformation (`diffeomorphism`); the preset that follows the study takes both from
+ANTs (`atlas_registration`). Where several templates take part, those are chosen that are most like the scan after the
+affine transform, and their labels are fused by likeness of HU from place to place (`label_fusion`). The result is
+fitted to the scan's own brain and ventricles (`label_fitting`). What was tried and measured stands in
+docs/registration.md.
 """
 
 import shutil
@@ -19,9 +20,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 from scipy import ndimage
 
+from ctworkbench.core.affine_registration import fit_affine
 from ctworkbench.core.alignment import Brain, carried_pose, initial_similarity
 from ctworkbench.core.atlas_registration import affine_transform, deformation
-from ctworkbench.core.diffeomorphism import deform
+from ctworkbench.core.diffeomorphism import AVERAGE, ONE_HEAD, Manner, deform
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_fitting import brain_tissue, carry_labels, fit_labels, places_in_template, smoothed
@@ -50,7 +52,7 @@ from ctworkbench.core.template_library import (
 )
 from ctworkbench.core.volume import Affine, Volume, read_nifti, write_nifti
 
-Preset = Literal["quick", "balanced", "fine"]
+Preset = Literal["quick", "balanced", "fine", "syn"]
 
 
 class Effort(NamedTuple):
@@ -58,20 +60,20 @@ class Effort(NamedTuple):
 
     Attributes:
         templates: those most like the scan take part.
-        local: deformed by local correlation, which follows single gyri of a template that is one head
-            (`diffeomorphism`); else by mutual information (`atlas_registration`), as an average of heads is.
+        manner: how they are deformed; None for ANTs' affine transform and SyN.
         tried: as many are laid on by an affine transform first; 1 for the one that was given first, without a choice.
     """
 
     templates: int
-    local: bool
+    manner: Manner | None
     tried: int
 
 
 EFFORT: dict[Preset, Effort] = {
-    "quick": Effort(1, local=False, tried=1),
-    "balanced": Effort(1, local=True, tried=3),
-    "fine": Effort(8, local=True, tried=8),
+    "quick": Effort(1, AVERAGE, tried=1),
+    "balanced": Effort(1, ONE_HEAD, tried=3),
+    "fine": Effort(8, ONE_HEAD, tried=8),
+    "syn": Effort(1, None, tried=1),
 }
 _YEARS_APART = 2.0
 _HALF_SECTION = 0.5  # of the head's largest; 2 cm and more of a child's vertex are missing then
@@ -85,9 +87,10 @@ class LabelParams(BaseModel):
         image: HU at 1 mm, from `preprocess`.
         brain: mask of the inside of the skull at 1 mm, from `preprocess`.
         skull: mask of the bone at 1 mm, from `preprocess`.
-        templates: those to choose from; "quick" takes the first.
+        templates: those to choose from; "quick" and "syn" take the first.
         sex, age_years: of the child, for the choice; None where not known.
-        preset: "quick" carries the first, "balanced" the most like the scan, "fine" fuses several; see `EFFORT`.
+        preset: "quick" carries the first, "balanced" the most like the scan, "fine" fuses several, "syn" carries the
+            first as the study did, by ANTs; see `EFFORT`.
         fusion: how the labels of several are made one.
         seed: of the metric's sampling.
     """
@@ -158,7 +161,7 @@ class ScanAtOneMm:
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """A template laid on the scan by an affine transform, which stands in `folder` as well."""
+    """A template laid on the scan by an affine transform; that of ANTs stands in `folder` as well."""
 
     files: TemplateFiles
     template: Template
@@ -251,7 +254,7 @@ def carry_templates(params: LabelParams, context: JobContext) -> CarriedTemplate
         for number, one in enumerate(chosen):
             share = (number / len(chosen)) * 0.5
             context.progress(0.3 + share, f"Deforming {one.files.name or 'the template'}")
-            labels, scores = _carry(scan, one, params, effort.local)
+            labels, scores = _carry(scan, one, params, effort.manner)
             carried.append(labels)
             told.append(scores)
     finally:
@@ -310,7 +313,10 @@ def _lay_on(
         context.progress(0.15 + 0.15 * number / most, f"Laying on {one.name or 'the template'}")
         own = folder / str(number)
         own.mkdir(exist_ok=True)
-        affine = affine_transform(scan.brain, template.brain, pose, own, params.seed)
+        if EFFORT[params.preset].manner is None:
+            affine = affine_transform(scan.brain, template.brain, pose, own, params.seed)
+        else:
+            affine = fit_affine(scan.brain, template.brain, pose)
         alike = likeness(scan.brain, template.brain, affine)
         found.append(_Candidate(one, template, affine, score, alike, own))
     return sorted(found, key=lambda one: _preference(one, params), reverse=True)
@@ -326,13 +332,15 @@ def _preference(one: _Candidate, params: LabelParams) -> tuple[bool, float, bool
     return near, round(one.likeness, 2), one.files.sex is not None and one.files.sex == params.sex
 
 
-def _carry(scan: ScanAtOneMm, one: _Candidate, params: LabelParams, local: bool) -> tuple[Carried, dict[str, float]]:
+def _carry(
+    scan: ScanAtOneMm, one: _Candidate, params: LabelParams, manner: Manner | None
+) -> tuple[Carried, dict[str, float]]:
     """Labels and HU of one template on the scan, and what its deformation tells of itself."""
     brain = one.template.brain
-    if local:
-        displacement, grid = deform(scan.brain, brain, one.affine)
-    else:
+    if manner is None:
         displacement, grid = deformation(scan.brain, brain, one.folder, params.seed)
+    else:
+        displacement, grid = deform(scan.brain, brain, one.affine, manner)
     codes = load(params.scheme).codes
     labels = carry_labels(one.template.labels, codes, scan.inside, one.affine, displacement, grid)
     image = np.zeros(labels.voxels.shape, dtype=np.float32)
