@@ -6,26 +6,39 @@
 
 import csv
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy import ndimage
 
 from ctworkbench.core.jobs import JobContext
-from ctworkbench.core.phantom_child import draw_child
+from ctworkbench.core.phantom_child import Child, draw_child
 from ctworkbench.core.phantom_dicom import SCANNER, SITE, SeriesHeader, write_series
 from ctworkbench.core.phantom_head import VENTRICLES, Head, PhantomError, list_heads, read_head
-from ctworkbench.core.phantom_scan import KERNELS, draw_pose, measure_hu, plan_grid, truth_on
-from ctworkbench.core.phantom_shape import shape_child
-from ctworkbench.core.phantom_skull import build_skull
-from ctworkbench.core.phantom_tissue import draw_palette, paint
+from ctworkbench.core.phantom_scan import KERNELS, Pose, ScanGrid, draw_pose, measure_hu, plan_grid, truth_on
+from ctworkbench.core.phantom_shape import Shape, shape_child
+from ctworkbench.core.phantom_skull import Skull, build_skull
+from ctworkbench.core.phantom_tissue import Palette, draw_palette, paint
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource
 from ctworkbench.core.volume import Volume, write_nifti
 
-__all__ = ["PhantomError", "PhantomParams", "PhantomResult", "make_phantom", "plan_phantoms", "write_cohort"]
+__all__ = [
+    "Anatomy",
+    "PhantomError",
+    "PhantomParams",
+    "PhantomResult",
+    "Scanned",
+    "make_phantom",
+    "plan_phantoms",
+    "scan_phantom",
+    "shape_phantom",
+    "write_cohort",
+]
 
 _VENTRICLE_SHARE = 0.013
 _MOST_PHANTOMS = 9999
@@ -139,8 +152,36 @@ def plan_phantoms(
     return planned
 
 
-def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
-    """Make one phantom: its DICOM series and its truth. A work function.
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """A child's head before it lies in any scanner.
+
+    Attributes:
+        head: the adult that it was made from.
+        child: what was drawn for it.
+        shape: the map from the adult; skull: what was laid around the brain.
+        palette: HU of its tissues.
+        tissue: HU on the adult's voxels, without vault or blur.
+    """
+
+    head: Head
+    child: Child
+    shape: Shape
+    skull: Skull
+    palette: Palette
+    tissue: NDArray[np.float32]
+
+
+class Scanned(NamedTuple):
+    """A scan of a phantom: its voxels' places, HU (int16) and true regions (uint8), axes (column, row, slice)."""
+
+    grid: ScanGrid
+    image: NDArray[np.int16]
+    truth: NDArray[np.uint8]
+
+
+def shape_phantom(params: PhantomParams, context: JobContext) -> Anatomy:
+    """Draw the child of a phantom and build its head.
 
     Raises:
         PhantomError: a head that cannot be used, or volumes that it cannot be given.
@@ -157,34 +198,56 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
     shape = shape_child(head, child, targets, _stream(params.seed, params.index, _SHAPE), context.check)
     context.progress(0.4, f"{params.code}: skull")
     skull = build_skull(shape, child, _stream(params.seed, params.index, _SKULL))
-    tissue = _stream(params.seed, params.index, _TISSUE)
-    palette = draw_palette(tissue)
-    kernel = KERNELS[params.kernel]
-    blur = kernel.point_spread_mm / (shape.scale * head.spacing)
-    painted = ndimage.gaussian_filter(paint(head, palette, tissue), blur)
+    chance = _stream(params.seed, params.index, _TISSUE)
+    palette = draw_palette(chance)
+    return Anatomy(head, child, shape, skull, palette, paint(head, palette, chance))
 
-    pose = draw_pose(_stream(params.seed, params.index, _POSE, params.rescan), params.pose)
+
+def scan_phantom(params: PhantomParams, anatomy: Anatomy, pose: Pose, context: JobContext) -> Scanned:
+    """Scan a head in a pose, as `params` has the acquisition.
+
+    Raises:
+        JobCancelled: the user cancelled.
+    """
+    kernel, skull = KERNELS[params.kernel], anatomy.skull
+    painted = ndimage.gaussian_filter(
+        anatomy.tissue, kernel.point_spread_mm / (anatomy.shape.scale * anatomy.head.spacing)
+    )
     grid = plan_grid(skull, pose, params.spacing, params.matrix, params.tilt_degrees)
     thickness = params.thickness or params.spacing[2]
-
-    truth = truth_on(skull, pose, grid, head.labels, _teller(context, 0.5, 0.6, f"{params.code}: truth"))
+    truth = truth_on(skull, pose, grid, anatomy.head.labels, _teller(context, 0.5, 0.6, f"{params.code}: truth"))
     noise = _stream(params.seed, params.index, _NOISE, params.rescan)
     image = measure_hu(
         skull,
         pose,
         grid,
         painted,
-        palette,
+        anatomy.palette,
         thickness,
         params.noise_hu,
         kernel,
         noise,
         _teller(context, 0.6, 0.9, f"{params.code}: scan"),
     )
+    return Scanned(grid, image, truth)
+
+
+def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
+    """Make one phantom: its DICOM series and its truth. A work function.
+
+    Raises:
+        PhantomError: a head that cannot be used, or volumes that it cannot be given.
+        NormError: an age outside the norm.
+        JobCancelled: the user cancelled.
+    """
+    anatomy = shape_phantom(params, context)
+    pose = draw_pose(_stream(params.seed, params.index, _POSE, params.rescan), params.pose)
+    grid, image, truth = scan_phantom(params, anatomy, pose, context)
+    thickness = params.thickness or params.spacing[2]
     context.progress(0.9, f"{params.code}: writing")
     series, path = params.out / params.code, params.out / f"{params.code}_truth.nii.gz"
     left_out = {"out", "head"} | (set() if params.rescan else {"rescan"})  # a first scan keeps the UIDs it always had
-    identity = f"{params.model_dump_json(exclude=left_out)}|{head.name}"
+    identity = f"{params.model_dump_json(exclude=left_out)}|{anatomy.head.name}"
     header = SeriesHeader(params.code, params.sex, params.age_years, identity, thickness, params.kernel)
     write_series(series, image, grid, header)
     volume = Volume(truth, grid.affine)
@@ -199,11 +262,11 @@ def make_phantom(params: PhantomParams, context: JobContext) -> PhantomResult:
         scanner=SCANNER,
         series=series,
         truth=path,
-        head=head.name,
-        drawn_cm3=child.volumes_cm3,
+        head=anatomy.head.name,
+        drawn_cm3=anatomy.child.volumes_cm3,
         true_cm3={region.name: float(counts[region.code]) for region in load().regions},
-        intracranial_cm3=skull.intracranial_cm3,
-        smallest_jacobian=shape.smallest_jacobian,
+        intracranial_cm3=anatomy.skull.intracranial_cm3,
+        smallest_jacobian=anatomy.shape.smallest_jacobian,
     )
 
 

@@ -174,6 +174,22 @@ def truth_on(
     return truth
 
 
+def inside_on(skull: Skull, pose: Pose, grid: ScanGrid) -> NDArray[np.bool_]:
+    """The inside of the skull at the centres of a scan's voxels, down to the lowest point of the brain.
+
+    What `Skull.intracranial_cm3` counts: brain, ventricles, vessels and the fluid around them, within the inner table.
+    The lowest point is known to 6 mm, as `Skull.brain_points` are.
+    """
+    sampler = Sampler(skull, pose, grid, 0.0)
+    up = pose.matrix[:, 2] @ grid.affine[:3, :3]  # mm of the child's height by voxel
+    base = pose.matrix[:, 2] @ (grid.affine[:3, 3] - np.array(pose.shift_mm))
+    columns, rows = np.ogrid[: grid.shape[0], : grid.shape[1]]
+    height = base + up[0] * columns + up[1] * rows
+    lowest = float(skull.brain_points[2].min())
+    slices = [(sampler.slice(k, 4)[3] < 0) & (height + up[2] * k > lowest) for k in range(grid.shape[2])]
+    return np.stack(slices, axis=-1)
+
+
 def measure_hu(
     skull: Skull,
     pose: Pose,

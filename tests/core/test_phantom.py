@@ -16,10 +16,12 @@ from ctworkbench.core.phantom import (
     PhantomResult,
     make_phantom,
     plan_phantoms,
+    scan_phantom,
+    shape_phantom,
     write_cohort,
 )
 from ctworkbench.core.phantom_dicom import SeriesHeader, write_series
-from ctworkbench.core.phantom_scan import ScanGrid
+from ctworkbench.core.phantom_scan import Pose, ScanGrid, inside_on
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource
 from ctworkbench.core.volume import Volume, read_nifti, write_nifti
@@ -72,6 +74,18 @@ def test_that_volumes_measured_on_the_truth_file_are_those_of_the_cohort_table(m
     assert row["subject"] == "P001"
     for name, volume in measured(result).items():
         assert float(row[f"true_{name}_cm3"]) == pytest.approx(volume, rel=1e-3), name
+
+
+def test_that_the_inside_of_the_skull_on_a_scan_has_the_intracranial_volume_in_any_pose(tmp_path: Path) -> None:
+    (params,) = plan_phantoms(tmp_path, 1, 5, spacing=(2.0, 2.0, 2.5))
+    anatomy = shape_phantom(params, JobContext(tmp_path))
+    for pose in (Pose((0, 0, 0), (0, 0, 0)), Pose((20, -15, 25), (5, -3, 8))):
+        scanned = scan_phantom(params, anatomy, pose, JobContext(tmp_path))
+        inside = inside_on(anatomy.skull, pose, scanned.grid)
+        voxel = abs(np.linalg.det(scanned.grid.affine[:3, :3])) / 1000
+        assert inside.sum() * voxel == pytest.approx(anatomy.skull.intracranial_cm3, rel=0.01)
+        brain = scanned.truth > 0
+        assert (inside & brain).sum() > 0.995 * brain.sum()  # the brainstem's tip lies between two known points
 
 
 def test_that_the_deformation_never_folds(made) -> None:
