@@ -21,6 +21,8 @@ BRAIN_WINDOW = (0.0, 80.0)
 _BONE_HU = 170.0
 _SKULL_HU = 220.0
 _TISSUE_HU = (-25.0, 110.0)
+_BRAIN_HU, _AIR_BELOW_HU, _CLEAN_BELOW_HU = 35.0, -80.0, 130.0
+_EDGE_MM = 2
 _BLOCK = 2
 _MIN_BRAIN_CM3 = 250.0
 _MAX_BRAIN_CM3 = 2300.0
@@ -33,12 +35,15 @@ class HeadMasks:
     """Masks on the 1-mm grid they were made from, axes (x, y, z).
 
     Attributes:
-        brain: inside of the skull (brain, CSF, vessels) down to the foramen magnum.
+        brain: inside of the skull (brain, CSF, vessels) down to the foramen magnum, without its last millimetre, whose
+            HU are mixed with bone: where HU tell tissues apart.
+        inside: the same out to the edge of the bone: what an intracranial volume counts.
         skull: bone of the head.
         open_fraction: part of the brain's surroundings that is not bone; large for open sutures or a cut-off scan.
     """
 
     brain: Mask
+    inside: Mask
     skull: Mask
     open_fraction: float
 
@@ -75,10 +80,12 @@ def head_masks(image: Volume, name: str) -> HeadMasks:
             f"{name} shows no whole brain: {cm3:.0f} cm³ of tissue lie enclosed by bone.",
             "Import a head CT that covers the brain from the vertex to the foramen magnum.",
         )
-    brain = _refine(coarse, hu, shape)
+    smooth = ndimage.gaussian_filter(hu.astype(np.float32), 0.6)
+    brain = _refine(coarse, smooth)
+    inside = _out_to_bone(brain, smooth)
     skull = _unblock(ndimage.binary_dilation(head, _ball(1)), shape) & (hu > _SKULL_HU)
     rim = ndimage.binary_dilation(coarse, _ball(2)) & ~ndimage.binary_dilation(coarse, _ball(1))
-    return HeadMasks(brain, skull, float(1 - ndimage.binary_dilation(bone, _ball(1))[rim].mean()))
+    return HeadMasks(brain, inside, skull, float(1 - ndimage.binary_dilation(bone, _ball(1))[rim].mean()))
 
 
 def _head(mean: NDArray[np.float32]) -> Mask:
@@ -135,17 +142,41 @@ def _inside(tissue: Mask, enclosed: NDArray[np.float32]) -> Mask:
     return ndimage.binary_fill_holes(inside)
 
 
-def _refine(coarse: Mask, hu: NDArray, shape: tuple[int, ...]) -> Mask:
+def _refine(coarse: Mask, smooth: NDArray[np.float32]) -> Mask:
     """The mask at 1 mm: the coarse one with a smooth border, held back by bone, holes filled."""
     soft = ndimage.gaussian_filter(np.pad(coarse, 1).astype(np.float32), 0.6)
     share = ndimage.zoom(soft, _BLOCK, order=1, mode="nearest", grid_mode=True)  # edges of blocks on edges of voxels
-    inner = tuple(slice(_BLOCK, _BLOCK + n) for n in shape)
-    smooth = ndimage.gaussian_filter(hu.astype(np.float32), 0.6)
-    brain = (share[inner] > 0.35) & (smooth < 130) & (smooth > -80)
-    brain = _largest(brain)
-    box = ndimage.find_objects(brain.astype(np.uint8))[0]
-    brain[box] = ndimage.binary_fill_holes(brain[box])
-    return brain
+    inner = tuple(slice(_BLOCK, _BLOCK + n) for n in smooth.shape)
+    brain = _largest((share[inner] > 0.35) & (smooth < _CLEAN_BELOW_HU) & (smooth > _AIR_BELOW_HU))
+    return _without_holes(brain)
+
+
+def _out_to_bone(brain: Mask, smooth: NDArray[np.float32]) -> Mask:
+    """The mask carried on, by 2 mm at most and only where bone is near, to the edge of the bone.
+
+    That edge lies where HU are half way between the brain's and those of the bone behind, however blurred it is and
+    however thin the vault; a fixed threshold leaves 4 % of the volume out.
+    """
+    box = tuple(
+        slice(max(0, s.start - 2 * _EDGE_MM), s.stop + 2 * _EDGE_MM)
+        for s in ndimage.find_objects(brain.astype(np.uint8))[0]
+    )
+    inside, hu = brain[box], smooth[box]
+    behind = ndimage.maximum_filter(hu, 2 * _EDGE_MM + 1)
+    near = (behind > _SKULL_HU) & (hu > _AIR_BELOW_HU)
+    inside = inside | ndimage.binary_dilation(inside) & near & (hu < _CLEAN_BELOW_HU)
+    inside |= ndimage.binary_dilation(inside) & near & (hu < (behind + _BRAIN_HU) / 2)
+    whole = np.zeros_like(brain)
+    whole[box] = inside
+    return _without_holes(whole)
+
+
+def _without_holes(mask: Mask) -> Mask:
+    """A mask with what it encloses."""
+    box = ndimage.find_objects(mask.astype(np.uint8))[0]
+    filled = mask.copy()
+    filled[box] = ndimage.binary_fill_holes(mask[box])
+    return filled
 
 
 def _pad_to_blocks(hu: NDArray) -> tuple[NDArray, tuple[int, ...]]:

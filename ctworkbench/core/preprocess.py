@@ -5,6 +5,7 @@ the equalized image.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,25 @@ _AIR_HU = -1024
 _BODY_HU = -250
 _METAL_HU, _METAL_CM3 = 3000, 0.1
 _CUT_OFF = 0.15  # of the largest section: the scalp over the vertex alone has less
-_CLAHE_KERNEL_MM = 32
-_CLAHE_CLIP = 0.01
+_LEVEL_HU = 4  # at which the local histogram is read; between them it is smooth, for noise alone spreads it by more
+_STRIDE = 2  # voxels, likewise
+
+
+class Equalization(NamedTuple):
+    """Settings of the adaptive histogram equalization, as ITK names them; these are its defaults.
+
+    Attributes:
+        radius_mm: half the side of the window; at 1 mm, voxels.
+        alpha: 0 is classical histogram equalization, 1 an unsharp mask.
+        beta: 0 as `alpha` has it, 1 the image unchanged.
+    """
+
+    radius_mm: int = 5
+    alpha: float = 0.3
+    beta: float = 0.3
+
+
+EQUALIZATION = Equalization()
 
 
 class PreprocessParams(BaseModel):
@@ -42,10 +60,10 @@ class PreprocessResult(BaseModel):
 
     Attributes:
         image: HU, int16, linear interpolation.
-        brain: uint8 mask of the inside of the skull, down to the foramen magnum.
+        brain: uint8 mask of the inside of the skull, down to the foramen magnum, without the last millimetre at bone.
         skull: uint8 mask of the bone of the head.
-        equalized: uint8 network input: brain window, contrast-limited adaptive equalization, 0 outside the brain.
-        brain_cm3: volume of the brain mask.
+        equalized: uint8 network input: brain window, adaptive histogram equalization, 0 outside the brain.
+        brain_cm3: volume of the inside of the skull out to the edge of the bone, which is more than that of `brain`.
         warnings: what a reader should know before trusting the masks.
     """
 
@@ -83,7 +101,7 @@ def preprocess(params: PreprocessParams, context: JobContext) -> PreprocessResul
     write_nifti(Volume(masks.brain.astype(np.uint8), image.affine), paths["brain"])
     write_nifti(Volume(masks.skull.astype(np.uint8), image.affine), paths["skull"])
     write_nifti(Volume(equalized, image.affine), paths["equalized"])
-    cm3 = float(masks.brain.sum() * image.grid.voxel_volume_mm3 / 1000)
+    cm3 = float(masks.inside.sum() * image.grid.voxel_volume_mm3 / 1000)
     return PreprocessResult(**paths, brain_cm3=cm3, warnings=_warnings(scan, image, masks, cm3))
 
 
@@ -115,27 +133,49 @@ def to_one_mm(scan: Volume, name: str) -> Volume:
     return Volume(np.rint(image.voxels).astype(np.int16), grid.affine)
 
 
-def equalize(hu: NDArray, brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Contrast-limited adaptive histogram equalization (Zuiderveld 1994) of the brain within the brain window.
+def equalize(hu: NDArray, brain: NDArray[np.bool_], settings: Equalization = EQUALIZATION) -> NDArray[np.uint8]:
+    """Adaptive histogram equalization (Stark, IEEE Trans. Image Process. 2000) of the brain within the brain window.
+
+    The picture of SimpleITK's AdaptiveHistogramEqualization, several times faster: a voxel becomes the mean over its
+    window of f(u, v) = q(u − v, α) − β q(u − v, 1) + β u, where q(d, a) = sign(d) |2d|ᵃ / 2, u is its own grey level
+    and v those around it (−½ to ½). For one u that is a box filter; it is done for every fourth HU, on every second
+    voxel, and interpolated. Only the brain counts, so that its surface gets no bright rim.
 
     Args:
         hu: HU at 1 mm, axes (x, y, z).
         brain: where the brain is.
+        settings: window and strength.
 
     Returns:
         uint8, 1 to 255 inside the brain, 0 outside.
     """
-    from skimage.exposure import equalize_adapthist
-
-    low, high = BRAIN_WINDOW
-    equalized = np.zeros(hu.shape, dtype=np.uint8)
+    low, high = (int(bound) for bound in BRAIN_WINDOW)
     box = ndimage.find_objects(brain.astype(np.uint8))[0]
     inside = brain[box]
-    window = (np.clip(hu[box], low, high).astype(np.float32) - low) / (high - low)
-    window[~inside] = 0
-    flat = equalize_adapthist(window, kernel_size=_CLAHE_KERNEL_MM, clip_limit=_CLAHE_CLIP, nbins=160)
-    equalized[box] = np.where(inside, 1 + np.rint(254 * np.clip(flat, 0, 1)), 0).astype(np.uint8)
+    level = np.clip(np.rint(hu[box]), low, high).astype(np.intp) - low
+    grey = np.arange(high - low + 1) / (high - low) - 0.5
+    counted = np.maximum(_window_mean(inside.astype(np.float32), settings.radius_mm), 1e-6)
+    steps = np.arange(0, high - low + 1, _LEVEL_HU)
+    mapped = np.empty((len(steps), *counted.shape), dtype=np.float32)
+    for row, step in enumerate(steps):
+        apart = grey[step] - grey
+        rank = 0.5 * np.sign(apart) * (np.abs(2 * apart) ** settings.alpha - settings.beta * np.abs(2 * apart))
+        value = (rank + settings.beta * grey[step]).astype(np.float32)
+        mapped[row] = _window_mean(value[level] * inside, settings.radius_mm) / counted
+    at = np.nonzero(inside)
+    where = np.stack([level[at] / _LEVEL_HU, *(axis / _STRIDE for axis in at)]).astype(np.float32)
+    flat = ndimage.map_coordinates(mapped, where, order=1, mode="nearest") + 0.5
+    equalized = np.zeros(hu.shape, dtype=np.uint8)
+    equalized[box][at] = 1 + np.rint(254 * np.clip(flat, 0, 1))
     return equalized
+
+
+def _window_mean(image: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
+    """Mean over a cube of 2 `radius` + 1 voxels, 0 beyond the edge, at every second voxel along each axis."""
+    for axis in range(3):
+        image = ndimage.uniform_filter1d(image, 2 * radius + 1, axis=axis, mode="constant")
+        image = image[(slice(None),) * axis + (slice(None, None, _STRIDE),)]
+    return image
 
 
 def cut_off_fraction(image: Volume) -> float:
