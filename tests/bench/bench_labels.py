@@ -1,22 +1,31 @@
-"""Pseudo-labels against the truth of phantoms: presets, ways of fusion, and other programs' presets beside them.
+"""Pseudo-labels against the truth of phantoms: presets, ways of fusion, and other programs beside them.
 
     make bench-labels ARGS="--heads FOLDER --n 6 --seed 901 --presets quick balanced fine"
 
 prints, per way and phantom, the mean Dice over the ten regions, the worst region, the volumes found relative to the
-true ones, CPU seconds and the peak of memory so far; then the means. `fine` is told once more with one template, with
-majority and with STAPLE, from the same deformations. Peers: ANTs' own presets on the average template, cut to the brain
-and with our fitting of labels (`--peers none` leaves them out). `--mirror` labels with the average template and its
-mirror image: what of the asymmetry turns round is the template's.
+true ones, CPU and wall seconds and the peak of memory, each of a process of its own from its start to its end, with one
+thread; then the means. `fine` is told once more with one template, with majority and with STAPLE, from the same
+deformations. `--mirror` labels with the average template and its mirror image: what of the asymmetry turns round is the
+template's.
+
+Peers (`--peers`, or `none`): ANTs' own presets, greedy and elastix, the last two where `--peers-python` has them
+(docs/registration.md). Each is run twice: "cut", the brain that our presets see on the average template, plain and with
+our fitting of labels; and "whole", as users run them: the scan at 1 mm with skull and face on a whole child's head.
 
 Without --heads the shipped heads are used, and the template of a phantom's own head is left out; heads that are not
-shipped are the honest test, for the shipped ones voted on the average template's label map. One thread.
+shipped are the honest test, for the shipped ones voted on the average template's label map.
 """
 
 import argparse
-import resource as process
+import json
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,15 +38,19 @@ from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_fitting import fit_labels
 from ctworkbench.core.label_maps import dice, mirror, resample_labels
 from ctworkbench.core.phantom import PhantomParams, make_phantom, plan_phantoms
+from ctworkbench.core.phantom_head import list_heads
 from ctworkbench.core.preprocess import PreprocessParams, preprocess
 from ctworkbench.core.register import CarriedTemplates, LabelParams, carry_templates
 from ctworkbench.core.schemes import load
+from ctworkbench.core.settings import resource as shipped
 from ctworkbench.core.template_library import TemplateFiles, average_template, children, read_template
 from ctworkbench.core.volume import Volume, read_nifti, write_nifti
+from scripts.build_templates import scan_of
+from tests.bench.peers import PEERS
 
 SCHEME = load()
 PRESETS = ("quick", "balanced", "fine")
-PEERS = ("antsRegistrationSyNQuick[s]", "SyN")
+ANTS = ("antsRegistrationSyNQuick[s]", "SyN")
 
 
 class Case(NamedTuple):
@@ -48,30 +61,40 @@ class Case(NamedTuple):
     truth: Volume
 
 
+class Spent(NamedTuple):
+    """What a process took: seconds of the processor, seconds by the clock, the most memory in GB."""
+
+    cpu: float
+    wall: float
+    gb: float
+
+
 class Table:
     """Rows as they come, and their means at the end."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-        print("| way | head | mean Dice | worst region | volume / truth | CPU s | GB |\n|---|---|---|---|---|---|---|")
+        self._rows: dict[str, list[tuple[float, float, Spent]]] = defaultdict(list)
+        print("| way | head | mean Dice | worst region | volume / truth | CPU s | wall s | GB |")
+        print(f"|{'---|' * 8}")
 
-    def add(self, way: str, head: str, labels: Volume, truth: NDArray[np.uint8], seconds: float) -> None:
+    def add(self, way: str, head: str, labels: Volume, truth: NDArray[np.uint8], spent: Spent) -> None:
         """Print one row; labels and truth on one grid."""
         overlap = list(dice(labels.voxels, truth, SCHEME.codes).values())
         codes = list(SCHEME.codes)
         share = np.bincount(labels.voxels.ravel(), minlength=256)[codes] / np.bincount(truth.ravel())[codes]
         mean, worst = float(np.mean(overlap)), float(min(overlap))
-        self._rows[way].append((mean, worst, seconds))
-        memory = process.getrusage(process.RUSAGE_SELF).ru_maxrss / 1e6
-        told = f"{mean:.3f} | {worst:.3f} | {share.min():.2f} to {share.max():.2f} | {seconds:.0f} | {memory:.1f}"
-        print(f"| {way} | {head} | {told} |", flush=True)
+        self._rows[way].append((mean, worst, spent))
+        told = f"{mean:.3f} | {worst:.3f} | {share.min():.2f} to {share.max():.2f}"
+        print(f"| {way} | {head} | {told} | {spent.cpu:.0f} | {spent.wall:.0f} | {spent.gb:.1f} |", flush=True)
 
     def means(self) -> None:
-        """Print mean Dice, lowest region and mean seconds of each way."""
-        print("\n| way | phantoms | mean Dice | lowest region | CPU s |\n|---|---|---|---|---|")
+        """Print mean Dice, lowest region, mean seconds and peak of memory of each way."""
+        print(f"\n| way | phantoms | mean Dice | lowest region | CPU s | wall s | GB |\n|{'---|' * 7}")
         for way, rows in self._rows.items():
-            mean, worst, seconds = np.mean(rows, axis=0)[0], min(row[1] for row in rows), np.mean(rows, axis=0)[2]
-            print(f"| {way} | {len(rows)} | {mean:.3f} | {worst:.3f} | {seconds:.0f} |")
+            mean, worst = np.mean([row[0] for row in rows]), min(row[1] for row in rows)
+            cpu, wall = (np.mean([getattr(row[2], name) for row in rows]) for name in ("cpu", "wall"))
+            memory = max(row[2].gb for row in rows)
+            print(f"| {way} | {len(rows)} | {mean:.3f} | {worst:.3f} | {cpu:.0f} | {wall:.0f} | {memory:.1f} |")
 
 
 def make_case(plan: PhantomParams, folder: Path) -> Case:
@@ -93,45 +116,73 @@ def library_without(head: str) -> tuple[TemplateFiles, ...]:
     return tuple(one for one in children() if head not in one.image.parts)
 
 
-def bench_preset(preset: str, case: Case, folder: Path, table: Table) -> CarriedTemplates:
-    """One preset; of `fine` also what other ways would make of the same deformations."""
-    pool = (average_template(),) if preset == "quick" else library_without(case.head)
-    start = time.process_time()
-    params = case.params.model_validate(case.params.model_dump() | {"preset": preset, "templates": pool})
+def label_apart(params: LabelParams, folder: Path) -> tuple[CarriedTemplates, Volume, float, float]:
+    """Label a scan; with what its process took by now: CPU seconds and GB."""
     laid = carry_templates(params, JobContext(folder))
     _, fitted = laid.together("joint")
-    seconds = time.process_time() - start
+    return laid, fitted, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def bench_preset(preset: str, case: Case, folder: Path, table: Table) -> CarriedTemplates:
+    """One preset in a new process; of `fine` also what other ways would make of the same deformations."""
+    pool = (average_template(),) if preset == "quick" else library_without(case.head)
+    params = case.params.model_validate(case.params.model_dump() | {"preset": preset, "templates": pool})
+    begin = time.monotonic()
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        laid, fitted, cpu, gb = process.submit(label_apart, params, folder).result()
+    spent = Spent(cpu, time.monotonic() - begin, gb)
     truth = resample_labels(case.truth, fitted.grid, SCHEME.codes).voxels
-    table.add(preset, case.head, fitted, truth, seconds)
+    table.add(preset, case.head, fitted, truth, spent)
     if preset == "fine":
         for way, fusion, most in (
             ("fine, the most alike alone", "joint", 1),
             ("fine, majority", "majority", None),
             ("fine, STAPLE", "staple", None),
         ):
-            table.add(way, case.head, laid.together(fusion, most)[1], truth, seconds)
+            table.add(way, case.head, laid.together(fusion, most)[1], truth, spent)
     return laid
 
 
-def bench_peer(kind: str, case: Case, laid: CarriedTemplates, folder: Path, table: Table) -> None:
-    """One of ANTs' presets at 1 mm, from the average template, plain and with our fitting of labels."""
-    import ants
-
-    template = read_template(average_template(), SCHEME)
-    images = {"fixed": laid.scan.brain.image, "moving": template.brain.image, "labels": template.labels}
+def run_peer(python: Path, kind: str, folder: Path, images: dict[str, Volume]) -> tuple[Volume, Spent] | str:
+    """The labels that a peer carries to `fixed`, and what it took; the last line it wrote where it failed."""
+    folder.mkdir()
     for name, volume in images.items():
         write_nifti(volume, folder / f"{name}.nii")
-    fixed, moving, labels = (ants.image_read(str(folder / f"{name}.nii")) for name in images)
-    start = time.process_time()
-    found = ants.registration(fixed, moving, type_of_transform=kind, random_seed=1)
-    carried = ants.apply_transforms(fixed, labels, found["fwdtransforms"], interpolator="genericLabel")
-    seconds = time.process_time() - start
-    scan = laid.scan
-    plain = carried.numpy().astype(np.uint8)
-    truth = resample_labels(case.truth, scan.inside.grid, SCHEME.codes).voxels
-    table.add(f"ANTs {kind}", case.head, Volume(plain, scan.inside.affine), truth, seconds)
-    fitted = fit_labels(plain, scan.inside.voxels > 0, scan.hull, scan.csf)
-    table.add(f"ANTs {kind}, labels fitted", case.head, Volume(fitted, scan.inside.affine), truth, seconds)
+    begin = time.monotonic()
+    script = str(Path(__file__).with_name("peers.py"))
+    done = subprocess.run([python, script, kind, folder], capture_output=True, text=True)
+    wall = time.monotonic() - begin
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
+    took = json.loads(done.stdout.strip().splitlines()[-1])
+    carried = read_nifti(folder / "carried.nii")
+    return Volume(np.rint(carried.voxels).astype(np.uint8), carried.affine), Spent(took["cpu"], wall, took["gb"])
+
+
+def bench_peer(kind: str, python: Path, case: Case, laid: CarriedTemplates, folder: Path, table: Table) -> None:
+    """A peer at 1 mm on the brain and the average template, plain and with our fitting; then on whole heads."""
+    name, scan = f"ANTs {kind}" if kind in ANTS else kind, laid.scan
+    template = read_template(average_template(), SCHEME)
+    cut = {"fixed": scan.brain.image, "moving": template.brain.image, "labels": template.labels}
+    found = run_peer(python, kind, folder / f"{kind}_cut", cut)
+    if isinstance(found, str):
+        print(f"{name}, cut, gave nothing: {found}", flush=True)
+    else:
+        plain, spent = found
+        truth = resample_labels(case.truth, plain.grid, SCHEME.codes).voxels
+        table.add(f"{name}, cut", case.head, plain, truth, spent)
+        fitted = fit_labels(plain.voxels, scan.inside.voxels > 0, scan.hull, scan.csf)
+        table.add(f"{name}, cut, labels fitted", case.head, Volume(fitted, plain.affine), truth, spent)
+    other = next(path for path in list_heads(shipped("heads")) if not path.name.startswith(case.head))
+    image, labels = scan_of(other, "M")
+    whole = {"fixed": read_nifti(case.params.image), "moving": image, "labels": labels}
+    found = run_peer(python, kind, folder / f"{kind}_whole", whole)
+    if isinstance(found, str):
+        print(f"{name}, whole, gave nothing: {found}", flush=True)
+        return
+    plain, spent = found
+    truth = resample_labels(case.truth, plain.grid, SCHEME.codes).voxels
+    table.add(f"{name}, whole", case.head, plain, truth, spent)
 
 
 def asymmetry(labels: NDArray[np.uint8]) -> dict[str, float]:
@@ -180,7 +231,10 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=2)
     parser.add_argument("--seed", type=int, default=901)
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=PRESETS)
-    parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=(*PEERS, "none"))
+    parser.add_argument("--peers", nargs="+", default=list(ANTS), choices=(*PEERS, "none"))
+    parser.add_argument(
+        "--peers-python", type=Path, default=Path(sys.executable), help="Python that has greedy, elastix"
+    )
     parser.add_argument("--mirror", action="store_true", help="the mirrored average template too, on one phantom")
     given = parser.parse_args()
     table = Table()
@@ -191,7 +245,8 @@ def main() -> None:
             laid = [bench_preset(preset, case, folder, table) for preset in given.presets]
             for peer in given.peers:
                 if peer != "none":
-                    bench_peer(peer, case, laid[0], folder, table)
+                    python = Path(sys.executable) if peer in ANTS else given.peers_python
+                    bench_peer(peer, python, case, laid[0], folder, table)
             if given.mirror and plan.index == 0:
                 bench_mirror(case, folder)
     table.means()
