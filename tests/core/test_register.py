@@ -13,7 +13,7 @@ from ctworkbench.core.dicom_series import read_series
 from ctworkbench.core.errors import JobCancelled, WorkbenchError
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_fitting import brain_tissue, fit_labels, smoothed
-from ctworkbench.core.label_maps import dice
+from ctworkbench.core.label_maps import dice, resample_labels
 from ctworkbench.core.phantom import make_phantom, plan_phantoms
 from ctworkbench.core.preprocess import PreprocessParams, PreprocessResult, cut_off_fraction, preprocess, to_one_mm
 from ctworkbench.core.register import LabelParams, LabelResult, pseudo_label
@@ -195,6 +195,28 @@ def test_that_air_and_a_plastic_block_are_refused(tmp_path):
     block[10:-10, 10:-10, 10:-10] = 120
     with pytest.raises(WorkbenchError, match="shows no skull"):
         label(Volume(block, np.diag([3.0, 3, 3, 1])), tmp_path / "plastic")
+
+
+def test_that_a_block_of_metal_is_refused(tmp_path):
+    voxels = np.full((60, 60, 60), -1000, np.int16)
+    voxels[10:-10, 10:-10, 10:-10] = 3071
+    with pytest.raises(WorkbenchError, match="no whole brain: 0 cm³"):
+        label(Volume(voxels, np.diag([3.0, 3, 3, 1])), tmp_path / "metal")
+
+
+def test_that_slices_of_5_mm_are_told_of_and_labelled_in_the_right_place(phantom, tmp_path):
+    scan, truth = (volume.oriented() for volume in phantom)
+    pairs = scan.voxels.shape[2] // 2
+    thick = np.rint(scan.voxels[:, :, : 2 * pairs].reshape(*scan.voxels.shape[:2], pairs, 2).mean(-1)).astype(np.int16)
+    affine = scan.affine.copy()
+    affine[:3, 3] += affine[:3, 2] / 2
+    affine[:3, 2] *= 2
+    result, ready = label(Volume(np.asfortranarray(thick), affine), tmp_path / "work")
+    assert any("Slices are 5.0 mm apart" in warning for warning in ready.warnings)
+    found = read_nifti(result.labels)
+    there = resample_labels(truth, found.grid, CODES)
+    overlap = dice(found.voxels, there.voxels, CODES)
+    assert np.mean(list(overlap.values())) > 0.78 and min(overlap.values()) > 0.6
 
 
 def test_that_metal_in_the_brain_and_thick_slices_are_told(tmp_path):
