@@ -5,8 +5,8 @@
 prints, per way and phantom, the mean Dice over the ten regions, the worst region, the volumes found relative to the
 true ones, CPU and wall seconds and the peak of memory, each of a process of its own from its start to its end, with one
 thread; then the means. `fine` is told once more with one template, with majority and with STAPLE, from the same
-deformations. `--mirror` labels with the average template and its mirror image: what of the asymmetry turns round is the
-template's.
+deformations. `--mirror` labels the first phantom with the templates' mirror images too: what of its asymmetry turns
+round is the templates'.
 
 Peers (`--peers`, or `none`): ANTs' own presets, greedy and elastix, the last two where `--peers-python` has them
 (docs/registration.md). Each is run twice: "cut", the brain that our presets see on the average template, plain and with
@@ -208,19 +208,21 @@ def mirrored(files: TemplateFiles, folder: Path) -> TemplateFiles:
     return TemplateFiles(name=f"{files.name}, mirrored", **paths)
 
 
-def bench_mirror(case: Case, folder: Path) -> None:
-    """What of the asymmetry that the average template gives turns round with it."""
+def bench_mirror(preset: str, case: Case, folder: Path) -> None:
+    """What of the asymmetry that the templates of a preset give turns round with them."""
+    own = (average_template(),) if preset == "quick" else library_without(case.head)
+    other = tuple(mirrored(one, folder / f"mirrored_{preset}_{number}") for number, one in enumerate(own))
     found: list[dict[str, float]] = []
-    for files in (average_template(), mirrored(average_template(), folder / "mirrored")):
-        laid = carry_templates(case.params.model_copy(update={"templates": (files,)}), JobContext(folder))
+    for pool in (own, other):
+        laid = carry_templates(case.params.model_copy(update={"preset": preset, "templates": pool}), JobContext(folder))
         found.append(asymmetry(laid.together("joint")[1].voxels))
     true = asymmetry(case.truth.voxels)
-    print("\n| pair, asymmetry % | template | mirrored | turns with the template | stays | truth |")
-    print("|---|---|---|---|---|---|")
+    print(f"\n| pair, asymmetry %, `{preset}` | templates | mirrored | turns with them | stays | truth |")
+    print(f"|{'---|' * 6}")
     for pair, value in found[0].items():
-        other = found[1][pair]
-        turns, stays = (value - other) / 2, (value + other) / 2
-        print(f"| {pair} | {value:+.1f} | {other:+.1f} | {turns:+.1f} | {stays:+.1f} | {true[pair]:+.1f} |")
+        turned = found[1][pair]
+        turns, stays = (value - turned) / 2, (value + turned) / 2
+        print(f"| {pair} | {value:+.1f} | {turned:+.1f} | {turns:+.1f} | {stays:+.1f} | {true[pair]:+.1f} |")
     print(flush=True)
 
 
@@ -235,7 +237,7 @@ def main() -> None:
     parser.add_argument(
         "--peers-python", type=Path, default=Path(sys.executable), help="Python that has greedy, elastix"
     )
-    parser.add_argument("--mirror", action="store_true", help="the mirrored average template too, on one phantom")
+    parser.add_argument("--mirror", action="store_true", help="the mirrored templates too, on one phantom")
     given = parser.parse_args()
     table = Table()
     with tempfile.TemporaryDirectory() as name:
@@ -248,7 +250,8 @@ def main() -> None:
                     python = Path(sys.executable) if peer in ANTS else given.peers_python
                     bench_peer(peer, python, case, laid[0], folder, table)
             if given.mirror and plan.index == 0:
-                bench_mirror(case, folder)
+                for preset in given.presets:
+                    bench_mirror(preset, case, folder)
     table.means()
 
 
