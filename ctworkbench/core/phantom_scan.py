@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ctworkbench.core.phantom_head import region_at
+from ctworkbench.core.phantom_head import BRAIN, CSF_OUTSIDE, SINUS, VENTRICLES, VESSELS, Head, region_at
 from ctworkbench.core.phantom_skull import Skull
 from ctworkbench.core.phantom_tissue import AIR_HU, Palette, hu_at
 
@@ -174,20 +174,28 @@ def truth_on(
     return truth
 
 
-def inside_on(skull: Skull, pose: Pose, grid: ScanGrid) -> NDArray[np.bool_]:
-    """The inside of the skull at the centres of a scan's voxels, down to the lowest point of the brain.
+def inside_on(skull: Skull, pose: Pose, grid: ScanGrid, head: Head) -> NDArray[np.bool_]:
+    """The inside of the skull at the centres of voxels, down to the lowest point of the brain, as the image shows it.
 
-    What `Skull.intracranial_cm3` counts: brain, ventricles, vessels and the fluid around them, within the inner table.
-    The lowest point is known to 6 mm, as `Skull.brain_points` are.
+    In the vault it is what lies within the child's inner table; at the base, where the adult's bone stands, it is the
+    adult's brain, ventricles, vessels and fluid. The lowest point is known to 6 mm, as `Skull.brain_points` are.
     """
     sampler = Sampler(skull, pose, grid, 0.0)
+    cranial = head.is_tissue((*BRAIN, *VENTRICLES, *VESSELS, CSF_OUTSIDE, SINUS)) | (head.labels > 0)
     up = pose.matrix[:, 2] @ grid.affine[:3, :3]  # mm of the child's height by voxel
     base = pose.matrix[:, 2] @ (grid.affine[:3, 3] - np.array(pose.shift_mm))
     columns, rows = np.ogrid[: grid.shape[0], : grid.shape[1]]
     height = base + up[0] * columns + up[1] * rows
     lowest = float(skull.brain_points[2].min())
-    slices = [(sampler.slice(k, 4)[3] < 0) & (height + up[2] * k > lowest) for k in range(grid.shape[2])]
-    return np.stack(slices, axis=-1)
+    inside = np.zeros(grid.shape, dtype=bool)
+    for k in range(grid.shape[2]):
+        fields = sampler.slice(k, 6)
+        within = fields[3] < 0
+        low = (fields[5] < 0.5) & (fields[4] < 0)
+        adult = ndimage.map_coordinates(cranial.astype(np.float32), fields[:3, low], order=1, mode="nearest")
+        within[low] = adult > 0.5
+        inside[:, :, k] = within & (height + up[2] * k > lowest)
+    return inside
 
 
 def measure_hu(

@@ -40,7 +40,7 @@ from ctworkbench.core.label_maps import dice, mirror, resample_labels
 from ctworkbench.core.phantom import PhantomParams, make_phantom, plan_phantoms
 from ctworkbench.core.phantom_head import list_heads
 from ctworkbench.core.preprocess import PreprocessParams, preprocess
-from ctworkbench.core.register import CarriedTemplates, LabelParams, carry_templates
+from ctworkbench.core.register import EFFORT, CarriedTemplates, LabelParams, Preset, carry_templates
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource as shipped
 from ctworkbench.core.template_library import TemplateFiles, average_template, children, read_template
@@ -49,7 +49,7 @@ from scripts.build_templates import scan_of
 from tests.bench.peers import PEERS
 
 SCHEME = load()
-PRESETS = ("quick", "balanced", "fine")
+PRESETS: tuple[Preset, ...] = ("quick", "balanced", "fine", "syn")
 ANTS = ("antsRegistrationSyNQuick[s]", "SyN")
 
 
@@ -111,8 +111,10 @@ def make_case(plan: PhantomParams, folder: Path) -> Case:
     return Case(made.head, params, read_nifti(made.truth).oriented(volume.grid.axcodes))
 
 
-def library_without(head: str) -> tuple[TemplateFiles, ...]:
-    """The child-sized templates but that of a head."""
+def templates_for(preset: Preset, head: str) -> tuple[TemplateFiles, ...]:
+    """What a preset chooses from: the average, or the child-sized templates but that of a head."""
+    if EFFORT[preset].tried == 1:
+        return (average_template(),)
     return tuple(one for one in children() if head not in one.image.parts)
 
 
@@ -123,9 +125,9 @@ def label_apart(params: LabelParams, folder: Path) -> tuple[CarriedTemplates, Vo
     return laid, fitted, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def bench_preset(preset: str, case: Case, folder: Path, table: Table) -> CarriedTemplates:
+def bench_preset(preset: Preset, case: Case, folder: Path, table: Table) -> CarriedTemplates:
     """One preset in a new process; of `fine` also what other ways would make of the same deformations."""
-    pool = (average_template(),) if preset == "quick" else library_without(case.head)
+    pool = templates_for(preset, case.head)
     params = case.params.model_validate(case.params.model_dump() | {"preset": preset, "templates": pool})
     begin = time.monotonic()
     with ProcessPoolExecutor(1, get_context("spawn")) as process:
@@ -208,9 +210,9 @@ def mirrored(files: TemplateFiles, folder: Path) -> TemplateFiles:
     return TemplateFiles(name=f"{files.name}, mirrored", **paths)
 
 
-def bench_mirror(preset: str, case: Case, folder: Path) -> None:
+def bench_mirror(preset: Preset, case: Case, folder: Path) -> None:
     """What of the asymmetry that the templates of a preset give turns round with them."""
-    own = (average_template(),) if preset == "quick" else library_without(case.head)
+    own = templates_for(preset, case.head)
     other = tuple(mirrored(one, folder / f"mirrored_{preset}_{number}") for number, one in enumerate(own))
     found: list[dict[str, float]] = []
     for pool in (own, other):
@@ -232,7 +234,7 @@ def main() -> None:
     parser.add_argument("--heads", type=Path, help="folder of head_NN_tissue.nii.gz and head_NN_labels10.nii.gz")
     parser.add_argument("--n", type=int, default=2)
     parser.add_argument("--seed", type=int, default=901)
-    parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=PRESETS)
+    parser.add_argument("--presets", nargs="+", default=list(PRESETS[:3]), choices=PRESETS)
     parser.add_argument("--peers", nargs="+", default=list(ANTS), choices=(*PEERS, "none"))
     parser.add_argument(
         "--peers-python", type=Path, default=Path(sys.executable), help="Python that has greedy, elastix"

@@ -28,8 +28,9 @@ from ctworkbench.core.phantom import plan_phantoms, shape_phantom
 from ctworkbench.core.preprocess import PreprocessParams, preprocess
 from ctworkbench.core.register import EFFORT, LabelParams, pseudo_label
 from ctworkbench.core.schemes import load
-from ctworkbench.core.template_library import TemplateFiles, average_template, children
+from ctworkbench.core.template_library import TemplateFiles
 from ctworkbench.core.volume import read_nifti, write_nifti
+from tests.bench.bench_labels import templates_for
 from tests.bench.phantom_scans import Laid, lay, random_pose
 
 SCHEME = load()
@@ -99,9 +100,7 @@ def main() -> int:
         context = JobContext(Path(name))
         for plan in plan_phantoms(Path(name), min(given.bodies, given.n), given.seed, given.heads):
             anatomy, head = shape_phantom(plan, context), plan.head.name.removesuffix("_tissue.nii.gz")
-            pool = (average_template(),)
-            if EFFORT[given.preset].tried > 1:
-                pool = tuple(one for one in children() if head not in one.image.parts)
+            pool = templates_for(given.preset, head)
             for number in range(plan.index, given.n, given.bodies):
                 pose = random_pose(np.random.default_rng([given.seed, 1, number]), given.degrees)
                 laid, folder = lay(plan, anatomy, pose, context), Path(name) / str(number)

@@ -3,7 +3,7 @@
     make bench-preprocess ARGS="--heads FOLDER --n 6 --seed 901 --real SCAN... --out FOLDER"
 
 Every phantom is scanned three times: as a child lies, turned by up to 30° about each axis, and with an open fontanelle
-of 3 cm. The truth is the inside of the inner table, fluid and vessels included, down to the lowest point of the brain
+of 3 cm. The truth is the inside of the skull, fluid and vessels included, down to the lowest point of the brain
 (`phantom_scan.inside_on`). Printed, per scan: Dice with that truth of the inside of the skull that is measured
 (`HeadMasks.inside`), its volume relative to it, the part of the true regions that it holds; Dice of the mask in which
 HU are looked at (`HeadMasks.brain`, held back from bone on purpose) and of a plain threshold with morphology, the usual

@@ -31,7 +31,7 @@ def lay(params: PhantomParams, anatomy: Anatomy, pose: Pose, context: JobContext
     """Scan a head in a pose; RAS voxel order, HU as an import leaves them (no padding)."""
     grid, image, truth = scan_phantom(params, anatomy, pose, context)
     voxels = {"scan": np.maximum(image, -1024), "truth": truth}
-    voxels["inside"] = inside_on(anatomy.skull, pose, grid).astype(np.uint8)
+    voxels["inside"] = inside_on(anatomy.skull, pose, grid, anatomy.head).astype(np.uint8)
     return Laid(**{name: Volume(array, grid.affine).oriented() for name, array in voxels.items()})
 
 
