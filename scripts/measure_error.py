@@ -1,13 +1,13 @@
-"""Measure the measurement error of `label --preset quick` on phantoms, for `resources/measurement_error`.
+"""Measure the measurement error of the presets of `label` on phantoms, for `resources/measurement_error`.
 
 Each phantom is one body with a known truth. It is scanned several times: every scan has noise, a position, a gantry
-tilt and a slice thickness of its own. All scans are labelled as the program does, and their volumes give, for each
-region, for right minus left of each pair and for the total: the within-subject SD of repeated measurements (Sw, with
-its 95 % interval), and mean and SD of measured minus true. Heads that took part in the making of the template's label
-map would flatter it: give others with --heads.
+tilt and a slice thickness of its own. All scans are labelled as the program does, with each preset, and their volumes
+give, for each region, for right minus left of each pair and for the total: the within-subject SD of repeated
+measurements (Sw, with its 95 % interval), and mean and SD of measured minus true. Heads that took part in the making of
+the templates would flatter them: give others with --heads.
 
-Run: python scripts/measure_error.py --heads DIR [--phantoms 9] [--scans 2] [--seed 613] [--out FILE] [--work DIR]
-(about forty seconds a scan on one core; with --work a run that was cut off goes on)
+Run: python scripts/measure_error.py --heads DIR [--phantoms 9] [--scans 2] [--seed 613] [--presets quick balanced fine]
+[--out DIR] [--work DIR]  (about 75 s a scan on one core; with --work a run that was cut off goes on)
 """
 
 import argparse
@@ -28,13 +28,13 @@ from ctworkbench.core.label_maps import dice, resample_labels
 from ctworkbench.core.norms.measurement_error import TOTAL, bias_and_sd, within_subject_sd
 from ctworkbench.core.phantom import PhantomParams, make_phantom, plan_phantoms
 from ctworkbench.core.preprocess import PreprocessParams, preprocess
-from ctworkbench.core.register import LabelParams, pseudo_label
+from ctworkbench.core.register import EFFORT, LabelParams, Preset, bundled_templates, pseudo_label
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource
 from ctworkbench.core.store import VoxelStore
+from ctworkbench.core.template_library import offered_key
 from ctworkbench.core.volume import read_nifti, write_nifti
 
-METHOD = "registration, quick"
 # What differs from scan to scan beside noise and position: in-plane and slice spacing (mm), tilt (degrees), noise (HU).
 PROTOCOLS: tuple[dict[str, Any], ...] = (
     {"spacing": (1.0, 1.0, 1.25), "tilt_degrees": 0.0, "noise_hu": 5.0},
@@ -44,9 +44,8 @@ PROTOCOLS: tuple[dict[str, Any], ...] = (
 VARIED = "other noise of 4 to 7 HU, position, gantry tilt of −8 to 12°, slices of 1 to 2.5 mm"
 
 
-def scan_once(params: PhantomParams, folder: Path) -> dict[str, Any]:
-    """Make one scan of a phantom, label it as the program does, and measure it against its truth."""
-    begun = time.monotonic()
+def scan_once(params: PhantomParams, presets: list[Preset], folder: Path) -> list[dict[str, Any]]:
+    """Make one scan of a phantom, label it as the program does with each preset, and measure it against its truth."""
     context = JobContext(folder)
     made = make_phantom(params, context)
     files = sorted(path for path in made.series.rglob("*") if path.is_file())
@@ -54,21 +53,36 @@ def scan_once(params: PhantomParams, folder: Path) -> dict[str, Any]:
     volume = read_series(next(iter(find_series(files).series.values()))).volume
     write_nifti(volume, scan)
     ready = preprocess(PreprocessParams(image=scan), context)
-    request = LabelParams(scan=scan, image=ready.image, brain=ready.brain, skull=ready.skull)
-    labels = read_nifti(pseudo_label(request, context).labels)
-    codes = load().codes
-    truth = resample_labels(read_nifti(made.truth), labels.grid, codes)  # a tilted scan is measured on an upright grid
-    counts = np.bincount(labels.voxels.ravel(), minlength=256)[list(codes)] * labels.grid.voxel_volume_mm3 / 1000
-    measured = dict(zip(load().region_names, counts.tolist(), strict=True))
-    return {
-        "phantom": params.index,
-        "scan": params.rescan,
-        "head": made.head,
-        "measured": _numbers(measured),
-        "true": _numbers(made.true_cm3),
-        "dice": float(np.mean(list(dice(labels.voxels, truth.voxels, codes).values()))),
-        "seconds": time.monotonic() - begun,
-    }
+    found: list[dict[str, Any]] = []
+    for preset in presets:
+        begun = time.monotonic()
+        request = LabelParams(
+            scan=scan,
+            image=ready.image,
+            brain=ready.brain,
+            skull=ready.skull,
+            templates=bundled_templates(preset),
+            preset=preset,
+        )
+        labels = read_nifti(pseudo_label(request, context).labels)
+        codes = load().codes
+        # a tilted scan is measured on an upright grid
+        truth = resample_labels(read_nifti(made.truth), labels.grid, codes)
+        counts = np.bincount(labels.voxels.ravel(), minlength=256)[list(codes)] * labels.grid.voxel_volume_mm3 / 1000
+        measured = dict(zip(load().region_names, counts.tolist(), strict=True))
+        found.append(
+            {
+                "preset": preset,
+                "phantom": params.index,
+                "scan": params.rescan,
+                "head": made.head,
+                "measured": _numbers(measured),
+                "true": _numbers(made.true_cm3),
+                "dice": float(np.mean(list(dice(labels.voxels, truth.voxels, codes).values()))),
+                "seconds": time.monotonic() - begun,
+            }
+        )
+    return found
 
 
 def _numbers(volumes: dict[str, float]) -> dict[str, float]:
@@ -118,14 +132,14 @@ def figures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def write(rows: list[dict[str, Any]], seed: int, out: Path) -> None:
-    """Write the figures with all that tells what they are worth."""
+def write(preset: Preset, rows: list[dict[str, Any]], seed: int, out: Path) -> None:
+    """Write the figures of a preset with all that tells what they are worth."""
     heads = sorted({row["head"] for row in rows})
     card: dict[str, Any] = {
-        "method": METHOD,
+        "method": f"registration, {preset}",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "program": __version__,
-        "template_labels": _template_key(),
+        "template_labels": _template_key(preset),
         "phantoms": len({row["phantom"] for row in rows}),
         "scans": len(rows),
         "seed": seed,
@@ -143,10 +157,11 @@ def write(rows: list[dict[str, Any]], seed: int, out: Path) -> None:
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _template_key() -> str:
-    """The key under which a study keeps the bundled template's label map."""
+def _template_key(preset: Preset) -> str:
+    """What a study writes down as the label maps that a preset of the bundled templates can have carried."""
     with tempfile.TemporaryDirectory() as scratch:
-        return VoxelStore(Path(scratch)).put_file(resource("templates/adult_ct") / "labels10_child.nii.gz")
+        keys = [VoxelStore(Path(scratch)).put_file(one.labels) for one in bundled_templates(preset)]
+    return keys[0] if len(keys) == 1 else offered_key(keys)
 
 
 def main() -> None:
@@ -156,7 +171,8 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=9)
     parser.add_argument("--scans", type=int, default=2, help="scans of each phantom")
     parser.add_argument("--seed", type=int, default=613)
-    parser.add_argument("--out", type=Path, default=resource("measurement_error") / "registration_quick.toml")
+    parser.add_argument("--presets", nargs="+", default=["quick", "balanced", "fine"], choices=list(EFFORT))
+    parser.add_argument("--out", type=Path, default=resource("measurement_error"))
     parser.add_argument("--work", type=Path, help="folder that keeps what is done")
     given = parser.parse_args()
     work = given.work or Path(tempfile.mkdtemp())
@@ -169,13 +185,16 @@ def main() -> None:
         if (params.index, params.rescan) in done:
             continue
         with tempfile.TemporaryDirectory() as scratch:
-            row = scan_once(params.model_copy(update={"out": Path(scratch)}), Path(scratch))
-        rows.append(row)
+            new = scan_once(params.model_copy(update={"out": Path(scratch)}), given.presets, Path(scratch))
+        rows += new
         with log.open("a") as stream:
-            stream.write(json.dumps(row) + "\n")
-        print(f"{len(rows)}/{len(planned)} {row['head']} Dice {row['dice']:.3f}, {row['seconds']:.0f} s", flush=True)
-    write(rows, given.seed, given.out)
-    print(f"Written: {given.out}")
+            stream.writelines(json.dumps(row) + "\n" for row in new)
+        told = ", ".join(f"{row['preset']} Dice {row['dice']:.3f} in {row['seconds']:.0f} s" for row in new)
+        print(f"phantom {params.index + 1}/{given.phantoms} {new[0]['head']}: {told}", flush=True)
+    for preset in given.presets:
+        out = given.out / f"registration_{preset}.toml"
+        write(preset, [row for row in rows if row["preset"] == preset], given.seed, out)
+        print(f"Written: {out}")
 
 
 if __name__ == "__main__":

@@ -12,17 +12,20 @@ from ctworkbench.core.wording import count
 if TYPE_CHECKING:
     from ctworkbench.core.workbench import Workbench, WorklistRow
 
-PRESETS = ("quick", "balanced", "fine")
+PRESETS = ("quick", "balanced", "fine", "syn")
 VERDICTS = ("accept", "needs-edits", "reject", "later")
 
 
 def add(grammar: Grammar) -> None:
     """Add this room's commands."""
     entry = grammar.with_jobs("label", _label, "make label maps by registration of templates")
-    text = "quick carries the template in use (default); balanced the most like the scan, fine fuses eight"
+    text = (
+        "quick carries the template in use (default); balanced the most like the scan, fine fuses eight; "
+        "syn carries the one in use by ANTs' SyN, as the study did"
+    )
     entry.add_argument("--preset", choices=PRESETS, default=PRESETS[0], help=text)
     entry.add_argument("--subject", nargs="+", metavar="CODE", help="these subjects only")
-    text = "one for quick, by default the one in use; those that balanced and fine choose among, by default all"
+    text = "one for quick and syn, by default the one in use; those that balanced and fine choose among, by default all"
     entry.add_argument("--template", nargs="+", metavar="NAME", help=f"{text} (`template list`)")
     entry.add_argument(
         "--again", action="store_true", help="also scans that have a registered label map; makes a further version"

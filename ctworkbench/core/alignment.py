@@ -5,7 +5,7 @@ A gradient descent from the wrong side of a hill never arrives: on real heads th
 ±36° about every axis is tried on 5-mm voxels, and the best few are refined before one is chosen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -21,7 +21,10 @@ _REFINED = 5
 _FAR_WORSE = 0.08
 
 
-@dataclass(frozen=True)
+Coarse = tuple[NDArray[np.float32], NDArray[np.float32], Affine]
+
+
+@dataclass(frozen=True, eq=False)
 class Brain:
     """A brain for alignment.
 
@@ -32,6 +35,13 @@ class Brain:
 
     image: Volume
     mask: Volume
+    _coarse: dict[float, Coarse] = field(default_factory=dict[float, Coarse], repr=False)
+
+    def coarse(self, step_mm: float) -> Coarse:
+        """Image and mask averaged to about `step_mm`, HU within the mask alone, and their affine; kept for the next."""
+        if step_mm not in self._coarse:
+            self._coarse[step_mm] = _averaged(self, step_mm)
+        return self._coarse[step_mm]
 
 
 def initial_similarity(fixed: Brain, moving: Brain) -> tuple[Affine, float]:
@@ -41,7 +51,7 @@ def initial_similarity(fixed: Brain, moving: Brain) -> tuple[Affine, float]:
         4×4, world mm of `fixed` → world mm of `moving` (RAS+); and (mask overlap + half the correlation inside) / 1.5.
     """
     points, values, mass = _samples(fixed)
-    target = _coarse(moving)
+    target = moving.coarse(_STEP_MM)
     centre = points[mass > 0.5].mean(0)
     their_points, _, their_mass = _samples(moving)
     their_centre = their_points[their_mass > 0.5].mean(0)
@@ -89,15 +99,15 @@ def carried_pose(fixed: Brain, moving: Brain, known: Brain, pose: Affine) -> tup
     step[:3, :3] *= (_cm3(moving) / _cm3(known)) ** (1 / 3)
     step[:3, 3] = ours - step[:3, :3] @ theirs
     points, values, mass = _samples(fixed)
-    score = _score(step @ pose, points, values, mass, _coarse(moving))
-    if score >= _score(pose, points, values, mass, _coarse(known)) - _FAR_WORSE:
+    score = _score(step @ pose, points, values, mass, moving.coarse(_STEP_MM))
+    if score >= _score(pose, points, values, mass, known.coarse(_STEP_MM)) - _FAR_WORSE:
         return step @ pose, score
     return initial_similarity(fixed, moving)
 
 
 def shrunk(brain: Brain, step_mm: float) -> Brain:
     """A brain averaged to voxels of about `step_mm`; HU within the mask alone."""
-    image, mask, affine = _coarse(brain, step_mm)
+    image, mask, affine = brain.coarse(step_mm)
     return Brain(Volume(image, affine), Volume(mask, affine))
 
 
@@ -109,15 +119,14 @@ def _centre(brain: Brain) -> NDArray[np.float64]:
 
 def _samples(brain: Brain) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """World points every 5 mm in and around the brain, with image and mask there."""
-    image, mask, affine = _coarse(brain)
+    image, mask, affine = brain.coarse(_STEP_MM)
     near = np.argwhere(ndimage.binary_dilation(mask > 0.1, iterations=2))
     index = tuple(near.T)
     points = near @ affine[:3, :3].T + affine[:3, 3]
     return points, image[index].astype(np.float64), mask[index].astype(np.float64)
 
 
-def _coarse(brain: Brain, step_mm: float = _STEP_MM) -> tuple[NDArray[np.float32], NDArray[np.float32], Affine]:
-    """Image and mask averaged to about `step_mm`."""
+def _averaged(brain: Brain, step_mm: float) -> Coarse:
     factor = np.maximum(1, np.round(step_mm / np.array(brain.image.spacing))).astype(int)
     pad = [(2 * f, 2 * f + -n % f) for n, f in zip(brain.image.voxels.shape, factor, strict=True)]
 

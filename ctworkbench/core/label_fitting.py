@@ -103,19 +103,42 @@ def carry_labels(
     """
     voxels = np.argwhere(mask.voxels > 0)
     where = places_in_template(voxels, mask.affine, template.affine, affine, displacement, grid)
-    best = np.zeros(len(voxels), dtype=np.float32)
-    total = np.zeros_like(best)
-    winner = np.zeros(len(voxels), dtype=np.uint8)
+    labels = np.zeros(mask.voxels.shape, dtype=np.uint8)
+    labels[tuple(voxels.T)] = labels_at(template.voxels, codes, where)
+    return Volume(labels, mask.affine)
+
+
+def labels_at(template: NDArray[np.uint8], codes: Sequence[int], where: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The region at places between voxels: linear interpolation of each indicator, largest wins.
+
+    Args:
+        template: region codes; other codes count as none.
+        codes: regions to carry.
+        where: fractional voxel indices, (3, n).
+
+    Returns:
+        codes, (n,); 0 where none of them is the largest.
+    """
+    known = np.where(np.isin(template, list(codes)), template, 0).astype(np.uint8)
+    # Where all eight neighbours are of one region there is nothing to weigh: that is most of a brain.
+    base = np.floor(where).astype(np.intp)
+    within = np.all((base >= 0) & (base < np.array(template.shape)[:, None] - 1), axis=0)
+    low, high = (pick(known, 2, origin=-1) for pick in (ndimage.minimum_filter, ndimage.maximum_filter))
+    corner = tuple(np.where(within, base, 0))
+    found = np.where(within, low[corner], 0).astype(np.uint8)
+    mixed = np.flatnonzero(~within | (low[corner] != high[corner]))
+    places = where[:, mixed]
+    best = np.zeros(len(mixed), dtype=np.float32)
+    total, winner = np.zeros_like(best), np.zeros(len(mixed), dtype=np.uint8)
     for code in codes:
-        share = ndimage.map_coordinates((template.voxels == code).astype(np.float32), where, order=1)
+        share = ndimage.map_coordinates((known == code).astype(np.float32), places, order=1)
         total += share
         ahead = share > best
         best[ahead] = share[ahead]
         winner[ahead] = code
     winner[best <= 1 - total] = 0
-    labels = np.zeros(mask.voxels.shape, dtype=np.uint8)
-    labels[tuple(voxels.T)] = winner
-    return Volume(labels, mask.affine)
+    found[mixed] = winner
+    return found
 
 
 def places_in_template(

@@ -45,6 +45,7 @@ from ctworkbench.core.template_library import (
     Template,
     TemplateFiles,
     average_template,
+    children,
     cut_to_mask,
     in_brain_window,
     read_mask,
@@ -75,8 +76,15 @@ EFFORT: dict[Preset, Effort] = {
     "fine": Effort(8, ONE_HEAD, tried=8),
     "syn": Effort(1, None, tried=1),
 }
+REGISTRATION = 2
+"""Raised when the same preset gives other label maps than before: those of both are not one way of labelling."""
 _YEARS_APART = 2.0
 _HALF_SECTION = 0.5  # of the head's largest; 2 cm and more of a child's vertex are missing then
+
+
+def bundled_templates(preset: Preset) -> tuple[TemplateFiles, ...]:
+    """The bundled templates that a preset takes, or chooses from."""
+    return (average_template(),) if EFFORT[preset].tried == 1 else children()
 
 
 class LabelParams(BaseModel):
@@ -138,6 +146,7 @@ class LabelResult(BaseModel):
         seconds: time taken.
         warnings: what a reader should look at.
         templates: which templates took part, the most alike first.
+        registration: `REGISTRATION` of the program that made it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -147,6 +156,7 @@ class LabelResult(BaseModel):
     seconds: float
     warnings: tuple[str, ...] = ()
     templates: tuple[Part, ...] = ()
+    registration: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +243,14 @@ def pseudo_label(params: LabelParams, context: JobContext) -> LabelResult:
         for name, alike, weight in zip(laid.names, laid.likeness, fused.weights, strict=True)
     )
     seconds = time.monotonic() - start
-    return LabelResult(labels=path, scores=scores, seconds=seconds, warnings=warnings_of(scores), templates=parts)
+    return LabelResult(
+        labels=path,
+        scores=scores,
+        seconds=seconds,
+        warnings=warnings_of(scores),
+        templates=parts,
+        registration=REGISTRATION,
+    )
 
 
 def carry_templates(params: LabelParams, context: JobContext) -> CarriedTemplates:

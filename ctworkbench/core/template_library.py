@@ -1,6 +1,7 @@
 """Templates as they are registered: files of image, labels and mask, the library that is shipped, and one read in."""
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -61,6 +62,11 @@ def average_template() -> TemplateFiles:
         labels=folder / "labels10_child.nii.gz",
         mask=folder / "brain_mask.nii.gz",
     )
+
+
+def offered_key(labels_keys: Iterable[str]) -> str:
+    """One name for the label maps that a registration could choose from: the beginnings of their keys, sorted."""
+    return "+".join(sorted(key[:8] for key in labels_keys))
 
 
 def children() -> tuple[TemplateFiles, ...]:

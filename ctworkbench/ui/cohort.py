@@ -385,6 +385,7 @@ class CohortPage(QWidget):
         menu.addAction("Label, quick", lambda: self.label("quick"))
         menu.addAction("Label, balanced", lambda: self.label("balanced"))
         menu.addAction("Label, fine", lambda: self.label("fine"))
+        menu.addAction("Label as in the study (SyN)", lambda: self.label("syn"))
         menu.addAction("Segment", self.segment)
         menu.addSeparator()
         correct = menu.addAction("Correct age or sex…", self.correct)

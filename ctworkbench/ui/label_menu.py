@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 _PRESETS = {
     "quick": "Quick – one template",
-    "balanced": "Balanced – the template most like each scan, about the same time",
-    "fine": "Fine – the eight most like each scan fused, about five times the time",
+    "balanced": "Balanced – the template most like each scan, twice the time of quick",
+    "fine": "Fine – the eight most like each scan fused, about seven times the time",
+    "syn": "As in the study – one template by SyN of ANTs, slower than balanced",
 }
 
 
@@ -37,7 +38,7 @@ def ask_to_label(
         parent: of the question.
         workbench: the open study.
         bridge: reads aside, and starts the jobs.
-        preset: "quick", "balanced" or "fine".
+        preset: a key of `register.EFFORT`.
         scan_ids: the scans wanted; None for all.
         number: how many those are.
     """

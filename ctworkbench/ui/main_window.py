@@ -91,6 +91,7 @@ class MainWindow(QMainWindow):
         self._add(run, "Label, &quick", lambda s: s.cohort.label("quick"), study=True)
         self._add(run, "Label, &balanced", lambda s: s.cohort.label("balanced"), study=True)
         self._add(run, "Label, &fine", lambda s: s.cohort.label("fine"), study=True)
+        self._add(run, "Label as in the stud&y (SyN)", lambda s: s.cohort.label("syn"), study=True)
         self._add(run, "&Train…", lambda s: s.go("train"), study=True)
         self._add(run, "&Segment", lambda s: s.cohort.segment(), study=True)
         self._add(run, "&Measure", lambda s: s.cohort.measure(), study=True)

@@ -10,9 +10,11 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Measurement, Origin, Scan, Sex, Subject
 from ctworkbench.core.norms import measurement_error as errors
 from ctworkbench.core.norms.measurement_error import TOTAL, bias_and_sd, within_subject_sd
+from ctworkbench.core.register import EFFORT, REGISTRATION, Preset, bundled_templates
 from ctworkbench.core.schemes import load as load_scheme
-from ctworkbench.core.settings import Settings, resource
+from ctworkbench.core.settings import Settings
 from ctworkbench.core.store import VoxelStore
+from ctworkbench.core.template_library import offered_key
 from ctworkbench.core.workbench import Workbench
 
 REGIONS = load_scheme().region_names
@@ -118,11 +120,14 @@ class Cohort:
         preset: str = "quick",
         template: str = TEMPLATE,
         offered: str = "",
+        registration: int = REGISTRATION,
     ) -> int:
         """A further measured label map of a scan; its id."""
         with self._database.writing() as session:
             made = session.query(Annotation).filter_by(scan_id=scan_id).count()
-            told = {"preset": preset, "template_labels": template} if origin is Origin.REGISTRATION else {}
+            told: dict[str, object] = {}
+            if origin is Origin.REGISTRATION:
+                told = {"preset": preset, "registration": registration, "template_labels": template}
             if offered:
                 told["templates_offered"] = offered
             row = Annotation(
@@ -270,25 +275,47 @@ def test_that_expert_corrections_tell_how_far_the_machine_was_off(workbench: Wor
     assert not found.known  # how far off is not how far apart
 
 
-def test_that_the_shipped_figures_are_those_of_the_bundled_template_and_of_no_other(tmp_path: Path) -> None:
-    (card,) = errors.shipped_cards()
-    key = VoxelStore(tmp_path).put_file(resource("templates/adult_ct") / "labels10_child.nii.gz")
-    assert card["template_labels"] == key, "the template changed: run scripts/measure_error.py again"
-    found = errors.shipped("registration, quick", key)
+@pytest.mark.parametrize("preset", list(EFFORT))
+def test_that_the_shipped_figures_are_those_of_the_bundled_templates_and_of_no_other(
+    preset: Preset, tmp_path: Path
+) -> None:
+    store, cards = VoxelStore(tmp_path), {card["method"]: card for card in errors.shipped_cards()}
+    keys = [store.put_file(one.labels) for one in bundled_templates(preset)]
+    key = keys[0] if len(keys) == 1 else offered_key(keys)
+    method = f"registration, {preset}"
+    assert cards[method]["template_labels"] == key, "the templates changed: run scripts/measure_error.py again"
+    found = errors.shipped(method, key)
     assert set(found) == {*REGIONS, "frontal", "parietal", "occipital", "temporal", TOTAL}
     for error in found.values():
         spread = [error.sw_low_cm3, error.sw_cm3, error.sw_high_cm3]
         assert None not in spread and spread == sorted(spread, key=lambda value: value or 0.0)
         assert error.children >= 8 and error.scans >= 2 * error.children
         assert error.note.endswith("in patients it is larger: a lower bound.")
-    assert errors.shipped("registration, quick", TEMPLATE) == {}
-    assert errors.shipped("registration, fine", key) == {}
+    assert errors.shipped(method, TEMPLATE) == {}
+    assert errors.shipped("registration, of another kind", key) == {}
+
+
+def shipped_template(preset: str) -> str:
+    """The label map of the templates that the shipped figures of a preset hold for."""
+    return next(card["template_labels"] for card in errors.shipped_cards() if card["method"].endswith(preset))
+
+
+def test_that_quick_label_maps_of_an_older_program_have_the_figures_of_the_registration_that_made_them(
+    workbench: Workbench,
+) -> None:
+    cohort, template = Cohort(workbench), shipped_template("syn")
+    scan = cohort.scan("C", 1.8, volumes_of(), template=template)
+    cohort.version(1, volumes_of(), Origin.REGISTRATION, scan, "quick", template, registration=1)
+    found = workbench.norms.measurement_error("cerebellum", "registration")
+    assert (found.method, found.sw_cm3) == (
+        "registration, syn",
+        errors.shipped("registration, syn", template)["cerebellum"].sw_cm3,
+    )
 
 
 def test_that_a_study_labelled_with_the_bundled_template_uses_the_shipped_figures(workbench: Workbench) -> None:
-    (card,) = errors.shipped_cards()
     cohort = Cohort(workbench)
-    cohort.scan("C", 1.8, volumes_of(), template=card["template_labels"])
+    cohort.scan("C", 1.8, volumes_of(), template=shipped_template("quick"))
     found = workbench.norms.measurement_error("cerebellum", "registration")
     assert found.basis == "phantoms" and found.known
     assert workbench.norms.measurement_error("cerebellum", "expert").note.endswith("no label map is of expert.")

@@ -10,7 +10,7 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Annotation, Origin, Preprocessing, Scan, Subject, Template
 from ctworkbench.core.register import EFFORT, LabelParams, LabelResult, Part
 from ctworkbench.core.store import key_of
-from ctworkbench.core.template_library import TemplateFiles
+from ctworkbench.core.template_library import TemplateFiles, offered_key
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import annotation_rows, next_version, registration_rejected
 from ctworkbench.core.workbench.open_study import OpenStudy
@@ -74,10 +74,11 @@ class LabellingRoom:
         """Start the registration of templates to the scans that have no registered label map, or only rejected ones.
 
         Args:
-            preset: "quick" carries one template, "balanced" the one most like the scan; "fine" fuses eight of those.
+            preset: "quick" carries one template, "balanced" the one most like the scan; "fine" fuses eight of those;
+                "syn" carries one as the study did, by ANTs.
             scan_ids: the scans wanted; all that are preprocessed by default.
             again: label also the other scans that have a registered label map; the new one is a further version.
-            template: names of the templates. By default "quick" carries the one in use, and the others choose among
+            template: names of the templates. By default "quick" and "syn" carry the one in use, the others choose among
                 all that are shipped or drawn. With one template the scan that it was drawn on is left out unless it is
                 asked for; of several, those drawn on the scan's own subject are.
             initiator: handed on in the announcement.
@@ -173,7 +174,7 @@ class LabellingRoom:
             found = [_stored(session, *keys[part.name][:2]) for part in parts]
             if None in found:
                 raise WorkbenchError(f"A template of the job {job_id} is not in the study any more.")
-            offered = "+".join(sorted(one[1][:8] for one in keys.values()))
+            offered = offered_key(one[1] for one in keys.values())
             template = found[0] if len(found) == 1 else None
             name = FUSED if template is None else template.name
             if template is None:
@@ -196,7 +197,13 @@ class LabellingRoom:
                 origin=Origin.REGISTRATION,
                 comment="; ".join(result.warnings),
                 scores=dict(result.scores),
-                parameters={"preset": request.preset, "seed": request.seed, "template": name, **used},
+                parameters={
+                    "preset": request.preset,
+                    "registration": result.registration,
+                    "seed": request.seed,
+                    "template": name,
+                    **used,
+                },
                 template_id=None if template is None else template.id,
                 code_version=job.code_version,
                 job_id=job_id,

@@ -20,6 +20,7 @@ from ctworkbench.core.norms.measurement_error import (
     unknown,
     within_subject_sd,
 )
+from ctworkbench.core.register import REGISTRATION
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.workbench.current import annotation_rows, version_for
 from ctworkbench.core.workbench.lineage import machine_made
@@ -29,6 +30,8 @@ from ctworkbench.core.workbench.rows import AnnotationRow
 
 MAX_GAP_YEARS = 0.1
 _DAYS_PER_YEAR = 365.25
+_BEFORE = {"quick": "syn", "syn": "syn"}
+"""What presets of an older registration are called now, where they are still there."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,10 @@ def method_of(row: AnnotationRow) -> Method:
         return Method(row.origin, model_id=row.model_id)
     told = row.parameters
     templates = told.get("templates_offered") or told.get("template_labels", "")
-    return Method(row.origin, str(told.get("preset", "")), str(templates))
+    preset = str(told.get("preset", ""))
+    if told.get("registration", 1) < REGISTRATION:
+        preset = _BEFORE.get(preset, f"{preset} of an older program" if preset else "")
+    return Method(row.origin, preset, str(templates))
 
 
 def measurement_errors(
