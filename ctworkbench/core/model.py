@@ -11,7 +11,7 @@ from sqlalchemy import JSON, Float, ForeignKey, Integer, String, Text, UniqueCon
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column
 
 from ctworkbench.core.columns import UtcDateTime, enum_column, now
-from ctworkbench.core.terms import Origin, ReaderRole, Role, Sex, Verdict
+from ctworkbench.core.terms import PREPROCESSING, Origin, ReaderRole, Role, Sex, Verdict
 
 
 class Base(DeclarativeBase):
@@ -85,6 +85,7 @@ class Preprocessing(Base):
     skull_key: Mapped[str] = mapped_column(String(64))
     equalized_key: Mapped[str] = mapped_column(String(64))
     brain_cm3: Mapped[float]
+    version: Mapped[int] = mapped_column(default=PREPROCESSING, server_default="1")
     warnings: Mapped[list[str]]
     code_version: Mapped[str] = mapped_column(String(32))
     job_id: Mapped[str] = mapped_column(String(64))

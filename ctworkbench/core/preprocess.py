@@ -15,6 +15,7 @@ from scipy import ndimage
 from ctworkbench.core.brain_mask import BRAIN_WINDOW, HeadMasks, head_masks
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.jobs import JobContext
+from ctworkbench.core.terms import PREPROCESSING
 from ctworkbench.core.volume import Grid, Volume, read_nifti, resample, write_nifti
 
 _MARGIN_MM = 6.0
@@ -65,6 +66,7 @@ class PreprocessResult(BaseModel):
         equalized: uint8 network input: brain window, adaptive histogram equalization, 0 outside the brain.
         brain_cm3: volume of the inside of the skull out to the edge of the bone, which is more than that of `brain`.
         warnings: what a reader should know before trusting the masks.
+        version: `PREPROCESSING` of the program that made them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,6 +77,7 @@ class PreprocessResult(BaseModel):
     equalized: Path
     brain_cm3: float
     warnings: tuple[str, ...] = ()
+    version: int = 1
 
 
 def preprocess(params: PreprocessParams, context: JobContext) -> PreprocessResult:
@@ -102,7 +105,8 @@ def preprocess(params: PreprocessParams, context: JobContext) -> PreprocessResul
     write_nifti(Volume(masks.skull.astype(np.uint8), image.affine), paths["skull"])
     write_nifti(Volume(equalized, image.affine), paths["equalized"])
     cm3 = float(masks.inside.sum() * image.grid.voxel_volume_mm3 / 1000)
-    return PreprocessResult(**paths, brain_cm3=cm3, warnings=_warnings(scan, image, masks, cm3))
+    warnings = _warnings(scan, image, masks, cm3)
+    return PreprocessResult(**paths, brain_cm3=cm3, warnings=warnings, version=PREPROCESSING)
 
 
 def to_one_mm(scan: Volume, name: str) -> Volume:

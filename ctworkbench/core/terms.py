@@ -2,6 +2,10 @@
 
 from enum import StrEnum
 
+PREPROCESSING = 2
+"""The way of preprocessing, raised when the same scan gives another equalized image or intracranial volume: those of
+two ways are not compared, and a network that learned from the one is not shown the other."""
+
 
 class Origin(StrEnum):
     """Where a label map comes from."""

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ctworkbench.core import plugins
+from ctworkbench.core.terms import PREPROCESSING
 
 
 class Augmentation(BaseModel):
@@ -41,6 +42,7 @@ class Preset(BaseModel):
         spacing_mm: side of the cubic voxels that the network sees.
         margin_mm: room kept around the brain.
         sees: "equalized" for the equalized image, "hu" for HU within the brain window.
+        preprocessing: `PREPROCESSING` of the program that makes those images; a network never sees those of another.
         channels: width of each level of the network.
         kernel: (slice, row, column) of its convolutions.
         coordinates: whether the place within the brain's box is given to the network beside the image.
@@ -69,6 +71,7 @@ class Preset(BaseModel):
     spacing_mm: float = Field(gt=0)
     margin_mm: float = Field(ge=0)
     sees: Literal["equalized", "hu"] = "equalized"
+    preprocessing: int = Field(default=PREPROCESSING, ge=PREPROCESSING, le=PREPROCESSING)
     channels: tuple[int, ...]
     kernel: tuple[int, int, int] = (3, 3, 3)
     coordinates: bool

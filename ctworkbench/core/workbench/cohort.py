@@ -12,6 +12,7 @@ from ctworkbench.core.importing import ImportedScan, ImportParams, ImportResult
 from ctworkbench.core.model import Preprocessing, Refusal, Scan, Sex, Subject
 from ctworkbench.core.norms.units import adult_doubt, adults_doubt
 from ctworkbench.core.preprocess import PreprocessParams, PreprocessResult
+from ctworkbench.core.terms import PREPROCESSING
 from ctworkbench.core.volume import Volume
 from ctworkbench.core.workbench import demographics
 from ctworkbench.core.workbench.current import annotation_rows, standing_of
@@ -162,7 +163,7 @@ class CohortRoom:
         )
 
     def preprocess(self, scan_ids: Sequence[int] | None = None, initiator: object = None) -> list[str]:
-        """Start preprocessing of the scans that lack it; the jobs' ids.
+        """Start preprocessing of the scans that lack it, or have that of an older program; the jobs' ids.
 
         Raises:
             WorkbenchError: the study has no scans.
@@ -170,7 +171,7 @@ class CohortRoom:
         study = self._study
         with study.database.reading() as session:
             study.need_scans(session)
-            done = set(session.scalars(select(Preprocessing.scan_id)))
+            done = set(session.scalars(select(Preprocessing.scan_id).where(Preprocessing.version == PREPROCESSING)))
             rows = session.execute(select(Scan.id, Scan.image_key, Subject.code).join(Subject)).all()
         wanted = {
             scan: (f"Preprocess {code}", PreprocessParams(image=study.store.path(key)))
@@ -197,6 +198,7 @@ class CohortRoom:
                     skull_key=keys[2],
                     equalized_key=keys[3],
                     brain_cm3=result.brain_cm3,
+                    version=result.version,
                     warnings=list(result.warnings),
                     code_version=study.jobs.job(job_id).code_version,
                     job_id=job_id,

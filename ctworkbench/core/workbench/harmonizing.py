@@ -11,6 +11,7 @@ from ctworkbench.core.analysis.observations import Exclusion, Observation
 from ctworkbench.core.analysis.scans import Account, ScanVolumes, plausible_scans
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model import Preprocessing, Scan, Subject
+from ctworkbench.core.terms import PREPROCESSING
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.current import CURRENT
 from ctworkbench.core.workbench.open_study import OpenStudy
@@ -20,11 +21,12 @@ from ctworkbench.core.workbench.volumes import scanners, volumes
 def intracranial_volumes(study: OpenStudy) -> dict[int, float]:
     """Inside of the skull down to the foramen magnum of each preprocessed scan, in cm³ by id of the scan.
 
-    Measured on the 1 mm grid that preprocessing resamples to; the newest preprocessing counts.
+    Measured on the 1 mm grid that preprocessing resamples to; the newest preprocessing counts. That of an older program
+    does not: it left the last millimetre at the bone out.
     """
     with study.database.reading() as session:
-        query = select(Preprocessing.scan_id, Preprocessing.brain_cm3).order_by(Preprocessing.id)
-        return dict(session.execute(query).tuples().all())
+        query = select(Preprocessing.scan_id, Preprocessing.brain_cm3).where(Preprocessing.version == PREPROCESSING)
+        return dict(session.execute(query.order_by(Preprocessing.id)).tuples().all())
 
 
 def scan_volumes(study: OpenStudy, source: str = CURRENT) -> list[ScanVolumes]:

@@ -139,6 +139,7 @@ class ModellingRoom:
                     f"{count(len(new), 'subject')} with an accepted label map {are} too few to train on.",
                     f"Review and accept at least {_LEAST_SUBJECTS} subjects, better twenty: ctworkbench review STUDY",
                 )
+            segmenting.refuse_older({subject.code: prepared[scan] for scan, subject in subjects.items()}, sees)
             return [
                 TrainCase(
                     subject=subject.code,

@@ -1,7 +1,7 @@
 """Networks label scans: which scans a model, or several together, have not labelled yet, and what the study keeps."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from sqlalchemy import select
@@ -11,6 +11,7 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.label_maps import dice
 from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, Scan, Subject, Verdict
 from ctworkbench.core.schemes import load as load_scheme
+from ctworkbench.core.terms import PREPROCESSING
 from ctworkbench.core.training import SegmentCase, SegmentModel, SegmentRequest, SegmentResult, TrainAnswer, identity_of
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench import ensembles, model_library
@@ -69,6 +70,9 @@ def segment(
         rows = only_prepared(rows, prepared, asked_for=scan_ids is not None)
         first, *others = (_model(study, run) for run in runs)
         sees = str(first.settings.get("sees", "equalized"))
+        for run, answering in zip(runs, (first, *others), strict=True):
+            _refuse_older_model(run, answering.settings)
+        refuse_older({code: prepared[scan] for scan, _, code in rows}, sees)
         path = study.store.path
         started = list(requests)
         for start in range(0, len(rows), _CASES_PER_JOB):
@@ -171,6 +175,35 @@ def record_segment(study: OpenStudy, job_id: str) -> Changes:
 def seen_key(prepared: Preprocessing, sees: str) -> str:
     """Key of the image that a network sees."""
     return prepared.image_key if sees == "hu" else prepared.equalized_key
+
+
+def refuse_older(prepared: Mapping[str, Preprocessing], sees: str) -> None:
+    """Let no network see images that an older program equalized: it did so in another way.
+
+    Args:
+        prepared: preprocessing by subject.
+        sees: what the network sees.
+
+    Raises:
+        WorkbenchError: there are such images.
+    """
+    older = [subject for subject, row in prepared.items() if row.version != PREPROCESSING]
+    if sees == "equalized" and older:
+        some = f"{', '.join(older[:5])}{' …' if len(older) > 5 else ''}"
+        raise WorkbenchError(
+            f"An older program equalized {count(len(older), 'scan')} in another way: {some}.",
+            "Preprocess them again, label maps stay: ctworkbench preprocess STUDY",
+        )
+
+
+def _refuse_older_model(run: ModelRun, settings: Mapping[str, object]) -> None:
+    """Likewise a network that learned from such images."""
+    if settings.get("sees", "equalized") == "equalized" and settings.get("preprocessing", 1) != PREPROCESSING:
+        raise WorkbenchError(
+            f"{model_library.name_of(run).capitalize()} learned from images that an older program equalized in "
+            "another way.",
+            "Preprocess the scans again and train anew; label maps stay.",
+        )
 
 
 def _chosen(session: Session, model: int | Sequence[int] | None) -> tuple[ModelRun, ...]:
