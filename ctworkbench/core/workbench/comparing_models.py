@@ -34,7 +34,7 @@ from ctworkbench.core.workbench.model_figures import (
 from ctworkbench.core.workbench.modelling import ModellingRoom
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
-from ctworkbench.core.workbench.training_runs import TRAIN, jobs_of, made_by, train_each
+from ctworkbench.core.workbench.training_runs import TRAIN, identity, jobs_of, made_by, train_each
 
 __all__ = ["FIGURES", "FORMATS", "ComparisonRow", "ComparisonsRoom"]
 
@@ -143,8 +143,8 @@ class ComparisonsRoom:
             WorkbenchError: there is no such comparison.
         """
         study = self._study
-        wanted = [request.model_dump(mode="json") for request in requests_of(study, self._need(name))]
-        jobs = [job for job in study.live(TRAIN) if job.params in wanted]
+        wanted = {identity(request.model_dump(mode="json")) for request in requests_of(study, self._need(name))}
+        jobs = [job for job in study.live(TRAIN) if identity(job.params) in wanted]
         jobs += [job for job in study.live(FIGURES) if job.params.get("comparison") == name]
         for job in jobs:
             study.jobs.cancel(job.id)

@@ -125,6 +125,7 @@ def facts(study: OpenStudy, model_id: int) -> ModelFacts:
         seconds=result.get("seconds"),
         device=str(result.get("device", "")),
         threads=result.get("threads"),
+        processes=result.get("processes", 1),
         code_version=run.code_version,
         torch_version=str(result.get("torch_version", "")),
         weights_sha256=run.weights_hash,
