@@ -111,7 +111,10 @@ def _segment(arguments: argparse.Namespace) -> int:
         if models is not None and len(models) > 1:
             done = "All preprocessed scans are segmented by these models."
             say(f"note: the mean of the answers of models {', '.join(map(str, models))}.")
+        before = workbench.comparisons.openings()
         code = follow(workbench, jobs, done)
+        if workbench.comparisons.openings() > before:
+            say("note: scans of the test set were labelled, so it was opened for this model: see `ctworkbench audit list`.")
         return follow_checks(workbench, scans) or code or unprepared(workbench)
 
 

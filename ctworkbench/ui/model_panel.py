@@ -46,7 +46,8 @@ _TITLES = (
 _TIPS = {
     4: "Dice of the validation cases, on the scans' own grids, and what it is against: pseudo-labels, "
     "an expert's labels or the truth of phantoms. Figures of two kinds cannot be compared.",
-    5: "Dice of the locked test set, and what it is against; measured once its scans are segmented",
+    5: "Dice of the locked test set, and what it is against; measured once its scans are segmented, which opens the "
+    "test set for this model and is written into the audit trail",
     6: "Dice of the training cases, on the network's own grid: how well it remembers",
 }
 _WIDTHS = (36, 76, 66, 118, 100, 100, 50, 112, 68)

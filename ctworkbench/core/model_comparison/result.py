@@ -33,7 +33,7 @@ class ComparisonResult:
         plan: what was to be done.
         runs: the trainings that are done and have figures by case.
         unmeasured: models of trainings that are done and have none.
-        openings: how often the locked test set of the study was opened by a final evaluation.
+        openings: for how many comparisons and models the locked test set of the study was opened.
     """
 
     name: str
@@ -220,8 +220,8 @@ def _ways(result: ComparisonResult, test: Test) -> list[str]:
     )
     if "test" in result.parts:
         found.append(
-            f"The test set of this study was opened {_times(result.openings)} for a final test. To choose by what it "
-            "says makes it a validation set."
+            f"The test set of this study was opened {_times(result.openings)}, by a final test or by labelling its "
+            "scans with a model. To choose by what it says makes it a validation set."
         )
     else:
         found.append(

@@ -25,7 +25,6 @@ from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.comparison_runs import ComparisonRow, has_test, plan_of, requests_of, row_of, runs_of
 from ctworkbench.core.workbench.model_figures import (
     FIGURES,
-    OPEN_TEST,
     measure_missing,
     open_test,
     record_figures,
@@ -34,6 +33,7 @@ from ctworkbench.core.workbench.model_figures import (
 from ctworkbench.core.workbench.modelling import ModellingRoom
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
+from ctworkbench.core.workbench.segmenting import OPEN_TEST
 from ctworkbench.core.workbench.training_runs import TRAIN, identity, jobs_of, made_by, train_each
 
 __all__ = ["FIGURES", "FORMATS", "ComparisonRow", "ComparisonsRoom"]
@@ -204,9 +204,9 @@ class ComparisonsRoom:
     # -- the test set ----------------------------------------------------------------------------------------------
 
     def openings(self) -> int:
-        """How often the test set was opened by a final test."""
+        """For how many comparisons and models the test set was opened: by a final test, or by labelling its scans."""
         with self._study.database.reading() as session:
-            return session.scalar(select(func.count()).where(Audit.action == OPEN_TEST)) or 0
+            return session.scalar(select(func.count(Audit.subject.distinct())).where(Audit.action == OPEN_TEST)) or 0
 
     def test_subjects(self) -> int:
         """How many test subjects have an accepted label map."""
