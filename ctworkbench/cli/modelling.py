@@ -114,7 +114,7 @@ def _segment(arguments: argparse.Namespace) -> int:
         before = workbench.comparisons.openings()
         code = follow(workbench, jobs, done)
         if workbench.comparisons.openings() > before:
-            say("note: scans of the test set were labelled, so it was opened for this model: see `ctworkbench audit list`.")
+            say("note: scans of the test set were labelled: it was opened for this model (`ctworkbench audit list`).")
         return follow_checks(workbench, scans) or code or unprepared(workbench)
 
 
@@ -148,7 +148,8 @@ def _list(arguments: argparse.Namespace) -> int:
         told = f"{dice} ({row.validation_kind})" if row.validation_kind else dice
         source = f", from {row.source}" if row.source else ""
         mean = f", mean of models {' '.join(map(str, row.members))}" if row.members else ""
-        name = f"{row.network} ({row.preset}{mean})"
+        variant = f", {row.variant}" if row.variant else ""
+        name = f"{row.network} ({row.preset}{variant}{mean})"
         print(f"{row.id}  {name}, {row.created:%Y-%m-%d}: {told}, {row.weights_hash[:12]}{source}")
     if not rows:
         say("There is no model yet: ctworkbench train STUDY")

@@ -104,7 +104,11 @@ def train_each(study: OpenStudy, requests: Sequence[TrainRequest], again: bool =
 
 def title_of(request: TrainRequest) -> str:
     """One line for people."""
-    changed = "".join(f", {name} {value}" for name, value in request.changes.items() if name != "folds")
-    of_fold = "" if request.fold is None else f", fold {request.fold}"
-    told = f"{request.preset}{changed}{of_fold}"
+    told = ", ".join((request.preset, *variant(request.changes, request.fold)))
     return f"Train {request.network} ({told}) on {count(len(request.cases), 'label map')}"
+
+
+def variant(changes: Mapping[str, Any], fold: int | None) -> list[str]:
+    """What tells a training from others of its preset, in words; the fold first, as lists may have room for no more."""
+    changed = [f"{name} {value}" for name, value in changes.items() if name != "folds"]
+    return ([] if fold is None else [f"fold {fold}"]) + changed
