@@ -7,6 +7,7 @@ with one number of threads, the same weights bit for bit. On a GPU some sums are
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -23,9 +24,10 @@ from ctworkbench.train.course import Course, TrainParams, dice_on_network_grid
 from ctworkbench.train.data import Prepared, network_input, padded, prepare, roles
 from ctworkbench.train.distributed import Ranks, launch
 from ctworkbench.train.examples import keep_example
-from ctworkbench.train.memory import memory_held, out_of_memory, smaller
+from ctworkbench.train.memory import gpu_alone, memory_held, out_of_memory, smaller
 from ctworkbench.train.objective import count_overlap, learning_rate, loss_of
 from ctworkbench.train.outcome import TrainResult, finish
+from ctworkbench.train.predict import pick_device
 from ctworkbench.train.preset import Preset
 
 _SAVE_EVERY_SECONDS = 60.0
@@ -44,9 +46,10 @@ def train(params: TrainParams, context: JobContext) -> TrainResult:
             f"{params.processes} processes cannot share a batch of {settings.batch}.",
             f"Train with {settings.batch} processes at most, or change the preset's batch.",
         )
-    if params.processes > 1:
-        return launch(_train, params, context, params.processes)
-    result = _train(params, context, Ranks())
+    with gpu_alone(context) if pick_device() == "cuda" else nullcontext():
+        if params.processes > 1:
+            return launch(_train, params, context, params.processes)
+        result = _train(params, context, Ranks())
     assert result is not None, "the first process has the result"
     return result
 

@@ -315,7 +315,8 @@ class TrainPage(QWidget):
         running = self._job is not None and not self._job.state.ended
         paused = self._job is not None and self._job.state in _PAUSED
         self.start.setEnabled(self._ready)
-        ready = "Waits in the queue until the training that runs has ended" if running else ""
+        ready = "Waits in the queue until a slot is free, and on a GPU until the training that runs has ended"
+        ready = ready if running else ""
         self.start.setToolTip(ready if self._ready else "Accept label maps of at least two subjects first")
         self.stop.setText("Go on" if paused else "Pause")
         self.stop.setToolTip(

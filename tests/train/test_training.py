@@ -18,6 +18,7 @@ from ctworkbench.core.training import TrainAnswer, TrainCase
 from ctworkbench.train import checkpoint, loop
 from ctworkbench.train.course import TrainParams
 from ctworkbench.train.loop import train
+from ctworkbench.train.memory import gpu_alone
 from ctworkbench.train.networks.resunet import ResUNet
 from ctworkbench.train.outcome import TrainResult
 from ctworkbench.train.predict import pick_device
@@ -339,3 +340,15 @@ def test_that_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch)
     assert pick_device() == ("cuda" if torch.cuda.is_available() else "cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert pick_device() == "cuda"
+
+
+def test_that_a_second_training_waits_for_the_gpu_and_can_be_cancelled_meanwhile(tmp_path: Path) -> None:
+    lock = tmp_path / "gpu"
+    with gpu_alone(JobContext(tmp_path), lock):
+        (tmp_path / "second").mkdir()
+        with pytest.raises(JobCancelled), gpu_alone(Interrupted(tmp_path / "second", after=2), lock):
+            raise AssertionError("it has the GPU")
+        (told,) = read_events(tmp_path / "second" / "events.jsonl")
+        assert told.message == "Waits until the training that has the GPU has ended"
+    with gpu_alone(JobContext(tmp_path), lock):
+        assert not (tmp_path / "events.jsonl").exists()
