@@ -50,7 +50,7 @@ _TIPS = {
     "segmented: either opens the test set for this model and stands in the audit trail",
     6: "Dice of the training cases, on the network's own grid: how well it remembers",
 }
-_WIDTHS = (36, 64, 126, 124, 94, 84, 52, 98, 64)
+_WIDTHS = (36, 66, 108, 124, 98, 96, 50, 102, 68)
 _SHORT = {LABEL_KINDS["pseudo"]: "pseudo", LABEL_KINDS["expert"]: "expert", LABEL_KINDS["truth"]: "phantom"}
 _FOLDER = "models/folder"
 _SEGMENT_TIP = (

@@ -157,8 +157,8 @@ class TrainPage(QWidget):
         self.processes.setAccessibleName("Processes")
         self.processes.setMinimum(1)
         self.processes.setToolTip(
-            "How many processes train together, each on its share of every batch: one for each GPU of this machine. "
-            "On a CPU they share its cores, and one is as fast"
+            "How many processes train together, each on its share of every batch: one for each GPU of this machine; "
+            "on a CPU they share its cores"
         )
         self.start = QPushButton("Start training")
         self.start.setObjectName("start_training")
