@@ -280,7 +280,6 @@ def _measured(kind: str) -> str:
 
 def _tip(model: "ModelRow") -> str:
     told = [f"{model.network}, {model.preset}{f', {model.variant}' if model.variant else ''}."]
-    told += [] if model.seed is None else [f"Seed {model.seed}."]
     told.append(f"Learned from {model.label_kind}.")
     if model.validation_kind:
         told.append(f"Validation: {_measured(model.validation_kind)}.")

@@ -141,6 +141,12 @@ def wait_for_epoch(folder: Path, number: int) -> None:
         time.sleep(0.01)
 
 
+def living(parts: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still work after some seconds; one that has ended and that nobody has asked about does not."""
+    _, left = psutil.wait_procs(parts, timeout=seconds)
+    return [part for part in left if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
+
+
 def test_that_a_pause_stops_all_within_seconds_and_the_training_goes_on_from_its_step(
     cases, shared, running: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
@@ -150,7 +156,7 @@ def test_that_a_pause_stops_all_within_seconds_and_the_training_goes_on_from_its
     asked = time.monotonic()
     assert running.wait(30) == 3
     assert time.monotonic() - asked < 3
-    assert not psutil.wait_procs(parts, timeout=1)[1]
+    assert not living(parts, seconds=1)
     (tmp_path / "CANCEL").unlink()
     params = TrainParams(cases=cases, settings=ONE_BY_ONE, epochs=3, processes=2)
     result = train(params, JobContext(tmp_path, threads=2))
@@ -165,8 +171,7 @@ def test_that_a_job_killed_outright_takes_its_processes_along_and_goes_on(
     parts = psutil.Process(running.pid).children(recursive=True)
     assert len(parts) >= 2
     os.kill(running.pid, signal.SIGKILL)
-    _, left = psutil.wait_procs(parts, timeout=3)
-    assert not left
+    assert not living(parts, seconds=3)
     params = TrainParams(cases=cases, settings=ONE_BY_ONE, epochs=3, processes=2)
     assert train(params, JobContext(tmp_path, threads=2)).weights_sha256 == shared[0].weights_sha256
 

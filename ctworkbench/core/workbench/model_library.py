@@ -54,7 +54,9 @@ def models(study: OpenStudy) -> list[ModelRow]:
                 by_kind.setdefault(case.label_kind, []).append(fmean(own.dice for own in case.regions.values()))
             tested[final.model_id] = by_kind
     folds = siblings(runs[::-1])
-    return [_row(run, tested.get(run.id, {}), [fold.id for fold in folds.get(run.id, ())]) for run in runs]
+    return [
+        _row(run, tested.get(run.id, {}), [fold.id for fold in folds.get(run.id, ())], study.split_seed) for run in runs
+    ]
 
 
 def model_to_use(session: Session, model_id: int | None = None) -> ModelRun:
@@ -274,9 +276,11 @@ def record_import(study: OpenStudy, job_id: str) -> Changes:
     return Changes(models=True, jobs=True)
 
 
-def _row(run: ModelRun, tested: dict[str, list[float]], folds: Sequence[int]) -> ModelRow:
+def _row(run: ModelRun, tested: dict[str, list[float]], folds: Sequence[int], usual_seed: int) -> ModelRow:
     """A model with its figures; where test subjects have labels of both kinds, those of experts alone are told."""
     kind = "expert" if "expert" in tested else "pseudo"
+    seed = run.parameters.get("seed")
+    repeat = [] if seed in (None, usual_seed) or "imported" in run.result else [f"seed {seed}"]
     taken: dict[str, Any] = run.result.get("imported", {})
     told = run.result.get("dice_validation")
     return ModelRow(
@@ -296,6 +300,5 @@ def _row(run: ModelRun, tested: dict[str, list[float]], folds: Sequence[int]) ->
         dice_train=run.result.get("dice_train"),
         members=members_of(run),
         folds=tuple(folds),
-        variant=", ".join(variant(run.parameters.get("changes", {}), run.parameters.get("fold"))),
-        seed=run.parameters.get("seed"),
+        variant=", ".join((*variant(run.parameters.get("changes", {}), run.parameters.get("fold")), *repeat)),
     )

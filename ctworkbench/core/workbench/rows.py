@@ -239,16 +239,13 @@ class ModelRow:
 
     Attributes:
         dice_validation: mean Dice over regions and validation subjects, against `validation_kind`.
-        dice_test: the same over the locked test subjects, against `test_kind`; None until they were segmented, or a
-            final test opened the test set.
+        dice_test: the same over the locked test subjects, against `test_kind`; None until it was opened for this model.
         label_kind: what it was trained on: "pseudo-labels", "expert labels", or "pseudo- and expert labels".
         validation_kind, test_kind: "pseudo-labels" or "expert labels", never both in one figure; "" without a figure.
         source: name of the file that it was imported from; "" if it was trained here.
         dice_train: mean Dice over its training cases, on the network's own grid.
-        members: numbers of the models whose answers it averages; empty for a single network.
-        folds: numbers of all models that are folds of its training, by fold; empty where it is no fold.
-        variant: what tells it from others of its preset, in words: settings that were changed, the fold.
-        seed: of its training; None where that is not told.
+        members, folds: numbers of the models whose answers it averages, and of all folds of its training; often none.
+        variant: what tells it from others of its preset, in words: fold, changed settings, the seed of a repeat.
     """
 
     id: int
@@ -268,7 +265,6 @@ class ModelRow:
     members: tuple[int, ...] = ()
     folds: tuple[int, ...] = ()
     variant: str = ""
-    seed: int | None = None
 
 
 @dataclass(frozen=True)
