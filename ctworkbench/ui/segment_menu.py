@@ -24,9 +24,9 @@ def segment_menu(
 
     def show(models: "list[ModelRow]") -> None:
         menu.clear()
-        for folds in dict.fromkeys(model.folds for model in models[:_MOST] if len(model.folds) > 1):
-            numbers = ", ".join(map(str, folds))
-            entry = menu.addAction(f"All folds together – models {numbers}", lambda folds=folds: segment(folds))
+        for folds, model in {m.folds: m for m in models[:_MOST] if len(m.folds) > 1}.items():
+            told = f"All folds of {model.network} ({model.preset}) – models {', '.join(map(str, folds))}"
+            entry = menu.addAction(told, lambda folds=folds: segment(folds))
             entry.setToolTip("The mean of their answers labels; where they differ shows how unsure they are")
         if menu.actions():
             menu.addSeparator()
@@ -34,6 +34,13 @@ def segment_menu(
             menu.addAction(_name(model), lambda model=model: segment((model.id,)))
         if not models:
             menu.addAction("No model yet: train one, or take the starter model, under Train").setEnabled(False)
+        if menu.isVisible():  # it was placed before it had its entries
+            menu.adjustSize()
+            room = menu.screen().availableGeometry()
+            menu.move(
+                max(room.left(), min(menu.x(), room.right() - menu.width())),
+                max(room.top(), min(menu.y(), room.bottom() - menu.height())),
+            )
 
     def read() -> None:
         menu.clear()

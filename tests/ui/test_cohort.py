@@ -180,7 +180,7 @@ def test_that_the_menu_of_segment_offers_every_model_and_all_folds_together(
     menu.aboutToShow.emit()
     qtbot.waitUntil(lambda: len(menu.actions()) == 5)
     together, _, newest, *_, last = menu.actions()
-    assert together.text() == "All folds together – models 7, 8"
+    assert together.text() == "All folds of resunet (demo) – models 7, 8"
     assert newest.text().startswith("Model 8 – resunet (demo, fold 1)")
     select(page, "P001")
     for number, act in enumerate((together.trigger, last.trigger, page.segment), 1):
