@@ -21,6 +21,13 @@ def add(grammar: Grammar) -> None:
     entry.add_argument("--network", default="resunet", help="resunet (default), unet3d or segresnet")
     entry.add_argument("--preset", default="demo", help="demo (default), cpu, best, paper or paper133")
     entry.add_argument("--fold", type=int, metavar="N", help="fold of a cross-validation preset; the split by default")
+    entry.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="train with N processes that share each batch (torchrun): one for each GPU; on a CPU they share its cores",
+    )
     entry.add_argument("--again", action="store_true", help="train although the same was trained already")
 
     entry = grammar.with_jobs("segment", _segment, "label scans with a trained network")
@@ -78,7 +85,7 @@ def _model(text: str) -> int | str:
 def _train(arguments: argparse.Namespace) -> int:
     with open_study(arguments) as workbench:
         wanted = (arguments.network, arguments.preset, arguments.fold)
-        jobs = workbench.modelling.train(*wanted, arguments.again)
+        jobs = workbench.modelling.train(*wanted, arguments.again, processes=arguments.processes)
         if not jobs:
             names = ", ".join(f"model {model.id}" for model in workbench.modelling.trained(*wanted))
             same = f"{arguments.network} ({arguments.preset}) is already trained on exactly these label maps"
@@ -104,7 +111,10 @@ def _segment(arguments: argparse.Namespace) -> int:
         if models is not None and len(models) > 1:
             done = "All preprocessed scans are segmented by these models."
             say(f"note: the mean of the answers of models {', '.join(map(str, models))}.")
+        before = workbench.comparisons.openings()
         code = follow(workbench, jobs, done)
+        if workbench.comparisons.openings() > before:
+            say("note: scans of the test set were labelled: it was opened for this model (`ctworkbench audit list`).")
         return follow_checks(workbench, scans) or code or unprepared(workbench)
 
 
@@ -138,7 +148,8 @@ def _list(arguments: argparse.Namespace) -> int:
         told = f"{dice} ({row.validation_kind})" if row.validation_kind else dice
         source = f", from {row.source}" if row.source else ""
         mean = f", mean of models {' '.join(map(str, row.members))}" if row.members else ""
-        name = f"{row.network} ({row.preset}{mean})"
+        variant = f", {row.variant}" if row.variant else ""
+        name = f"{row.network} ({row.preset}{variant}{mean})"
         print(f"{row.id}  {name}, {row.created:%Y-%m-%d}: {told}, {row.weights_hash[:12]}{source}")
     if not rows:
         say("There is no model yet: ctworkbench train STUDY")

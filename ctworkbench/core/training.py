@@ -66,6 +66,7 @@ class TrainRequest(BaseModel):
         fold: which fold of the preset's cross-validation this is; None for the stored split.
         changes: settings that differ from the preset's, by name; "augmentation.flip" for one within another.
         fold_seed: decides who is in which fold; None for `seed`. Trainings that are compared share it.
+        processes: how many train together, each on its share of every batch; how, not what.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -79,6 +80,7 @@ class TrainRequest(BaseModel):
     # What says nothing is not written: a training of before these fields were there is the same training.
     changes: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda value: not value)
     fold_seed: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    processes: int = Field(default=1, ge=1, exclude_if=lambda value: value == 1)
 
 
 class CaseFigures(BaseModel):

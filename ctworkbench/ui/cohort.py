@@ -1,6 +1,6 @@
 """The cohort: what is in the study, what each scan still needs, and the buttons that do it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from ctworkbench.ui.cohort_table import COLUMNS, ROW_ROLE, CodeDelegate, CohortF
 from ctworkbench.ui.correction_dialog import ask_to_correct
 from ctworkbench.ui.import_dialog import ImportDialog, RefusalsDialog
 from ctworkbench.ui.label_menu import ask_to_label, label_menu, start_to_label
+from ctworkbench.ui.segment_menu import segment_menu
 from ctworkbench.ui.worklist import urgency
 
 if TYPE_CHECKING:
@@ -173,11 +174,9 @@ class CohortPage(QWidget):
         ):
             tools.addWidget(self._tool(text, name, tip, slot))
         tools.addWidget(self._label_tool())
-        for text, name, tip, slot in (
-            ("Segment", "segment", "Let the newest model of this study make label maps", self.segment),
-            ("Measure", "measure", "Measure the regional volumes of all label maps", self.measure),
-        ):
-            tools.addWidget(self._tool(text, name, tip, slot))
+        tools.addWidget(self._segment_tool())
+        tip = "Measure the regional volumes of all label maps"
+        tools.addWidget(self._tool("Measure", "measure", tip, self.measure))
         export = self._tool("Export…", "export", "", self.export_wanted.emit)
         export.setToolTip("Write images, label maps and volumes of the whole study (Ctrl+E)")
         tools.addWidget(export)
@@ -203,6 +202,13 @@ class CohortPage(QWidget):
         button = self._tool("Label", "label", tip, lambda: self.label("quick"))
         button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         button.setMenu(label_menu(button, self.label, self._workbench, self._bridge))
+        return button
+
+    def _segment_tool(self) -> QToolButton:
+        tip = "Let the newest model of this study make label maps; the arrow has others, and all folds of one together"
+        button = self._tool("Segment", "segment", tip, self.segment)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        button.setMenu(segment_menu(button, self.segment, self._workbench, self._bridge))
         return button
 
     # -- what is shown ---------------------------------------------------------------------------------------------
@@ -360,10 +366,11 @@ class CohortPage(QWidget):
     def _label_bare(self) -> None:
         start_to_label(self._workbench, self._bridge, "quick", self._ids())
 
-    def segment(self) -> None:
-        """Segment the scans in scope with the model of `modelling.segment`: the newest that was trained here."""
-        ids = self._ids()
-        self._bridge.start_jobs(lambda: self._workbench.modelling.segment(None, ids), "Segment")
+    def segment(self, models: Sequence[int] = ()) -> None:
+        """Segment the scans in scope with some models together; by default with the newest that was trained here."""
+        ids, chosen = self._ids(), list(models) or None
+        told = f"Segment (model {', '.join(map(str, models))})" if models else "Segment"
+        self._bridge.start_jobs(lambda: self._workbench.modelling.segment(chosen, ids), told)
 
     def measure(self) -> None:
         """Measure all label maps."""
@@ -386,7 +393,8 @@ class CohortPage(QWidget):
         menu.addAction("Label, balanced", lambda: self.label("balanced"))
         menu.addAction("Label, fine", lambda: self.label("fine"))
         menu.addAction("Label as in the study (SyN)", lambda: self.label("syn"))
-        menu.addAction("Segment", self.segment)
+        menu.addAction("Segment", lambda: self.segment())
+        menu.addMenu(segment_menu(menu, self.segment, self._workbench, self._bridge))
         menu.addSeparator()
         correct = menu.addAction("Correct age or sex…", self.correct)
         correct.setEnabled(self.table.currentIndex().isValid())

@@ -20,8 +20,9 @@ from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.model_comparison.box_plot import SET_TITLES, boxes
 from ctworkbench.core.model_comparison.measures import BY_KEY, MEASURES
 from ctworkbench.core.model_comparison.paired import TESTS
-from ctworkbench.core.model_comparison.sheets import figure_sheet, test_sheet
+from ctworkbench.core.model_comparison.sheets import figure_sheet, sentences, test_sheet
 from ctworkbench.core.training import LABEL_KINDS
+from ctworkbench.core.wording import count
 from ctworkbench.ui.box_plot import BoxPlot
 from ctworkbench.ui.bridge import Bridge
 from ctworkbench.ui.chart_theme import chosen_theme
@@ -105,8 +106,8 @@ class ComparisonView(QWidget):
         for box, key in ((self.measure, "measure"), (self.by, "by")):
             box.setCurrentIndex(max(0, box.findData(self._memory.value(f"comparison_{key}", ""))))
             box.currentIndexChanged.connect(partial(self._remember, box, f"comparison_{key}"))
-        self.region.currentIndexChanged.connect(lambda _: self._draw())
-        self.kind.currentIndexChanged.connect(lambda _: self._draw())
+        for box in (self.region, self.kind):
+            box.currentIndexChanged.connect(lambda _: (self._draw(), self._tell_verdict()))
         return self.choices
 
     def _build_body(self) -> QWidget:
@@ -118,6 +119,10 @@ class ComparisonView(QWidget):
         beside = QVBoxLayout(left)
         beside.setContentsMargins(0, 0, 0, 0)
         beside.setSpacing(2)
+        self.verdict = ShortenedLabel()
+        self.verdict.setObjectName("comparison_verdict")
+        self.verdict.setToolTip("Differences of the region that is shown, by the test that is chosen")
+        beside.addWidget(self.verdict)
         beside.addWidget(self.plot, 1)
         beside.addWidget(self.legend)
         self.notes = QTextBrowser()
@@ -190,10 +195,20 @@ class ComparisonView(QWidget):
         self.figures.show_sheet(figures)
         self.tests.show_sheet(tests)
         more = f" And {len(warnings) - 1} more: see the notes." if len(warnings) > 1 else ""
+        self._tell_verdict()
         self.warning.setText(f"⚠ {warnings[0]}{more}" if warnings else "")
         self.warning.setToolTip("\n".join(warnings))
         self.warning.setVisible(bool(warnings))
         self._tell_notes()
+
+    def _tell_verdict(self) -> None:
+        """The tests of what the box plot shows, in words above it; of many pairs the first, all in the tip."""
+        if self.tests.sheet is None:
+            return
+        told = sentences(self.tests.sheet, self.region.currentText(), self.kind.currentText())
+        more = f"; {count(len(told) - 1, 'further pair')}" if len(told) > 1 else ""
+        self.verdict.setText(f"{told[0]}{more}" if told else "")
+        self.verdict.setToolTip("\n".join(told))
 
     def _tell_notes(self) -> None:
         sheet = (self.figures, self.tests)[self.tables.currentIndex()].sheet
@@ -212,7 +227,9 @@ class ComparisonView(QWidget):
         seen = {box.part for box in found}
         told = ", ".join(f"{look}: {SET_TITLES[part]}" for part, look in looks if part in seen)
         n = max((len(box.values) for box in found if box.part != "train"), default=0)
-        self.legend.setText(f"{told}; a dot is a subject (n = {n}), averaged over repeats and folds")
+        self.legend.setText(
+            f"{told}; a dot is a subject (n = {n}), averaged over repeats and folds; {measure.better} is better"
+        )
 
     def _remember(self, box: QComboBox, key: str, _index: int) -> None:
         self._memory.setValue(key, box.currentData())

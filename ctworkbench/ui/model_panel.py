@@ -46,10 +46,11 @@ _TITLES = (
 _TIPS = {
     4: "Dice of the validation cases, on the scans' own grids, and what it is against: pseudo-labels, "
     "an expert's labels or the truth of phantoms. Figures of two kinds cannot be compared.",
-    5: "Dice of the locked test set, and what it is against; measured once its scans are segmented",
+    5: "Dice of the locked test set, and what it is against; measured by a final test, or once its scans are "
+    "segmented: either opens the test set for this model and stands in the audit trail",
     6: "Dice of the training cases, on the network's own grid: how well it remembers",
 }
-_WIDTHS = (36, 76, 66, 118, 100, 100, 50, 112, 68)
+_WIDTHS = (36, 66, 108, 124, 98, 96, 50, 102, 68)
 _SHORT = {LABEL_KINDS["pseudo"]: "pseudo", LABEL_KINDS["expert"]: "expert", LABEL_KINDS["truth"]: "phantom"}
 _FOLDER = "models/folder"
 _SEGMENT_TIP = (
@@ -107,6 +108,7 @@ class ModelPanel(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setAlternatingRowColors(True)
         self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setStretchLastSection(True)
         for column, width in enumerate(_WIDTHS):
@@ -146,7 +148,7 @@ class ModelPanel(QWidget):
             cells = (
                 str(model.id),
                 f"mean of {len(model.members)}" if model.members else model.network,
-                model.preset,
+                ", ".join(text for text in (model.preset, model.variant) if text),
                 f"{model.created.astimezone():%Y-%m-%d %H:%M}",
                 _against(model.dice_validation, model.validation_kind),
                 _against(model.dice_test, model.test_kind),
@@ -277,7 +279,8 @@ def _measured(kind: str) -> str:
 
 
 def _tip(model: "ModelRow") -> str:
-    told = [f"Learned from {model.label_kind}."]
+    told = [f"{model.network}, {model.preset}{f', {model.variant}' if model.variant else ''}."]
+    told.append(f"Learned from {model.label_kind}.")
     if model.validation_kind:
         told.append(f"Validation: {_measured(model.validation_kind)}.")
     if model.test_kind:

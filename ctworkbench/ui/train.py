@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from PySide6.QtCore import QSettings
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from ctworkbench.core.workbench import Changes, Workbench
     from ctworkbench.core.workbench.rows import ScanRow
 
+_PROCESSES = "training/processes"
 _PAUSED = (JobState.CANCELLED, JobState.INTERRUPTED, JobState.FAILED)
 _TRAIN_COLOR, _VALIDATION_COLOR = "#56b4e9", "#e69f00"
 
@@ -91,6 +94,7 @@ class TrainPage(QWidget):
         super().__init__(parent)
         self._workbench = workbench
         self._bridge = bridge
+        self._memory = QSettings()
         self._job: JobView | None = None
         self._ready = False
         self.models = ModelPanel(workbench, bridge)
@@ -148,6 +152,14 @@ class TrainPage(QWidget):
         self.basis = QLabel()
         self.basis.setObjectName("train_basis")
         self.basis.setWordWrap(True)
+        self.processes = QSpinBox()
+        self.processes.setObjectName("processes")
+        self.processes.setAccessibleName("Processes")
+        self.processes.setMinimum(1)
+        self.processes.setToolTip(
+            "How many processes train together, each on its share of every batch: one for each GPU of this machine; "
+            "on a CPU they share its cores"
+        )
         self.start = QPushButton("Start training")
         self.start.setObjectName("start_training")
         self.start.setProperty("role", "primary")
@@ -162,11 +174,13 @@ class TrainPage(QWidget):
         layout.addWidget(QLabel("Preset"), 1, 0)
         layout.addWidget(self.preset, 1, 1)
         layout.addWidget(self.description, 2, 0, 1, 2)
-        layout.addWidget(self.basis, 3, 0, 1, 2)
+        layout.addWidget(QLabel("Processes"), 3, 0)
+        layout.addWidget(self.processes, 3, 1)
+        layout.addWidget(self.basis, 4, 0, 1, 2)
         buttons = QHBoxLayout()
         buttons.addWidget(self.start, 1)
         buttons.addWidget(self.stop)
-        layout.addLayout(buttons, 4, 0, 1, 2)
+        layout.addLayout(buttons, 5, 0, 1, 2)
         layout.setColumnStretch(1, 1)
         return card
 
@@ -239,6 +253,8 @@ class TrainPage(QWidget):
         if not preset:
             return
         content = plugins.load(plugins.PRESETS, preset).PRESET
+        self.processes.setMaximum(content.batch)  # each needs a brain of every batch
+        self.processes.setValue(int(str(self._memory.value(_PROCESSES, 1))))
         folds = f", {content.folds}-fold cross-validation" if content.folds > 1 else ""
         self.description.setText(
             f"{content.title}.\n{content.epochs} epochs, {content.spacing_mm:g} mm voxels, loss: {content.loss}{folds}."
@@ -299,7 +315,8 @@ class TrainPage(QWidget):
         running = self._job is not None and not self._job.state.ended
         paused = self._job is not None and self._job.state in _PAUSED
         self.start.setEnabled(self._ready)
-        ready = "Waits in the queue until the training that runs has ended" if running else ""
+        ready = "Waits in the queue until a slot is free, and on a GPU until the training that runs has ended"
+        ready = ready if running else ""
         self.start.setToolTip(ready if self._ready else "Accept label maps of at least two subjects first")
         self.stop.setText("Go on" if paused else "Pause")
         self.stop.setToolTip(
@@ -311,9 +328,11 @@ class TrainPage(QWidget):
 
     def _start(self) -> None:
         network, preset = self.network.currentText(), self.preset.currentText()
+        processes = self.processes.value()
+        self._memory.setValue(_PROCESSES, processes)
 
         def submit() -> list[str]:
-            jobs = self._workbench.modelling.train(network, preset)
+            jobs = self._workbench.modelling.train(network, preset, processes=processes)
             if not jobs:
                 same = ", ".join(f"model {row.id}" for row in self._workbench.modelling.trained(network, preset))
                 raise WorkbenchError(

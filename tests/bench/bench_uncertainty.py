@@ -31,8 +31,10 @@ from ctworkbench.core.training import ImportModelRequest, SegmentCase, SegmentMo
 from ctworkbench.core.volume import read_nifti
 from ctworkbench.core.workbench import Workbench
 from ctworkbench.core.workbench.labelling import preprocessings
-from ctworkbench.train.loop import TrainParams, TrainResult, train
+from ctworkbench.train.course import TrainParams
+from ctworkbench.train.loop import train
 from ctworkbench.train.model_import import import_model
+from ctworkbench.train.outcome import TrainResult
 from ctworkbench.train.predict import segment
 from ctworkbench.train.preset import Preset
 from tests.bench.bench_checks import auroc, prepare_study

@@ -15,6 +15,7 @@ from ctworkbench.core.model import Audit, Evaluation, ModelRun
 from ctworkbench.core.model_comparison import parse_configuration
 from ctworkbench.core.settings import Settings
 from ctworkbench.core.workbench import Workbench
+from tests.core.models import untrained_model
 from tests.core.trainable_study import TINY, trainable
 from tests.test_bad_input import run
 
@@ -217,3 +218,18 @@ def test_that_a_fold_that_is_too_small_is_refused_and_nothing_is_kept(study: Wor
     told = run("compare", "start", study.folder, "folds", "--folds", "3")
     assert (told.code, "belong to the configurations" in told.err) == (1, True)
     assert run("compare", "show", study.folder, "folds").code == 1
+
+
+def test_that_labelling_the_test_subjects_opens_the_test_set_and_says_so(study: Workbench) -> None:
+    model = untrained_model(study)
+    scans = {row.subject: row.id for row in study.cohort.scans()}
+    assert not study.wait(study.modelling.segment(model, [scans["H03"]]))
+    assert (study.comparisons.openings(), study.modelling.models()[0].dice_test) == (0, None)
+    told = run("segment", study.folder, "--model", model, "--subject", "H05")
+    assert "note: scans of the test set were labelled" in told.err
+    with study._study.database.reading() as session:
+        entry = session.scalars(select(Audit).where(Audit.action == "open test set")).one()
+    assert (entry.subject, entry.details) == (f"model {model}", {"models": [model], "subjects": ["H05"]})
+    assert study.modelling.models()[0].dice_test is not None
+    assert not study.wait(study.modelling.segment(model, [scans["H06"]]))
+    assert study.comparisons.openings() == 1  # for the same model

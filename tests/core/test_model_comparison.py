@@ -255,6 +255,24 @@ def test_that_an_unfinished_comparison_says_so_and_an_empty_one_is_refused() -> 
     assert told(replace(half, unmeasured=(3, 4)).warnings(), "Models 3, 4 have no figures by case and stay out")
 
 
+def test_that_a_network_does_not_gain_by_the_region_that_it_did_not_find() -> None:
+    def figures(subject: str, brainstem: float | None) -> CaseFigures:
+        found = RegionScores(dice=0.3, surface_dice=0.2, hd95_mm=brainstem, volume_error_percent=20)
+        easy = RegionScores(dice=0.9, surface_dice=0.8, hd95_mm=5.0, volume_error_percent=5)
+        return CaseFigures(
+            subject=subject, part="validation", label_kind="pseudo", regions={"cerebellum": easy, "brainstem": found}
+        )
+
+    lacks = run(0, figures("A", None), figures("B", 20.0))
+    has = run(1, figures("A", 30.0), figures("B", 40.0))
+    found, hd95 = result([lacks, has]), BY_KEY["hd95"]
+    assert found.values(0, hd95, ALL_REGIONS, "validation", "pseudo").of == {"A": 5.0, "B": 12.5}
+    assert found.values(1, hd95, ALL_REGIONS, "validation", "pseudo").of == {"A": 5.0, "B": 22.5}
+    assert found.values(1, hd95, "brainstem", "validation", "pseudo").of == {"A": 30.0, "B": 40.0}
+    (mean, *_) = found.tests(hd95, "validation", "pseudo")
+    assert mean.difference.mean == -5.0  # of the subject that can be compared; not better on the other
+
+
 def test_that_the_notes_say_what_was_opened_and_what_figures_are() -> None:
     folds = result([run(0, *cases(of(0.8)), fold=0), run(1, *cases(of(0.7)), fold=0)], folds=3)
     notes = folds.notes()

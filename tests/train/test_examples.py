@@ -7,9 +7,10 @@ import numpy as np
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.training import BEST_EXAMPLE, NEWEST_EXAMPLE, TrainCase
 from ctworkbench.core.volume import Grid
+from ctworkbench.train.course import TrainParams
 from ctworkbench.train.data import NetworkImage, Prepared
 from ctworkbench.train.examples import keep_example
-from ctworkbench.train.loop import TrainParams, train
+from ctworkbench.train.loop import train
 from tests.train.heads import TINY, make_head
 
 

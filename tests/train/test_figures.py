@@ -12,8 +12,10 @@ from ctworkbench.core.segmentation_scores import region_scores
 from ctworkbench.core.training import MeasureCase, MeasureRequest
 from ctworkbench.core.volume import Volume
 from ctworkbench.train import figures
+from ctworkbench.train.course import TrainParams
 from ctworkbench.train.figures import measure
-from ctworkbench.train.loop import TrainParams, TrainResult, train
+from ctworkbench.train.loop import train
+from ctworkbench.train.outcome import TrainResult
 from tests.train.heads import SCHEME, TINY, Head, make_head
 
 ROLES = ("train", "train", "train", "validation", "validation", "test")

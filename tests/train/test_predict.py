@@ -12,9 +12,11 @@ from ctworkbench.core.label_maps import dice
 from ctworkbench.core.training import SegmentCase, SegmentModel, SegmentRequest
 from ctworkbench.core.volume import Grid, Volume, read_grid, read_nifti, write_nifti
 from ctworkbench.train.checkpoint import load_weights, save_weights
+from ctworkbench.train.course import TrainParams
 from ctworkbench.train.data import NetworkImage, network_image
 from ctworkbench.train.inference import eager
-from ctworkbench.train.loop import TrainParams, TrainResult, train
+from ctworkbench.train.loop import train
+from ctworkbench.train.outcome import TrainResult
 from ctworkbench.train.predict import brain_on, build_network, class_probabilities, label_scan, segment
 from tests.train.heads import TINY, Head, make_head
 

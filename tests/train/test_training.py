@@ -16,8 +16,11 @@ from ctworkbench.core.errors import JobCancelled, WorkbenchError
 from ctworkbench.core.jobs import JobContext, read_events
 from ctworkbench.core.training import TrainAnswer, TrainCase
 from ctworkbench.train import checkpoint, loop
-from ctworkbench.train.loop import TrainParams, TrainResult, train
+from ctworkbench.train.course import TrainParams
+from ctworkbench.train.loop import train
+from ctworkbench.train.memory import gpu_alone
 from ctworkbench.train.networks.resunet import ResUNet
+from ctworkbench.train.outcome import TrainResult
 from ctworkbench.train.predict import pick_device
 from ctworkbench.train.preset import load_preset
 from tests.train.heads import TINY, make_head
@@ -102,7 +105,8 @@ def test_that_a_training_killed_outright_ends_with_the_same_weights(cases, train
     (tmp_path / "params.json").write_text(params.model_dump_json())
     script = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from ctworkbench.core.jobs import JobContext; from ctworkbench.train.loop import TrainParams, train\n"
+        "from ctworkbench.core.jobs import JobContext; from ctworkbench.train.loop import train\n"
+        "from ctworkbench.train.course import TrainParams\n"
         "folder = Path(sys.argv[1])\n"
         "class Killed(JobContext):\n"
         "    def metric(self, **values):\n"
@@ -233,7 +237,7 @@ def test_that_a_pause_while_validating_costs_no_step(cases, tmp_path: Path, monk
         raise JobCancelled
 
     with monkeypatch.context() as patched, pytest.raises(JobCancelled):
-        patched.setattr(loop, "_dice_on_network_grid", paused)
+        patched.setattr(loop, "dice_on_network_grid", paused)
         train(params, JobContext(tmp_path))
 
     def again(*_: object) -> None:
@@ -336,3 +340,15 @@ def test_that_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch)
     assert pick_device() == ("cuda" if torch.cuda.is_available() else "cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert pick_device() == "cuda"
+
+
+def test_that_a_second_training_waits_for_the_gpu_and_can_be_cancelled_meanwhile(tmp_path: Path) -> None:
+    lock = tmp_path / "gpu"
+    with gpu_alone(JobContext(tmp_path), lock):
+        (tmp_path / "second").mkdir()
+        with pytest.raises(JobCancelled), gpu_alone(Interrupted(tmp_path / "second", after=2), lock):
+            raise AssertionError("it has the GPU")
+        (told,) = read_events(tmp_path / "second" / "events.jsonl")
+        assert told.message == "Waits until the training that has the GPU has ended"
+    with gpu_alone(JobContext(tmp_path), lock):
+        assert not (tmp_path / "events.jsonl").exists()

@@ -1,6 +1,7 @@
 """The cohort: its table, its next step, importing, and what was refused."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -165,6 +166,28 @@ def test_that_the_menu_of_label_offers_three_presets_and_all_templates(
     assert [action.text() for action in named] == [row.name for row in workbench.templates.templates()]
     assert [action.isChecked() for action in named] == [True] + 8 * [False]
     assert "average of many heads" in named[0].toolTip() and "2 years" in named[1].toolTip()
+
+
+def test_that_the_menu_of_segment_offers_every_model_and_all_folds_together(
+    page: CohortPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(workbench.modelling, "segment", lambda *given: asked.append(given) or [])
+    (only,) = workbench.modelling.models()
+    folds = [replace(only, id=number, folds=(7, 8), variant=f"fold {number - 7}") for number in (8, 7)]
+    monkeypatch.setattr(workbench.modelling, "models", lambda: [*folds, only])
+    menu = page.findChild(QToolButton, "segment").menu()
+    menu.aboutToShow.emit()
+    qtbot.waitUntil(lambda: len(menu.actions()) == 5)
+    together, _, newest, *_, last = menu.actions()
+    assert together.text() == "All folds of resunet (demo) – models 7, 8"
+    assert newest.text().startswith("Model 8 – resunet (demo, fold 1)")
+    select(page, "P001")
+    for number, act in enumerate((together.trigger, last.trigger, page.segment), 1):
+        act()
+        qtbot.waitUntil(lambda number=number: len(asked) == number)
+    (scan,) = page._ids() or []
+    assert asked == [([7, 8], [scan]), ([only.id], [scan]), (None, [scan])]
 
 
 def test_that_what_cannot_be_labelled_is_told(page: CohortPage, qtbot: QtBot) -> None:

@@ -66,6 +66,8 @@ def test_that_a_comparison_is_shown_with_boxes_tables_and_what_must_be_known(pla
     assert len(page.view.tests.sheet.rows) == 2 * 33
     assert "The unit is the subject" in page.view.notes.toPlainText()
     assert "few" in page.view.warning.toolTip()
+    assert " minus " in page.view.verdict.text() and page.view.verdict.text().endswith("; 2 further pairs")
+    assert len(page.view.verdict.toolTip().splitlines()) == 3
     assert page.export.isEnabled() and page.test.isEnabled()
     assert not page.go_on.isEnabled() and not page.cancel.isEnabled()
 
@@ -79,8 +81,10 @@ def test_that_measure_region_and_kind_of_labels_are_chosen(place: TrainPlace, qt
     view.kind.setCurrentText("expert labels")
     assert view.plot.shown[0].part == "validation"  # no training case has an expert's labels
     assert view.plot.shown[0].values != before
+    said = view.verdict.text()
     view.region.setCurrentText("Brainstem")
     assert view.region.currentData() == "brainstem"
+    assert view.verdict.text() not in ("", said)
     view.by.setCurrentText("Paired t-test")
     qtbot.waitUntil(lambda: "Paired t-test" in view.tests.sheet.caption)
     assert view.kind.currentText() == "expert labels"

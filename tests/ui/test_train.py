@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import QSettings, QUrl
 from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QDialog, QTextBrowser
 from pytestqt.qtbot import QtBot
@@ -32,6 +32,7 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 @pytest.fixture
 def page(workbench: Workbench, qtbot: QtBot) -> Iterator[TrainPage]:
+    QSettings().remove("training/processes")
     bridge = Bridge(workbench)
     made = TrainPage(workbench, bridge)
     made.resize(1200, 640)
@@ -116,7 +117,7 @@ def test_that_the_form_says_what_would_be_learned_from(page: TrainPage, workbenc
 def test_that_a_training_that_was_done_is_told_with_its_model(
     page: TrainPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbench.modelling, "train", lambda *_: [])
+    monkeypatch.setattr(workbench.modelling, "train", lambda *_, **__: [])
     monkeypatch.setattr(workbench.modelling, "trained", lambda *_: workbench.modelling.models())
     with qtbot.waitSignal(page._bridge.noticed) as told:
         page.start.click()
@@ -129,15 +130,30 @@ def test_that_start_asks_for_what_was_chosen_and_queues_behind_one_that_runs(
     page: TrainPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(workbench.modelling, "train", lambda *given: asked.append(given) or ["job"])
+    monkeypatch.setattr(workbench.modelling, "train", lambda *given, **more: asked.append((given, more)) or ["job"])
     assert page.preset.currentText() == "demo"
     page.start.click()
     qtbot.waitUntil(lambda: bool(asked))
-    assert asked == [("resunet", "demo")]
+    assert asked == [(("resunet", "demo"), {"processes": 1})]
     feed(page, training())
     assert page.start.isEnabled()
     assert "Waits in the queue" in page.start.toolTip()
     assert page.stop.isEnabled()
+
+
+def test_that_as_many_processes_train_as_a_batch_has_brains_and_the_number_is_remembered(
+    page: TrainPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(workbench.modelling, "train", lambda *given, **more: asked.append(more) or ["job"])
+    page.processes.selectAll()
+    qtbot.keyClicks(page.processes, "2")
+    assert page.processes.maximum() == 2
+    page.start.click()
+    qtbot.waitUntil(lambda: bool(asked))
+    assert asked == [{"processes": 2}]
+    page.preset.setCurrentText("paper")
+    assert (page.processes.maximum(), page.processes.value()) == (4, 2)
 
 
 def test_that_a_training_is_paused_and_goes_on(page: TrainPage, monkeypatch: pytest.MonkeyPatch) -> None:

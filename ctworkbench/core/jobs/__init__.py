@@ -6,7 +6,7 @@ window that was closed, or killed, finds every job again, also in a study that w
 """
 
 from ctworkbench.core.jobs.job import Event, Job, JobContext, JobState, read_events, read_job
-from ctworkbench.core.jobs.process import run_job
+from ctworkbench.core.jobs.process import end_with, run_job
 from ctworkbench.core.jobs.runner import JobRunner
 
-__all__ = ["Event", "Job", "JobContext", "JobRunner", "JobState", "read_events", "read_job", "run_job"]
+__all__ = ["Event", "Job", "JobContext", "JobRunner", "JobState", "end_with", "read_events", "read_job", "run_job"]

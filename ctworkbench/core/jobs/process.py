@@ -41,7 +41,8 @@ def run_job(folder: Path) -> int:
 
     Called in a process of the job's own. A result is written under another name first, so one that exists is whole.
     """
-    _end_with_supervisor()
+    if supervisor := os.environ.pop(_SUPERVISOR, ""):
+        end_with(int(supervisor))
     job = read_job(folder)
     context = JobContext(folder, threads=job.threads or int(os.environ.get("OMP_NUM_THREADS", "1")))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -173,11 +174,10 @@ def end(path: Path) -> None:
         process.kill()
 
 
-def _end_with_supervisor() -> None:
-    """Let this process be killed when the one that started it dies; Linux alone knows how."""
-    supervisor = os.environ.pop(_SUPERVISOR, "")
-    if not supervisor or sys.platform != "linux":
+def end_with(parent: int) -> None:
+    """Let this process be killed when `parent`, which started it, dies; Linux alone knows how."""
+    if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(supervisor):  # it died before it could be told
+    if os.getppid() != parent:  # it died before it could be told
         raise SystemExit(1)

@@ -113,7 +113,29 @@ class Values:
         return fmean(self.of.values()) if self.of else None
 
 
-def subject_values(runs: Iterable[ComparedRun], measure: Measure, region: str, part: Role, kind: LabelKind) -> Values:
+def untold_regions(
+    runs: Iterable[ComparedRun], measure: Measure, part: Role, kind: LabelKind
+) -> dict[str, frozenset[str]]:
+    """By subject the regions that have no number in one training at least.
+
+    Whoever does not find a small region has no distance to it; a mean over what is left would favour that network.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        for case in run.figures:
+            if (case.part, case.label_kind) == (part, kind):
+                found[case.subject] |= {name for name, own in case.regions.items() if measure.of(own) is None}
+    return {subject: frozenset(regions) for subject, regions in found.items()}
+
+
+def subject_values(
+    runs: Iterable[ComparedRun],
+    measure: Measure,
+    region: str,
+    part: Role,
+    kind: LabelKind,
+    left_out: Mapping[str, frozenset[str]] | None = None,
+) -> Values:
     """The numbers of one configuration by subject.
 
     Args:
@@ -122,6 +144,7 @@ def subject_values(runs: Iterable[ComparedRun], measure: Measure, region: str, p
         region: name of a region, or `ALL_REGIONS`.
         part: of which subjects.
         kind: against which labels.
+        left_out: by subject the regions that a mean over regions must do without (`untold_regions`).
     """
     by_subject: dict[str, list[float]] = defaultdict(list)
     trainings = undefined = 0
@@ -130,12 +153,15 @@ def subject_values(runs: Iterable[ComparedRun], measure: Measure, region: str, p
         for case in run.figures:
             if (case.part, case.label_kind) != (part, kind):
                 continue
-            wanted = case.regions.values() if region == ALL_REGIONS else filter(None, [case.regions.get(region)])
-            numbers = [measure.of(scores) for scores in wanted]
-            known = [number for number in numbers if number is not None and math.isfinite(number)]
+            numbers = {
+                name: measure.of(scores) for name, scores in case.regions.items() if region in (ALL_REGIONS, name)
+            }
+            known = {name: n for name, n in numbers.items() if n is not None and math.isfinite(n)}
             undefined += len(numbers) - len(known)
-            if known:
-                own[case.subject].append(fmean(known))
+            without = (left_out or {}).get(case.subject, frozenset()) if region == ALL_REGIONS else frozenset()
+            counted = [number for name, number in known.items() if name not in without]
+            if counted:
+                own[case.subject].append(fmean(counted))
         trainings += bool(own)
         for subject, values in own.items():
             by_subject[subject].append(fmean(values))

@@ -13,6 +13,7 @@ from ctworkbench.core.model_comparison.measures import (
     kinds_of,
     parts_of,
     subject_values,
+    untold_regions,
 )
 from ctworkbench.core.model_comparison.paired import LEAST, TESTS, PairedTest, Test, paired_tests
 from ctworkbench.core.model_comparison.plan import Plan
@@ -33,7 +34,7 @@ class ComparisonResult:
         plan: what was to be done.
         runs: the trainings that are done and have figures by case.
         unmeasured: models of trainings that are done and have none.
-        openings: how often the locked test set of the study was opened by a final evaluation.
+        openings: for how many comparisons and models the locked test set of the study was opened.
     """
 
     name: str
@@ -67,8 +68,9 @@ class ComparisonResult:
         return [run for run in self.runs if run.configuration == configuration]
 
     def values(self, configuration: int, measure: Measure, region: str, part: Role, kind: LabelKind) -> Values:
-        """The numbers of one configuration by subject."""
-        return subject_values(self.of(configuration), measure, region, part, kind)
+        """The numbers of one configuration by subject; a mean over regions is over the same ones in all."""
+        left_out = untold_regions(self.runs, measure, part, kind) if region == ALL_REGIONS else None
+        return subject_values(self.of(configuration), measure, region, part, kind, left_out)
 
     def tests(self, measure: Measure, part: Role, kind: LabelKind, test: Test = "wilcoxon") -> list[PairedTest]:
         """Every pair of configurations, in the mean of the regions and in each; p of the mean is a family of its own.
@@ -155,7 +157,7 @@ def _unfinished(result: ComparisonResult) -> list[str]:
 
 
 def _undefined(result: ComparisonResult) -> list[str]:
-    """Distances to a region that was not found are left out, which flatters whoever did not find it."""
+    """There is no distance to a region that was not found: how often that was must be told with HD95."""
     hd95, found = MEASURES[2], list[str]()
     for place, title in enumerate(result.titles):
         for part in result.parts:
@@ -163,8 +165,8 @@ def _undefined(result: ComparisonResult) -> list[str]:
             if missing:
                 found.append(
                     f"{title}: in {count(missing, f'region of a {part} case', f'regions of {part} cases')} the network "
-                    "or the reference has no such region. There HD95 is not defined and is left out; Dice and surface "
-                    "Dice are 0."
+                    "or the reference has no such region. There HD95 is not defined: such a region of a subject is "
+                    "left out of the mean of all configurations. Dice and surface Dice are 0."
                 )
     return found
 
@@ -220,8 +222,8 @@ def _ways(result: ComparisonResult, test: Test) -> list[str]:
     )
     if "test" in result.parts:
         found.append(
-            f"The test set of this study was opened {_times(result.openings)} for a final test. To choose by what it "
-            "says makes it a validation set."
+            f"The test set of this study was opened {_times(result.openings)}, by a final test or by labelling its "
+            "scans with a model. To choose by what it says makes it a validation set."
         )
     else:
         found.append(

@@ -63,7 +63,7 @@ def _columns(result: ComparisonResult, measure: Measure, kind: LabelKind) -> lis
             Column(f"{key}_sd", "SD", digits=digits, meaning="Between subjects, n − 1"),
             Column(
                 f"{key}_low",
-                "from",
+                "95 % from",
                 digits=digits,
                 meaning="95 % interval, bootstrap over subjects",
                 until=f"{key}_high",
@@ -99,7 +99,9 @@ def test_sheet(result: ComparisonResult, measure: Measure, test: Test) -> TableS
             Column("set", "Set", "text"),
             Column("n", "n", "count", meaning="Subjects that both have"),
             Column("difference", "Difference", digits=digits, meaning="Mean over subjects, first minus second"),
-            Column("low", "from", digits=digits, until="high", print_title="95 % interval", meaning="95 % interval"),
+            Column(
+                "low", "95 % from", digits=digits, until="high", print_title="95 % interval", meaning="95 % interval"
+            ),
             Column("high", "to", digits=digits, meaning="95 % interval, bootstrap over subjects"),
             Column("statistic", "W" if test == "wilcoxon" else "t", digits=2, meaning=f"Of the {TESTS[test]}"),
             Column("p", "p", "p", meaning="Two-sided, not corrected"),
@@ -110,6 +112,30 @@ def test_sheet(result: ComparisonResult, measure: Measure, test: Test) -> TableS
         tuple(rows),
         tuple(result.notes(test)),
     )
+
+
+def sentences(sheet: TableSheet, region: str, against: str) -> list[str]:
+    """What a sheet of tests says of one region against one kind of labels, a sentence for each pair of configurations.
+
+    Args:
+        sheet: of `test_sheet`.
+        region: as its rows name it.
+        against: the kind of labels, likewise.
+    """
+    places = {column.key: place for place, column in enumerate(sheet.columns)}
+    rows = [row for row in sheet.rows if (row[places["region"]], row[places["against"]]) == (region, against)]
+    last = rows[-1][places["set"]] if rows else ""  # the final test, where there was one
+    found: list[str] = []
+    for row in rows:
+        if row[places["set"]] != last:
+            continue
+        told = {key: sheet.columns[place].text(row[place]) for key, place in places.items()}
+        tested = f"p (Holm) {told['p_holm']}" if row[places["p_holm"]] is not None else f"no p: {told['why']}"
+        interval = f" (95 % {told['low']} to {told['high']})" if row[places["low"]] is not None else ""
+        found.append(
+            f"{told['first']} minus {told['second']}: {told['difference']}{interval}, {tested}, n = {told['n']}, {last}"
+        )
+    return found
 
 
 def case_sheet(result: ComparisonResult) -> TableSheet:

@@ -122,7 +122,11 @@ def _time(facts: ModelFacts) -> str:
         return "not told"
     length = f"{facts.seconds:.0f} s" if facts.seconds < 120 else f"{facts.seconds / 60:.0f} min"
     where = {"cpu": "CPU", "cuda": "GPU"}.get(facts.device, facts.device or "a machine that is not known")
-    return f"{length} on a {where}" + (f", {count(facts.threads, 'thread')}" if facts.threads else "")
+    threads = count(facts.threads, "thread") if facts.threads else ""
+    if facts.processes > 1:
+        on = f"{facts.processes} {where}s" if facts.device == "cuda" else f"a {where}"
+        return f"{length} on {on}, {facts.processes} processes" + (f" of {threads}" if threads else "")
+    return f"{length} on a {where}" + (f", {threads}" if threads else "")
 
 
 def _told(values: dict[str, Any], before: str = ": ") -> str:

@@ -51,6 +51,7 @@ class ModelFacts(BaseModel):
         dice_train, dice_train_regions: on the training cases, unchanged images, the network's own grid.
         history: numbers of each epoch.
         seconds, device, threads: of the training.
+        processes: how many trained together, each with that many threads.
         code_version, torch_version: of the program that trained.
         weights_sha256: hash of the weights; whatever has another is another model.
         created: when it was trained or recorded, ISO 8601.
@@ -78,6 +79,7 @@ class ModelFacts(BaseModel):
     seconds: float | None = None
     device: str = ""
     threads: int | None = None
+    processes: int = 1
     code_version: str
     torch_version: str = ""
     weights_sha256: str = Field(pattern=_SHA256)

@@ -25,7 +25,6 @@ from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.comparison_runs import ComparisonRow, has_test, plan_of, requests_of, row_of, runs_of
 from ctworkbench.core.workbench.model_figures import (
     FIGURES,
-    OPEN_TEST,
     measure_missing,
     open_test,
     record_figures,
@@ -34,7 +33,8 @@ from ctworkbench.core.workbench.model_figures import (
 from ctworkbench.core.workbench.modelling import ModellingRoom
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
-from ctworkbench.core.workbench.training_runs import TRAIN, jobs_of, made_by, train_each
+from ctworkbench.core.workbench.segmenting import OPEN_TEST
+from ctworkbench.core.workbench.training_runs import TRAIN, identity, jobs_of, made_by, train_each
 
 __all__ = ["FIGURES", "FORMATS", "ComparisonRow", "ComparisonsRoom"]
 
@@ -143,8 +143,8 @@ class ComparisonsRoom:
             WorkbenchError: there is no such comparison.
         """
         study = self._study
-        wanted = [request.model_dump(mode="json") for request in requests_of(study, self._need(name))]
-        jobs = [job for job in study.live(TRAIN) if job.params in wanted]
+        wanted = {identity(request.model_dump(mode="json")) for request in requests_of(study, self._need(name))}
+        jobs = [job for job in study.live(TRAIN) if identity(job.params) in wanted]
         jobs += [job for job in study.live(FIGURES) if job.params.get("comparison") == name]
         for job in jobs:
             study.jobs.cancel(job.id)
@@ -204,9 +204,9 @@ class ComparisonsRoom:
     # -- the test set ----------------------------------------------------------------------------------------------
 
     def openings(self) -> int:
-        """How often the test set was opened by a final test."""
+        """For how many comparisons and models the test set was opened: by a final test, or by labelling its scans."""
         with self._study.database.reading() as session:
-            return session.scalar(select(func.count()).where(Audit.action == OPEN_TEST)) or 0
+            return session.scalar(select(func.count(Audit.subject.distinct())).where(Audit.action == OPEN_TEST)) or 0
 
     def test_subjects(self) -> int:
         """How many test subjects have an accepted label map."""

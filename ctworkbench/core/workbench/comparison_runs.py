@@ -1,11 +1,8 @@
 """The trainings of a comparison: what each asks for, which model came of it, where the whole stands."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,7 +16,7 @@ from ctworkbench.core.model_comparison.plan import Plan
 from ctworkbench.core.training import CaseFigures, TrainCase, TrainRequest, changed_settings
 from ctworkbench.core.wording import count
 from ctworkbench.core.workbench.open_study import OpenStudy
-from ctworkbench.core.workbench.training_runs import made_by
+from ctworkbench.core.workbench.training_runs import identity, made_by
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,7 @@ def row_of(study: OpenStudy, row: Comparison, trainings: Sequence[Job], measurin
     plan = Plan.model_validate(row.plan)
     requests = requests_of(study, plan)
     runs = runs_of(study, plan, requests)
-    of_job = {_identity(job.params): job.id for job in trainings}
+    of_job = {identity(job.params): job.id for job in trainings}
     in_work = [job.params.get("model") for job in measuring]
     states: list[JobState] = []
     failure = ""
@@ -156,7 +153,7 @@ def row_of(study: OpenStudy, row: Comparison, trainings: Sequence[Job], measurin
             done += 1
         elif run is not None:
             states += [JobState.RUNNING] if run.model_id in in_work else []
-        elif (job := of_job.get(_identity(request.model_dump(mode="json")))) is not None:
+        elif (job := of_job.get(identity(request.model_dump(mode="json")))) is not None:
             states.append(study.jobs.state(job))
             if states[-1] is JobState.FAILED:
                 failure = str(study.jobs.failure(job))
@@ -203,8 +200,3 @@ def figures_of(run: ModelRun, evaluations: Sequence[Evaluation]) -> tuple[CaseFi
 def has_test(figures: Sequence[CaseFigures]) -> bool:
     """Whether there are figures of the locked test set among them."""
     return any(case.part == "test" for case in figures)
-
-
-def _identity(params: Mapping[str, Any]) -> str:
-    """Parameters of a job, short enough to look up."""
-    return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()

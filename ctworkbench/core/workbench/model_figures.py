@@ -33,10 +33,9 @@ from ctworkbench.core.workbench.current import annotation_rows, current
 from ctworkbench.core.workbench.labelling import preprocessings
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
-from ctworkbench.core.workbench.segmenting import seen_key
+from ctworkbench.core.workbench.segmenting import OPEN_TEST, seen_key
 
 FIGURES = "figures"
-OPEN_TEST = "open test set"
 _FUNCTION = "ctworkbench.train.figures:measure"
 
 

@@ -13,16 +13,17 @@ from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import StudyError, WorkbenchError
 from ctworkbench.core.files import replace_bytes, replace_text
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Role, Scan, Subject
+from ctworkbench.core.model import Annotation, Evaluation, ModelRun, Origin, Role, Scan, Subject
 from ctworkbench.core.model_registry import SUFFIX, ModelFacts, card, card_pages, read_package, write_package
 from ctworkbench.core.model_registry.facts import HeldOut
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.settings import resource
-from ctworkbench.core.training import LABEL_KINDS, ImportedModel, ImportModelRequest
+from ctworkbench.core.training import LABEL_KINDS, ImportedModel, ImportModelRequest, MeasureResult
 from ctworkbench.core.workbench.ensembles import mean_of, members_of, siblings
 from ctworkbench.core.workbench.lineage import learned_limits, notes_of, teachings
 from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes, ModelRow
+from ctworkbench.core.workbench.training_runs import variant
 
 IMPORT_MODEL = "import model"
 _STARTER_FILE = f"models/starter{SUFFIX}"
@@ -43,8 +44,19 @@ def models(study: OpenStudy) -> list[ModelRow]:
             if role is Role.TEST and score is not None and annotation.model_id is not None:
                 kind = "expert" if annotation.scores["dice_accepted_origin"] == Origin.EXPERT else "pseudo"
                 tested.setdefault(annotation.model_id, {}).setdefault(kind, []).append(score)
+        finals = session.scalars(select(Evaluation).where(Evaluation.part == "test").order_by(Evaluation.id)).all()
+    labelled = set(tested)  # whose test scans have label maps: a final test says the same of it once more
+    for final in finals:
+        figures = MeasureResult.model_validate(final.result).figures
+        if final.model_id not in labelled and figures:
+            by_kind: dict[str, list[float]] = {}
+            for case in figures:
+                by_kind.setdefault(case.label_kind, []).append(fmean(own.dice for own in case.regions.values()))
+            tested[final.model_id] = by_kind
     folds = siblings(runs[::-1])
-    return [_row(run, tested.get(run.id, {}), [fold.id for fold in folds.get(run.id, ())]) for run in runs]
+    return [
+        _row(run, tested.get(run.id, {}), [fold.id for fold in folds.get(run.id, ())], study.split_seed) for run in runs
+    ]
 
 
 def model_to_use(session: Session, model_id: int | None = None) -> ModelRun:
@@ -125,6 +137,7 @@ def facts(study: OpenStudy, model_id: int) -> ModelFacts:
         seconds=result.get("seconds"),
         device=str(result.get("device", "")),
         threads=result.get("threads"),
+        processes=result.get("processes", 1),
         code_version=run.code_version,
         torch_version=str(result.get("torch_version", "")),
         weights_sha256=run.weights_hash,
@@ -263,9 +276,11 @@ def record_import(study: OpenStudy, job_id: str) -> Changes:
     return Changes(models=True, jobs=True)
 
 
-def _row(run: ModelRun, tested: dict[str, list[float]], folds: Sequence[int]) -> ModelRow:
+def _row(run: ModelRun, tested: dict[str, list[float]], folds: Sequence[int], usual_seed: int) -> ModelRow:
     """A model with its figures; where test subjects have labels of both kinds, those of experts alone are told."""
     kind = "expert" if "expert" in tested else "pseudo"
+    seed = run.parameters.get("seed")
+    repeat = [] if seed in (None, usual_seed) or "imported" in run.result else [f"seed {seed}"]
     taken: dict[str, Any] = run.result.get("imported", {})
     told = run.result.get("dice_validation")
     return ModelRow(
@@ -285,4 +300,5 @@ def _row(run: ModelRun, tested: dict[str, list[float]], folds: Sequence[int]) ->
         dice_train=run.result.get("dice_train"),
         members=members_of(run),
         folds=tuple(folds),
+        variant=", ".join((*variant(run.parameters.get("changes", {}), run.parameters.get("fold")), *repeat)),
     )

@@ -47,6 +47,10 @@ class ModellingRoom:
         """Names of the training presets."""
         return plugins.names(plugins.PRESETS)
 
+    def most_processes(self, preset: str) -> int:
+        """How many processes can train together with a preset: as many as a batch of it has brains."""
+        return int(plugins.load(plugins.PRESETS, preset).PRESET.batch)
+
     def train(
         self,
         network: str = "resunet",
@@ -54,6 +58,7 @@ class ModellingRoom:
         fold: int | None = None,
         again: bool = False,
         initiator: object = None,
+        processes: int = 1,
     ) -> list[str]:
         """Start a training on the accepted label maps, or go on with one that was cut off; the jobs' ids, if any.
 
@@ -68,13 +73,23 @@ class ModellingRoom:
             fold: one fold of a cross-validation preset; all of them by default.
             again: train once more although the same was trained already.
             initiator: handed on in the announcement.
+            processes: how many train together on each batch: one for each GPU, or sharing the cores.
 
         Raises:
-            WorkbenchError: too few accepted label maps, or an unknown network, preset or fold.
+            WorkbenchError: too few accepted label maps, an unknown network, preset or fold, or more processes than a
+                batch of the preset has brains.
         """
         study = self._study
         with study.deciding():
-            requests = self._requests(network, preset, fold)
+            requests = [
+                request.model_copy(update={"processes": processes}) for request in self._requests(network, preset, fold)
+            ]
+            most = self.most_processes(preset)
+            if not 1 <= processes <= most:
+                raise WorkbenchError(
+                    f"{processes} processes cannot share a batch of {most}, which {preset} has.",
+                    f"Train with 1 to {most} processes.",
+                )
             started = train_each(study, requests, again)
         if started:
             study.announce(Changes(jobs=True), initiator)

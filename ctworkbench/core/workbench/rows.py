@@ -239,13 +239,13 @@ class ModelRow:
 
     Attributes:
         dice_validation: mean Dice over regions and validation subjects, against `validation_kind`.
-        dice_test: the same over the locked test subjects, against `test_kind`; None until they were segmented.
+        dice_test: the same over the locked test subjects, against `test_kind`; None until it was opened for this model.
         label_kind: what it was trained on: "pseudo-labels", "expert labels", or "pseudo- and expert labels".
         validation_kind, test_kind: "pseudo-labels" or "expert labels", never both in one figure; "" without a figure.
         source: name of the file that it was imported from; "" if it was trained here.
         dice_train: mean Dice over its training cases, on the network's own grid.
-        members: numbers of the models whose answers it averages; empty for a single network.
-        folds: numbers of all models that are folds of its training, by fold; empty where it is no fold.
+        members, folds: numbers of the models whose answers it averages, and of all folds of its training; often none.
+        variant: what tells it from others of its preset, in words: fold, changed settings, the seed of a repeat.
     """
 
     id: int
@@ -264,6 +264,7 @@ class ModelRow:
     dice_train: float | None = None
     members: tuple[int, ...] = ()
     folds: tuple[int, ...] = ()
+    variant: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from ctworkbench.core.errors import WorkbenchError
 from ctworkbench.core.label_maps import dice
-from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, Scan, Subject, Verdict
+from ctworkbench.core.model import Annotation, ModelRun, Origin, Preprocessing, Role, Scan, Subject, Verdict
 from ctworkbench.core.schemes import load as load_scheme
 from ctworkbench.core.terms import PREPROCESSING
 from ctworkbench.core.training import SegmentCase, SegmentModel, SegmentRequest, SegmentResult, TrainAnswer, identity_of
@@ -21,6 +21,7 @@ from ctworkbench.core.workbench.open_study import OpenStudy
 from ctworkbench.core.workbench.rows import Changes
 
 SEGMENT = "segment"
+OPEN_TEST = "open test set"
 _CASES_PER_JOB = 10
 
 
@@ -100,7 +101,10 @@ def segment(
 
 
 def record_segment(study: OpenStudy, job_id: str) -> Changes:
-    """Take the label maps of a segmenting job into the study, each with its agreement with the accepted one."""
+    """Take the label maps of a segmenting job into the study, each with its agreement with the accepted one.
+
+    A test subject that has an accepted label map opens the test set for this model, which the audit trail tells.
+    """
     job = study.jobs.job(job_id)
     params = SegmentRequest.model_validate(job.params)
     result = SegmentResult.model_validate(study.jobs.result(job_id))
@@ -167,9 +171,23 @@ def record_segment(study: OpenStudy, job_id: str) -> Changes:
             session.flush()
             what: dict[str, object] = {"version": version, "model": run.id, "job": job_id}
             study.audit(session, "segment", f"annotation {row.id}", what, int(case.key))
+        _tell_of_opening(study, session, run.id, {int(case.key) for case in result.cases} - done)
     study.discard(*(case.labels for case in result.cases))
     study.discard(*(case.uncertainty for case in result.cases if case.uncertainty is not None))
     return Changes(annotations=True, models=known is None, jobs=True)
+
+
+def _tell_of_opening(study: OpenStudy, session: Session, model: int, scans: set[int]) -> None:
+    """Write into the audit trail that a model's Dice of test subjects is known: so the test set was opened for it."""
+    query = (
+        select(Subject.code, Annotation.scores)
+        .join(Scan, Scan.subject_id == Subject.id)
+        .join(Annotation, Annotation.scan_id == Scan.id)
+        .where(Subject.role == Role.TEST, Annotation.model_id == model, Scan.id.in_(scans))
+    )
+    subjects = {code for code, scores in session.execute(query).tuples() if "dice_accepted" in scores}
+    if subjects:
+        study.audit(session, OPEN_TEST, f"model {model}", {"models": [model], "subjects": sorted(subjects)})
 
 
 def seen_key(prepared: Preprocessing, sees: str) -> str:

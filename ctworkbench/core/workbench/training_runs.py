@@ -1,5 +1,7 @@
 """Trainings as they are asked for: told apart by what they are made of, found where they were done, started once."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +28,12 @@ def parameters(request: TrainRequest) -> dict[str, Any]:
     if request.fold is not None and request.fold_seed not in (None, request.seed):
         told["fold_seed"] = request.fold_seed
     return told
+
+
+def identity(params: Mapping[str, Any]) -> str:
+    """What a training's parameters ask for, short enough to look up; by how many processes is no matter."""
+    told = {name: value for name, value in params.items() if name != "processes"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def case_keys(case: TrainCase) -> dict[str, str]:
@@ -75,14 +83,14 @@ def jobs_of(study: OpenStudy, kind: str) -> list[Job]:
 def train_each(study: OpenStudy, requests: Sequence[TrainRequest], again: bool = False) -> list[str]:
     """Start, join or go on with each training; the jobs' ids, without those that were done already.
 
-    The caller holds `study.deciding()`.
+    One that was begun goes on with as many processes as it was begun with. The caller holds `study.deciding()`.
     """
     live = {job.id for job in study.live(TRAIN)}  # also those that are done and about to be recorded
     known = list(reversed(jobs_of(study, TRAIN)))
     started: list[str] = []
     for request, done in zip(requests, made_by(study, requests), strict=True):
-        wanted = request.model_dump(mode="json")
-        newest = next((job for job in known if job.params == wanted), None)
+        wanted = identity(request.model_dump(mode="json"))
+        newest = next((job for job in known if identity(job.params) == wanted), None)
         if newest is not None and newest.id in live:
             started.append(newest.id)
         elif newest is not None and study.jobs.state(newest.id) is not JobState.DONE:
@@ -96,7 +104,11 @@ def train_each(study: OpenStudy, requests: Sequence[TrainRequest], again: bool =
 
 def title_of(request: TrainRequest) -> str:
     """One line for people."""
-    changed = "".join(f", {name} {value}" for name, value in request.changes.items() if name != "folds")
-    of_fold = "" if request.fold is None else f", fold {request.fold}"
-    told = f"{request.preset}{changed}{of_fold}"
+    told = ", ".join((request.preset, *variant(request.changes, request.fold)))
     return f"Train {request.network} ({told}) on {count(len(request.cases), 'label map')}"
+
+
+def variant(changes: Mapping[str, Any], fold: int | None) -> list[str]:
+    """What tells a training from others of its preset, in words; the fold first, as lists may have room for no more."""
+    changed = [f"{name} {value}" for name, value in changes.items() if name != "folds"]
+    return ([] if fold is None else [f"fold {fold}"]) + changed
