@@ -178,7 +178,8 @@ def inside_on(skull: Skull, pose: Pose, grid: ScanGrid, head: Head) -> NDArray[n
     """The inside of the skull at the centres of voxels, down to the lowest point of the brain, as the image shows it.
 
     In the vault it is what lies within the child's inner table; at the base, where the adult's bone stands, it is the
-    adult's brain, ventricles, vessels and fluid. The lowest point is known to 6 mm, as `Skull.brain_points` are.
+    adult's brain, ventricles, vessels and fluid that are left within 3 mm of that table. The lowest point is known to
+    6 mm, as `Skull.brain_points` are.
     """
     sampler = Sampler(skull, pose, grid, 0.0)
     cranial = head.is_tissue((*BRAIN, *VENTRICLES, *VESSELS, CSF_OUTSIDE, SINUS)) | (head.labels > 0)
@@ -193,7 +194,7 @@ def inside_on(skull: Skull, pose: Pose, grid: ScanGrid, head: Head) -> NDArray[n
         within = fields[3] < 0
         low = (fields[5] < 0.5) & (fields[4] < 0)
         adult = ndimage.map_coordinates(cranial.astype(np.float32), fields[:3, low], order=1, mode="nearest")
-        within[low] = adult > 0.5
+        within[low] = (adult > 0.5) & (fields[3, low] < 3.0)
         inside[:, :, k] = within & (height + up[2] * k > lowest)
     return inside
 
