@@ -39,7 +39,7 @@ from ctworkbench.core.label_fitting import fit_labels
 from ctworkbench.core.label_maps import dice, mirror, resample_labels
 from ctworkbench.core.phantom import PhantomParams, make_phantom, plan_phantoms
 from ctworkbench.core.phantom_head import list_heads
-from ctworkbench.core.preprocess import PreprocessParams, preprocess
+from ctworkbench.core.preprocess import PreprocessParams, preprocess, to_one_mm
 from ctworkbench.core.register import EFFORT, CarriedTemplates, LabelParams, Preset, carry_templates
 from ctworkbench.core.schemes import load
 from ctworkbench.core.settings import resource as shipped
@@ -177,7 +177,8 @@ def bench_peer(kind: str, python: Path, case: Case, laid: CarriedTemplates, fold
         table.add(f"{name}, cut, labels fitted", case.head, Volume(fitted, plain.affine), truth, spent)
     other = next(path for path in list_heads(shipped("heads")) if not path.name.startswith(case.head))
     image, labels = scan_of(other, "M")
-    whole = {"fixed": read_nifti(case.params.image), "moving": image, "labels": labels}
+    air_is_air = to_one_mm(image, other.name)  # as an import leaves it: no padding of −3024 HU
+    whole = {"fixed": read_nifti(case.params.image), "moving": air_is_air, "labels": labels}
     found = run_peer(python, kind, folder / f"{kind}_whole", whole)
     if isinstance(found, str):
         print(f"{name}, whole, gave nothing: {found}", flush=True)

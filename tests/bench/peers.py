@@ -34,12 +34,12 @@ def by_greedy(_: str, folder: Path) -> None:
 
 
 def by_elastix(_: str, folder: Path) -> None:
-    """elastix: its default affine map, then its default B-spline map."""
+    """elastix: its default rigid, affine and B-spline maps, one after another, as its first example has them."""
     import itk  # pyright: ignore[reportMissingImports]
 
     fixed, moving = (itk.imread(str(folder / f"{name}.nii"), itk.F) for name in ("fixed", "moving"))
     settings = itk.ParameterObject.New()
-    for kind in ("affine", "bspline"):
+    for kind in ("rigid", "affine", "bspline"):
         settings.AddParameterMap(settings.GetDefaultParameterMap(kind))
     _, found = itk.elastix_registration_method(
         fixed, moving, parameter_object=settings, number_of_threads=1, log_to_console=False
