@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ctworkbench.core.affine_registration import fit_affine
 from ctworkbench.core.alignment import Brain, initial_similarity
-from ctworkbench.core.atlas_registration import affine_transform, deformation
 from ctworkbench.core.dicom import find_series
 from ctworkbench.core.dicom_series import read_series
+from ctworkbench.core.diffeomorphism import AVERAGE, deform
 from ctworkbench.core.jobs import JobContext
 from ctworkbench.core.label_fitting import brain_tissue, carry_labels, fit_labels, smoothed
 from ctworkbench.core.label_maps import dice, resample_labels
@@ -40,7 +41,6 @@ from ctworkbench.core.settings import resource
 from ctworkbench.core.template_library import cut_to_mask, in_brain_window, read_mask
 from ctworkbench.core.volume import Affine, Volume, read_nifti, write_nifti
 
-SEED = 1
 AGE_YEARS = 2.0
 HEAD_SMOOTHING_MM = 1.5
 BORDER_SMOOTHING_MM = 3.0
@@ -80,11 +80,9 @@ def vote(tissue: Path, template: Brain, inside: Volume) -> NDArray[np.uint8]:
     """The regions of one head on the grid of the template."""
     labels = read_nifti(tissue.with_name(tissue.name.replace("_tissue", "_labels10"))).oriented()
     head, _ = brain_of(*painted(read_nifti(tissue).oriented(), labels))
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        pose, _ = initial_similarity(template, head)
-        affine = affine_transform(template, head, pose, folder, SEED)
-        displacement, grid = deformation(template, head, folder, SEED)
+    pose, _ = initial_similarity(template, head)
+    affine = fit_affine(template, head, pose)
+    displacement, grid = deform(template, head, affine, AVERAGE)
     return carry_labels(labels, SCHEME.codes, inside, affine, displacement, grid).voxels
 
 
@@ -155,8 +153,8 @@ def lesson(plan: PhantomParams, folder: Path, template: Brain) -> Lesson:
     hull, csf = brain_tissue(smooth, within)
     fixed = in_brain_window(Volume(smooth, hu.affine), hull)
     pose, _ = initial_similarity(fixed, template)
-    affine = affine_transform(fixed, template, pose, folder, 1)
-    displacement, grid = deformation(fixed, template, folder, 1)
+    affine = fit_affine(fixed, template, pose)
+    displacement, grid = deform(fixed, template, affine, AVERAGE)
     truth = resample_labels(read_nifti(made.truth), inside.grid, CODES).voxels
     return Lesson(inside, hull, csf, truth, affine, displacement, grid)
 

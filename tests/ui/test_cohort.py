@@ -148,7 +148,7 @@ def test_that_a_further_label_map_is_asked_for_and_the_others_are_made_without(
     assert asked[1] == ("fine", [1], False) and len(questions) == 2
 
 
-def test_that_the_menu_of_label_offers_three_presets_and_all_templates(
+def test_that_the_menu_of_label_offers_the_presets_and_all_templates(
     page: CohortPage, workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
@@ -156,7 +156,7 @@ def test_that_the_menu_of_label_offers_three_presets_and_all_templates(
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     menu = page.findChild(QToolButton, "label").menu()
     presets = [action for action in menu.actions() if action.menu() is None and not action.isSeparator()]
-    assert [action.text().split(" – ")[0] for action in presets] == ["Quick", "Balanced", "Fine"]
+    assert [action.text().split(" – ")[0] for action in presets] == ["Quick", "Balanced", "Fine", "As in the study"]
     select(page, "P001")
     presets[1].trigger()
     qtbot.waitUntil(lambda: asked == ["balanced"])
