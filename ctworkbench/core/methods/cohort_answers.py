@@ -133,8 +133,8 @@ def preprocessing(facts: StudyFacts) -> str:
     return (
         f"{done} of {counted(len(facts.scans), 'scan')} preprocessed by CT Workbench {listed(versions)}: resampled to "
         "1 mm (linear), cropped to the head, skull and brain masked from HU, then the brain equalized "
-        "(adaptive histogram equalization, window of 11 mm, α and β 0.3) as input of the network. Volumes are counted on "
-        "the scan's own grid, never on the equalized image. All scans go the same way."
+        "(adaptive histogram equalization, window of 11 mm, α and β 0.3) as input of the network. Volumes are counted "
+        "on the scan's own grid, never on the equalized image. All scans go the same way."
     )
 
 
