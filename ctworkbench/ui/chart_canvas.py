@@ -125,7 +125,8 @@ class ChartCanvas(pg.GraphicsLayoutWidget):
         self.strip.setXRange(0, 1, padding=0)
         self.ci.layout.setColumnStretchFactor(0, 1)  # type: ignore[attr-defined]
         self.ci.layout.setColumnStretchFactor(1, 0)  # type: ignore[attr-defined]
-        self.ci.setContentsMargins(2, 7, 6, 2)  # type: ignore[attr-defined]  # half of a number stands above the axis
+        # half of a number stands above the axis
+        self.ci.setContentsMargins(2, 7, 6, 2)
         self.strip.setVisible(False)
 
     def _dress(self) -> None:

@@ -20,7 +20,6 @@ import resource as process
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -141,10 +140,11 @@ def real_head(path: Path, out: Path | None) -> None:
         places = np.flatnonzero(found.masks.inside.any(axis=others))
         for panel, part in zip(row, (0.12, 0.35, 0.6, 0.9), strict=True):
             at = int(places[int(part * (len(places) - 1))])
-            turned: Callable[[NDArray], NDArray] = lambda voxels, at=at, axis=axis: np.rot90(np.take(voxels, at, axis))  # noqa: E731
-            panel.imshow(turned(np.clip(found.image.voxels, -50, 300)), cmap="gray")
-            panel.contour(turned(found.masks.inside), [0.5], colors="tab:red", linewidths=0.7)
-            panel.contour(turned(found.masks.brain), [0.5], colors="tab:cyan", linewidths=0.4)
+            shown = (np.clip(found.image.voxels, -50, 300), found.masks.inside, found.masks.brain)
+            image, inside, brain = (np.rot90(np.take(voxels, at, axis)) for voxels in shown)
+            panel.imshow(image, cmap="gray")
+            panel.contour(inside, [0.5], colors="tab:red", linewidths=0.7)
+            panel.contour(brain, [0.5], colors="tab:cyan", linewidths=0.4)
             panel.axis("off")
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / f"{path.name.split('.')[0]}.png", dpi=110)

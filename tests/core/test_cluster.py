@@ -133,3 +133,20 @@ def test_that_jobs_are_given_elsewhere_from_now_on(address: str, runner: JobRunn
     for work in (here, there):
         wait_until(lambda work=work: runner.state(work.id).ended)
         assert runner.state(work.id) == JobState.DONE
+
+
+def test_that_a_study_closes_after_its_cluster_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_jobs_rehearse(tmp_path, monkeypatch)
+    monkeypatch.setattr(cluster_module, "_CONNECT_SECONDS", 3)
+    (tmp_path / "jobs").mkdir()
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with LocalCluster(**options, silence_logs=50) as cluster:
+        runner = JobRunner(tmp_path / "jobs", Settings(cluster=cluster.scheduler_address))
+        work = job(seconds=0.1)
+        runner.submit(work)
+        wait_until(lambda: runner.state(work.id).ended)
+    executor = runner._executor
+    assert isinstance(executor, cluster_module.ClusterExecutor)
+    wait_until(lambda: executor._client.status == "closed")
+    runner.close()
+    assert runner.state(work.id) == JobState.DONE

@@ -52,7 +52,12 @@ class ClusterExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let go of the cluster; work that runs goes on to its end, as no thread of a worker can be stopped."""
+        """Let go of the cluster; work that runs goes on to its end, as no thread of a worker can be stopped.
+
+        A cluster that is gone has let go by itself.
+        """
+        if self._client.status == "closed":
+            return
         if cancel_futures:
             for future in self._futures:
                 future.cancel()
