@@ -21,15 +21,10 @@ import numpy as np
 
 from ctworkbench.core.agreement.volumes import BlandAltman, bland_altman
 from ctworkbench.core.analysis.figures import GREY, INK, Picture, new_figure, save
-from ctworkbench.core.dicom import find_series
-from ctworkbench.core.dicom_series import read_series
-from ctworkbench.core.jobs import JobContext
-from ctworkbench.core.label_maps import dice, resample_labels
-from ctworkbench.core.phantom import PhantomParams, make_phantom, plan_phantoms
-from ctworkbench.core.preprocess import PreprocessParams, preprocess
-from ctworkbench.core.register import EFFORT, LabelParams, Preset, bundled_templates, pseudo_label
+from ctworkbench.core.phantom import PhantomParams, plan_phantoms
+from ctworkbench.core.register import EFFORT, Preset
 from ctworkbench.core.schemes import load
-from ctworkbench.core.volume import read_nifti, write_nifti
+from scripts.measure_error import scan_once
 
 FIRST: dict[str, Any] = {"spacing": (0.9, 0.9, 0.625), "noise_hu": 5.0}
 # The noise tells the scans apart; body and position are drawn from the seed alone.
@@ -85,30 +80,10 @@ def measured(params: PhantomParams, presets: list[Preset], work: Path | None) ->
         return json.loads(kept.read_text(encoding="utf-8"))
     folder = params.out
     folder.mkdir(parents=True)
-    context = JobContext(folder)
-    made = make_phantom(params, context)
-    files = sorted(path for path in made.series.rglob("*") if path.is_file())
-    scan = folder / "scan.nii.gz"
-    write_nifti(read_series(next(iter(find_series(files).series.values()))).volume, scan)
-    ready = preprocess(PreprocessParams(image=scan), context)
-    codes, answer = load().codes, dict[str, dict[str, Any]]()
-    for preset in presets:
-        request = LabelParams(
-            scan=scan,
-            image=ready.image,
-            brain=ready.brain,
-            skull=ready.skull,
-            templates=bundled_templates(preset),
-            preset=preset,
-        )
-        labels = read_nifti(pseudo_label(request, context).labels)
-        # a tilted scan is measured on an upright grid
-        truth = resample_labels(read_nifti(made.truth), labels.grid, codes)
-        counts = np.bincount(labels.voxels.ravel(), minlength=256)[list(codes)] * labels.grid.voxel_volume_mm3 / 1000
-        answer[preset] = {
-            "cm3": counts.tolist(),
-            "dice": float(np.mean(list(dice(labels.voxels, truth.voxels, codes).values()))),
-        }
+    answer = {
+        row["preset"]: {"cm3": [row["measured"][name] for name in load().region_names], "dice": row["dice"]}
+        for row in scan_once(params, presets, folder)
+    }
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(answer), encoding="utf-8")
